@@ -1,1 +1,11 @@
-//! placeholder
+//! A CUE implementation: source text to tokens, a syntax tree, a compiled form, values, and JSON, YAML or CUE again.
+//!
+//! The crate knows nothing of Kubernetes, of workflows or of I/O.
+
+pub mod data;
+pub mod diag;
+pub mod eval;
+pub mod number;
+pub mod pkg;
+pub mod source;
+pub mod syntax;

@@ -1,0 +1,58 @@
+//! Concrete data: what is left of a value when nothing in it is open any more. It is what standard functions take and give, and what
+//! JSON, YAML and the other encodings are written from.
+
+use crate::number::Number;
+use std::sync::Arc;
+
+/// A concrete value. Structs keep the order of their fields.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// An integer or decimal number of any size.
+    Number(Number),
+    /// Text.
+    String(Arc<str>),
+    /// Bytes.
+    Bytes(Arc<[u8]>),
+    /// A list.
+    List(Vec<Data>),
+    /// A struct: labels are unique.
+    Struct(Vec<(Arc<str>, Data)>),
+}
+
+impl Data {
+    /// Text.
+    pub fn string(text: impl Into<Arc<str>>) -> Data {
+        Data::String(text.into())
+    }
+
+    /// An integer.
+    pub fn int(n: impl Into<i64>) -> Data {
+        Data::Number(Number::from(n.into()))
+    }
+
+    /// The name of the type, as messages say it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Data::Null => "null",
+            Data::Bool(_) => "bool",
+            Data::Number(n) if n.is_int() => "int",
+            Data::Number(_) => "float",
+            Data::String(_) => "string",
+            Data::Bytes(_) => "bytes",
+            Data::List(_) => "list",
+            Data::Struct(_) => "struct",
+        }
+    }
+
+    /// The field of a struct.
+    pub fn get(&self, label: &str) -> Option<&Data> {
+        match self {
+            Data::Struct(fields) => fields.iter().find(|(l, _)| &**l == label).map(|(_, v)| v),
+            _ => None,
+        }
+    }
+}

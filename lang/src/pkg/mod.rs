@@ -1,0 +1,123 @@
+//! The standard packages: one folder or file per package, each function declared once with its signature and documentation.
+//!
+//! A function here is pure, from [`Data`] to [`Data`]. What needs unevaluated values (comparers, schemas) is marked
+//! [`Run::Eval`] and carried out by the evaluator. To add a function: one entry in its package's list, with its tests beside it.
+
+use crate::data::Data;
+
+/// Types of parameters and results, as a set of bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Kind(pub u16);
+
+impl Kind {
+    /// No value at all.
+    pub const BOTTOM: Kind = Kind(0);
+    /// `null`
+    pub const NULL: Kind = Kind(1);
+    /// `bool`
+    pub const BOOL: Kind = Kind(2);
+    /// `int`
+    pub const INT: Kind = Kind(4);
+    /// `float`
+    pub const FLOAT: Kind = Kind(8);
+    /// `string`
+    pub const STRING: Kind = Kind(16);
+    /// `bytes`
+    pub const BYTES: Kind = Kind(32);
+    /// A list.
+    pub const LIST: Kind = Kind(64);
+    /// A struct.
+    pub const STRUCT: Kind = Kind(128);
+    /// `number`: `int` or `float`.
+    pub const NUMBER: Kind = Kind(12);
+    /// `bytes` or `string`.
+    pub const TEXT: Kind = Kind(48);
+    /// Anything.
+    pub const TOP: Kind = Kind(255);
+
+    /// What is in both.
+    pub const fn and(self, other: Kind) -> Kind {
+        Kind(self.0 & other.0)
+    }
+
+    /// What is in either.
+    pub const fn or(self, other: Kind) -> Kind {
+        Kind(self.0 | other.0)
+    }
+
+    /// Whether every kind of `other` is in this one.
+    pub const fn contains(self, other: Kind) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether there is no kind in it.
+    pub const fn is_bottom(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A parameter of a function.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Its name in the documentation.
+    pub name: &'static str,
+    /// The kinds it takes.
+    pub kind: Kind,
+}
+
+/// Why a call failed, in the words that follow `error in call to NAME: `.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError(pub String);
+
+impl<T: Into<String>> From<T> for CallError {
+    fn from(message: T) -> CallError {
+        CallError(message.into())
+    }
+}
+
+/// How a function is carried out.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// On concrete arguments, already checked against the parameters in number and kind.
+    Data(fn(&[Data]) -> Result<Data, CallError>),
+    /// By the evaluator, under this name (`list.Sort`, `json.Validate`).
+    Eval,
+}
+
+/// A function of a package.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// Its name, upper case first.
+    pub name: &'static str,
+    /// Its parameters, all of them required.
+    pub params: &'static [Param],
+    /// The kind of its result. With `bool`, the function called with its first argument missing is a validator.
+    pub result: Kind,
+    /// What it does, one paragraph.
+    pub doc: &'static str,
+    /// How.
+    pub run: Run,
+}
+
+/// A standard package.
+#[derive(Clone, Copy)]
+pub struct Package {
+    /// The import path.
+    pub path: &'static str,
+    /// Its functions.
+    pub functions: &'static [Function],
+    /// Its constants.
+    pub constants: &'static [(&'static str, fn() -> Data)],
+    /// Definitions written in the language (`list.Comparer`), as source text without a package clause; empty if none.
+    pub source: &'static str,
+}
+
+/// The package with this import path.
+pub fn package(path: &str) -> Option<&'static Package> {
+    packages().iter().copied().find(|p| p.path == path)
+}
+
+/// All packages, by path.
+pub fn packages() -> &'static [&'static Package] {
+    &[]
+}
