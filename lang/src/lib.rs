@@ -2,6 +2,7 @@
 //!
 //! The crate knows nothing of Kubernetes, of workflows or of I/O.
 
+mod api;
 pub mod data;
 pub mod diag;
 pub mod eval;
@@ -9,3 +10,5 @@ pub mod number;
 pub mod pkg;
 pub mod source;
 pub mod syntax;
+
+pub use api::{Budget, Failure, Field, Instance, NoPackages, Packages, Path, Program, Step, Value, Which};
