@@ -320,6 +320,15 @@ pub enum ExprKind {
         /// The index.
         index: Box<Expr>,
     },
+    /// `x[lo:hi]`: not in the specification, but the reference implementation has it still.
+    Slice {
+        /// The operand.
+        x: Box<Expr>,
+        /// From here; the beginning where it is left out.
+        lo: Option<Box<Expr>>,
+        /// To before here; the end where it is left out.
+        hi: Option<Box<Expr>>,
+    },
     /// `f(args)`.
     Call {
         /// The function.

@@ -4,18 +4,38 @@
 //! [`ast::DeclKind::Bad`] or [`ast::ExprKind::Bad`] where the text made no sense, and every mistake found.
 
 pub mod ast;
+mod build;
+mod layout;
+mod lexer;
+mod literal;
+mod parser;
+mod token;
+
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    unused,
+    reason = "generated"
+)]
+mod grammar {
+    include!(concat!(env!("OUT_DIR"), "/grammar.rs"));
+}
 
 use crate::diag::Diagnostic;
 use crate::source::FileId;
 
 /// Parses a file.
 pub fn parse(file: FileId, text: &str) -> (ast::File, Vec<Diagnostic>) {
-    let _ = text;
-    (ast::File { id: file, ..ast::File::default() }, Vec::new())
+    parser::file(file, text)
 }
 
 /// Parses one expression, as in `-e EXPR` or a step's `valueFrom`.
 pub fn parse_expr(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
-    let _ = (file, text);
-    (ast::Expr::new(ast::ExprKind::Bad, crate::source::Span::default()), Vec::new())
+    parser::expr(file, text)
 }
+
+#[cfg(test)]
+mod tests;
