@@ -1,0 +1,72 @@
+//! The commands, one file each. To add one: a file with its arguments and its `run`, a line in [`Command`], a line in [`dispatch`], and a
+//! line in [`GROUPS`], which orders the help page.
+
+mod completions;
+mod help;
+
+use crate::error::Error;
+use crate::output::{ErrorFormat, Output};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+
+/// The arguments of the program.
+#[derive(Debug, Parser)]
+#[command(name = "stepwell", version, disable_help_subcommand = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Global {
+    /// How errors are written to standard error
+    // Read again, early, by `Output::new`; declared here so that clap knows and checks it.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
+    error_format: ErrorFormat,
+}
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Completions(completions::Arguments),
+    Help(help::Arguments),
+    /// Print the version
+    Version,
+}
+
+/// The commands as the help page groups them.
+const GROUPS: &[(&str, &[&str])] = &[("Other", &["completions", "help", "version"])];
+
+/// Calls the command.
+pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
+    match cli.command {
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Help(args) => help::run(&args, out),
+        Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+impl Cli {
+    /// Reads the arguments; the first is the name of the program.
+    pub(crate) fn from_args(args: Vec<OsString>) -> Result<Cli, Error> {
+        let matches = command().try_get_matches_from(args)?;
+        Ok(Cli::from_arg_matches(&matches)?)
+    }
+}
+
+/// The description of the command line, with the help page in its place.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    let page = help::page(&command);
+    command.override_help(page)
+}

@@ -1,0 +1,166 @@
+//! What can go wrong in a command, and the exit status that follows. Every library error has its conversion here, once, with the hint
+//! that a user of the command line needs. How errors are shown is in `output.rs`.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::process::ExitCode;
+use stepwell_lang::Failure;
+use stepwell_lang::diag::Diagnostic;
+use stepwell_lang::source::{Source, SourceMap};
+
+/// Who has to act on an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The input is wrong, or the outcome is not the wished one: exit status 1.
+    Mistake,
+    /// The command was called in a wrong way: exit status 2. The text is shown as it is, since clap has laid it out.
+    Usage,
+    /// Help or a version was asked for: standard output, exit status 0.
+    Answer,
+    /// Who read our output has gone: nothing to say, exit status 0.
+    Gone,
+}
+
+/// Everything that a failed command has to say.
+#[derive(Debug)]
+pub(crate) struct Error {
+    /// Who has to act.
+    pub(crate) kind: Kind,
+    /// Each mistake, in the order found.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Problem {
+    /// Its stable name.
+    pub(crate) code: String,
+    /// The path of the value concerned; empty where there is none.
+    pub(crate) path: String,
+    /// What is wrong, in one sentence.
+    pub(crate) message: String,
+    /// Where; the first place is the primary one.
+    pub(crate) places: Vec<Place>,
+    /// What to do.
+    pub(crate) hint: Option<String>,
+}
+
+/// A place in a text.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The text and its name.
+    pub(crate) source: Source,
+    /// The bytes concerned.
+    pub(crate) range: Range<usize>,
+    /// What is there, in a few words; may be empty.
+    pub(crate) message: String,
+    /// The line, from 1.
+    pub(crate) line: u32,
+    /// The column in bytes, from 1.
+    pub(crate) column: u32,
+}
+
+impl Error {
+    /// One mistake without a place.
+    pub(crate) fn mistake(code: &str, message: impl Into<String>) -> Error {
+        Problem { code: code.into(), message: message.into(), ..Problem::default() }.into()
+    }
+
+    /// A wrong call of the command, in words of ours.
+    pub(crate) fn usage(message: impl Into<String>) -> Error {
+        let message = format!("error: {}\n\nFor more information, try 'stepwell help'.\n", message.into());
+        let problem = Problem { code: "usage".into(), message, ..Problem::default() };
+        Error { kind: Kind::Usage, problems: vec![problem] }
+    }
+
+    /// A file that cannot be read or written.
+    pub(crate) fn file(path: &Path, does: &str, e: &io::Error) -> Error {
+        let name = path.display();
+        let error = Error::mistake("io", format!("cannot {does} {name}: {}", plain(e)));
+        match e.kind() {
+            io::ErrorKind::NotFound => {
+                error.hint("paths are relative to the folder that the command runs in")
+            }
+            _ => error,
+        }
+    }
+
+    /// Adds advice to the last problem, unless it has some.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
+        if let Some(last) = self.problems.last_mut() {
+            last.hint.get_or_insert_with(|| hint.into());
+        }
+        self
+    }
+
+    /// The exit status.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self.kind {
+            Kind::Mistake => ExitCode::from(1),
+            Kind::Usage => ExitCode::from(2),
+            Kind::Answer | Kind::Gone => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// An I/O error in words, without the number of the system's error.
+fn plain(e: &io::Error) -> String {
+    let text = e.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    let mut text = text[..end].to_owned();
+    if let Some(first) = text.get_mut(0..1) {
+        first.make_ascii_lowercase();
+    }
+    text
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Error {
+        Error { kind: Kind::Mistake, problems: vec![problem] }
+    }
+}
+
+impl From<Vec<Problem>> for Error {
+    fn from(problems: Vec<Problem>) -> Error {
+        Error { kind: Kind::Mistake, problems }
+    }
+}
+
+impl From<clap::Error> for Error {
+    fn from(e: clap::Error) -> Error {
+        let kind = if e.use_stderr() { Kind::Usage } else { Kind::Answer };
+        let problem = Problem { code: "usage".into(), message: e.render().to_string(), ..Problem::default() };
+        Error { kind, problems: vec![problem] }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        let problem = |d: &Diagnostic| Problem::of(d, &failure.sources);
+        failure.diagnostics.iter().map(problem).collect::<Vec<_>>().into()
+    }
+}
+
+impl Problem {
+    /// A diagnostic of the language.
+    pub(crate) fn of(d: &Diagnostic, sources: &SourceMap) -> Problem {
+        let place = |label: &stepwell_lang::diag::Label| {
+            let at = sources.position(label.span)?;
+            Some(Place {
+                source: sources.get(label.span.file)?.clone(),
+                range: label.span.start as usize..label.span.end as usize,
+                message: label.message.clone(),
+                line: at.line,
+                column: at.column,
+            })
+        };
+        Problem {
+            code: d.code.as_str().into(),
+            path: d.path.clone(),
+            message: d.message.clone(),
+            places: d.labels.iter().filter_map(place).collect(),
+            hint: d.hint.clone(),
+        }
+    }
+}

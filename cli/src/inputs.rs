@@ -1,0 +1,210 @@
+//! What commands read: files, folders, standard input, and the packages of the module that files lie in.
+
+use crate::error::{Error, Place, Problem};
+use std::fs;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+use stepwell_lang::source::Source;
+use stepwell_lang::{NoPackages, Packages, Program};
+
+/// The largest file that is read.
+const LARGEST: u64 = 256 << 20;
+
+/// The most files that one package may have.
+const MOST_FILES: usize = 10_000;
+
+/// Reads a file, or standard input for `-`.
+pub(crate) fn read(path: &Path) -> Result<Source, Error> {
+    let (name, bytes) = match path.as_os_str() == "-" {
+        true => {
+            let mut bytes = Vec::new();
+            let read = std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes);
+            read.map_err(|e| Error::file(path, "read", &e))?;
+            ("-".to_owned(), bytes)
+        }
+        false => {
+            let mut bytes = Vec::new();
+            let file = fs::File::open(path).map_err(|e| Error::file(path, "read", &e))?;
+            file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| Error::file(path, "read", &e))?;
+            (path.display().to_string(), bytes)
+        }
+    };
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::mistake("io", format!("{name} is larger than {} MB", LARGEST >> 20)));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(e) => Err(not_text(name, e.utf8_error().valid_up_to(), e.as_bytes())),
+    }
+}
+
+/// A file that is not UTF-8: shown up to where it stops to be.
+fn not_text(name: String, valid: usize, bytes: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(&bytes[..valid]);
+    let line = text.matches('\n').count() as u32 + 1;
+    let column = (valid - text.rfind('\n').map_or(0, |i| i + 1)) as u32 + 1;
+    let place = Place {
+        source: Source::new(name.clone(), text),
+        range: valid..valid,
+        message: String::new(),
+        line,
+        column,
+    };
+    Problem {
+        code: "syntax".into(),
+        message: format!("{name} is not UTF-8 text"),
+        places: vec![place],
+        ..Problem::default()
+    }
+    .into()
+}
+
+/// The files that arguments name: files as they are, folders for the `.cue` files in them, nothing for the folder we are in.
+pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Error> {
+    if paths.is_empty() {
+        let files = folder(Path::new("."))?;
+        if files.is_empty() {
+            return Err(
+                Error::mistake("io", "there are no .cue files in this folder").hint("name the files to read")
+            );
+        }
+        return files.iter().map(|p| read(p.strip_prefix(".").unwrap_or(p))).collect();
+    }
+    let mut out = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => {
+                let files = folder(path)?;
+                if files.is_empty() {
+                    let message = format!("there are no .cue files in {}", path.display());
+                    return Err(Error::mistake("io", message));
+                }
+                for file in files {
+                    out.push(read(&file)?);
+                }
+            }
+            false => out.push(read(path)?),
+        }
+    }
+    Ok(out)
+}
+
+/// The `.cue` files of a folder that make up its package, by name.
+fn folder(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let cannot = |e: std::io::Error| Error::file(path, "read", &e);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(cannot)? {
+        let file = entry.map_err(cannot)?.path();
+        let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.ends_with(".cue") && !name.starts_with(['_', '.']) && !file.is_dir() {
+            files.push(file);
+        }
+        if files.len() > MOST_FILES {
+            return Err(Error::mistake(
+                "io",
+                format!("{} has more than {MOST_FILES} .cue files", path.display()),
+            ));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The module that files lie in: the nearest folder above with a `cue.mod`.
+#[derive(Debug)]
+pub(crate) struct Module {
+    root: PathBuf,
+    /// The name that imports of the module's own packages begin with, without its version.
+    name: Option<String>,
+}
+
+impl Module {
+    /// The module around a file or folder, if there is one.
+    pub(crate) fn around(path: &Path) -> Option<Module> {
+        let start = std::path::absolute(path).ok()?;
+        let root = start.ancestors().find(|d| d.join("cue.mod").is_dir())?.to_owned();
+        let name = module_name(&root.join("cue.mod").join("module.cue"));
+        Some(Module { root, name })
+    }
+
+    /// The folders that may hold a package, the first of them that does.
+    fn folders(&self, import_path: &str) -> Vec<PathBuf> {
+        let path = without_version(import_path);
+        // An import path is somebody's text: it must not lead out of the module.
+        if !Path::new(path).components().all(|c| matches!(c, Component::Normal(_))) {
+            return Vec::new();
+        }
+        let own = self.name.as_deref().and_then(|name| match path.strip_prefix(name)? {
+            "" => Some(self.root.clone()),
+            rest => rest.strip_prefix('/').map(|rest| self.root.join(rest)),
+        });
+        match own {
+            Some(own) => vec![own],
+            None => {
+                ["pkg", "gen", "usr"].iter().map(|d| self.root.join("cue.mod").join(d).join(path)).collect()
+            }
+        }
+    }
+}
+
+/// A module path without `@v0` and the like.
+fn without_version(path: &str) -> &str {
+    path.split_once('@').map_or(path, |(p, _)| p)
+}
+
+fn module_name(file: &Path) -> Option<String> {
+    let source = read(file).ok()?;
+    let program = Program::compile(vec![source], &NoPackages).ok()?;
+    let instance = program.instance();
+    let name = instance.root().get("module")?.as_str()?;
+    Some(without_version(&name).to_owned())
+}
+
+impl Packages for Module {
+    fn sources(&self, import_path: &str) -> Option<Vec<Source>> {
+        let mut out = Vec::new();
+        for dir in self.folders(import_path) {
+            for file in folder(&dir).unwrap_or_default() {
+                let shown = file.strip_prefix(&self.root).unwrap_or(&file);
+                let mut source = read(&file).ok()?;
+                source.name = shown.display().to_string();
+                out.push(source);
+            }
+        }
+        (!out.is_empty()).then_some(out)
+    }
+}
+
+/// Compiles files with the packages of the module around the first of them.
+pub(crate) fn compile(paths: &[PathBuf]) -> Result<Program, Error> {
+    let sources = sources(paths)?;
+    let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
+    Ok(match Module::around(first) {
+        Some(module) => Program::compile(sources, &module)?,
+        None => Program::compile(sources, &NoPackages)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_stay_inside_the_module() {
+        let module = Module { root: "/m".into(), name: Some("a.test".into()) };
+        assert_eq!(module.folders("a.test/x/y@v0"), [PathBuf::from("/m/x/y")]);
+        assert_eq!(module.folders("a.test"), [PathBuf::from("/m")]);
+        assert_eq!(module.folders("a.testx/y")[0], PathBuf::from("/m/cue.mod/pkg/a.testx/y"));
+        assert!(module.folders("a.test/../../etc").is_empty());
+        assert!(module.folders("/etc").is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_not_text_is_refused_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.cue");
+        fs::write(&file, b"a: 1\nb: \"\xff\"\n").unwrap();
+        let error = read(&file).unwrap_err();
+        assert_eq!((error.problems[0].places[0].line, error.problems[0].places[0].column), (2, 5));
+    }
+}
