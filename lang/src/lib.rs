@@ -5,6 +5,7 @@
 mod api;
 pub mod data;
 pub mod diag;
+pub mod encode;
 pub mod eval;
 pub mod number;
 pub mod pkg;

@@ -1,0 +1,32 @@
+//! Concrete data to and from the outside: JSON, YAML and literals of the language.
+//!
+//! Writers print what the reference prints; readers take hostile input: bounded depth, bounded expansion of aliases, an error
+//! with its line and column, never a panic. Tests are beside each format.
+
+pub mod cue;
+pub mod json;
+mod value;
+pub mod yaml;
+
+/// How deep lists and structs may be nested in what is read.
+pub const MAX_DEPTH: usize = 1000;
+
+/// Why text could not be read, and where. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{line}:{column}: {message}")]
+pub struct DecodeError {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+    /// What is wrong, without the place.
+    pub message: String,
+}
+
+/// Line and column of a byte offset.
+pub(crate) fn line_column(text: &str, at: usize) -> (u32, u32) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |i| i + 1);
+    (line as u32, before[start..].chars().count() as u32 + 1)
+}
