@@ -1,2 +1,46 @@
-//! placeholder
-fn main() {}
+//! The daily commands of the project, `cargo xtask COMMAND`: one module per command, and here only
+//! the choice between them. A new command is one module and one variant.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for developers that talks to the terminal"
+)]
+
+mod api_suite;
+mod plane;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Result<T> = std::result::Result<T, Error>;
+
+#[derive(Debug, Parser)]
+#[command(name = "xtask", about = "The daily commands of the project")]
+enum Command {
+    /// The suite of API requests
+    #[command(subcommand)]
+    ApiSuite(api_suite::ApiSuite),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse() {
+        Command::ApiSuite(command) => command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}
