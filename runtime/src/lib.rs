@@ -1,1 +1,7 @@
-//! placeholder
+//! Definitions rendered to objects, and workflows carried out on a cluster.
+//!
+//! The crate never looks at source text of the language; what it needs of a definition it asks of values.
+
+pub mod document;
+pub mod model;
+pub mod problem;

@@ -1,0 +1,3 @@
+//! The documents that users write and read: their types, read from data with every fault named. No I/O here, nothing of the language.
+
+pub mod application;
