@@ -3,5 +3,6 @@
 //! The crate never looks at source text of the language; what it needs of a definition it asks of values.
 
 pub mod document;
+pub mod engine;
 pub mod model;
 pub mod problem;

@@ -1,3 +1,5 @@
 //! The documents that users write and read: their types, read from data with every fault named. No I/O here, nothing of the language.
 
 pub mod application;
+pub mod run;
+pub mod workflow;
