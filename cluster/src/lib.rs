@@ -1,1 +1,165 @@
-//! placeholder
+//! A Kubernetes API in one process: a tower service behind [`kube::Client`], on an embedded database.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//! use stepwell_cluster::{EmbeddedCluster, Options};
+//!
+//! let cluster = EmbeddedCluster::open("state".as_ref(), Options::default()).await?;
+//! let configs: kube::Api<ConfigMap> = kube::Api::namespaced(cluster.client(), "default");
+//! configs.create(&Default::default(), &ConfigMap {
+//!     metadata: kube::core::ObjectMeta { name: Some("settings".into()), ..Default::default() },
+//!     ..Default::default()
+//! }).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! It runs no containers. What it supports behaves as the real API server does. Map of the crate: `api/` speaks the
+//! protocol, `objects.rs` is what happens to an object on its way to `store.rs`; `kinds.rs` is the table of what is served.
+
+mod api;
+mod clock;
+mod error;
+mod kinds;
+mod names;
+mod objects;
+mod patch;
+mod schema;
+mod selector;
+mod store;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::json;
+
+pub use clock::{Clock, SharedClock, SystemClock};
+
+use api::Api;
+use objects::Write;
+use store::{OpenError, Store};
+
+/// The file inside the state directory that holds the objects.
+const FILE: &str = "cluster.redb";
+
+/// How a cluster behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// The time that timestamps and the simulation go by.
+    pub clock: SharedClock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { clock: Arc::new(SystemClock) }
+    }
+}
+
+/// Why a cluster could not be opened or served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// Another process (or another cluster of this one) holds the directory.
+    #[error("the state directory {} is held by another process", .0.display())]
+    InUse(PathBuf),
+    /// The directory or file cannot be made or read.
+    #[error("the state directory {}: {source}", .path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no database of ours, or damaged.
+    #[error("the database in {}: {message}", .path.display())]
+    Database {
+        /// The directory.
+        path: PathBuf,
+        /// What the database says.
+        message: String,
+    },
+    /// The cluster itself refused what it needs to start.
+    #[error("the embedded cluster cannot start: {0}")]
+    Start(String),
+}
+
+/// A Kubernetes API in this process. Ends when dropped; [`close`](Self::close) ends it with certainty.
+pub struct EmbeddedCluster {
+    api: Api,
+}
+
+impl EmbeddedCluster {
+    /// Opens the cluster whose objects lie in `dir`, making it when it is not there.
+    ///
+    /// # Errors
+    /// [`ClusterError::InUse`] when another process holds it; otherwise what keeps the file from being read.
+    pub async fn open(dir: &Path, options: Options) -> Result<Self, ClusterError> {
+        std::fs::create_dir_all(dir).map_err(|source| ClusterError::Io { path: dir.into(), source })?;
+        let store = Store::open(Some(&dir.join(FILE))).map_err(|error| match *error {
+            OpenError::InUse => ClusterError::InUse(dir.into()),
+            OpenError::Io(source) => ClusterError::Io { path: dir.into(), source },
+            OpenError::Database(error) => {
+                ClusterError::Database { path: dir.into(), message: error.to_string() }
+            }
+        })?;
+        Self::start(store, options).await
+    }
+
+    /// A cluster that is gone with the process.
+    ///
+    /// # Errors
+    /// [`ClusterError::Start`] when the memory for it cannot be had.
+    pub async fn in_memory(options: Options) -> Result<Self, ClusterError> {
+        let store = Store::open(None).map_err(|error| ClusterError::Start(error.to_string()))?;
+        Self::start(store, options).await
+    }
+
+    async fn start(store: Store, options: Options) -> Result<Self, ClusterError> {
+        let api = Api::new(store, options.clock);
+        let cluster = EmbeddedCluster { api };
+        cluster.furnish().await.map_err(|error| ClusterError::Start(error.to_string()))?;
+        Ok(cluster)
+    }
+
+    /// What every cluster has from the start.
+    async fn furnish(&self) -> Result<(), error::ApiError> {
+        let Some(namespaces) = self.api.find("", "v1", "namespaces") else { return Ok(()) };
+        let now = self.api.clock.now();
+        self.api
+            .store
+            .write(move |txn| {
+                let write = Write { resource: &namespaces, namespace: "", now, subresource: None };
+                for name in ["default", "kube-system", "kube-public", "kube-node-lease", "vela-system"] {
+                    if !txn.has(&write.key(name))? {
+                        let labels = json!({"kubernetes.io/metadata.name": name});
+                        let object = json!({
+                            "metadata": {"name": name, "labels": labels},
+                            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
+                        });
+                        write.create(txn, object)?;
+                    }
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// A client that talks to this cluster. Its default namespace is `default`.
+    pub fn client(&self) -> kube::Client {
+        kube::Client::new(self.api.clone(), "default")
+    }
+
+    /// Ends the cluster: waits for the last write, ends watches, lets go of the file. Clients still held get errors.
+    pub async fn close(self) {
+        let store = self.api.store.clone();
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+    }
+}
+
+impl Drop for EmbeddedCluster {
+    fn drop(&mut self) {
+        self.api.store.close();
+    }
+}

@@ -1,0 +1,500 @@
+//! The verbs on a resource: get, list, create, replace, patch, delete. Each reads its options, runs one write of the
+//! store where it writes, and answers in the format asked for. Tests: `tests/requests.rs`.
+
+use axum::body::Body;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::{Api, Call, head, json_answer, present, request::Format, splice, success, value_answer};
+use crate::{
+    error::{ApiError, ApiResult, FieldError},
+    kinds::Resource,
+    objects::{self, Propagation, Write},
+    patch::Patch,
+    selector::Selector,
+    store::{Key, Txn, parse},
+};
+
+/// Kinds whose DELETE answers with the object rather than a Status.
+const RETURN_DELETED: &[&str] = &[
+    "Pod",
+    "PodTemplate",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "Service",
+    "ServiceAccount",
+];
+
+impl Call {
+    fn name(&self) -> &str {
+        self.path.name.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        self.path.namespace.as_deref().unwrap_or_default()
+    }
+
+    fn key(&self) -> Key {
+        Key::new(&self.resource.stored_as, self.namespace(), self.name())
+    }
+
+    pub(crate) fn prefix(&self) -> String {
+        Key::prefix(&self.resource.stored_as, self.path.namespace.as_deref())
+    }
+
+    pub(crate) fn selector(&self) -> ApiResult<Selector> {
+        Selector::parse(&self.resource, self.query.get("labelSelector"), self.query.get("fieldSelector"))
+    }
+
+    fn write(&self, api: &Api) -> Write<'_> {
+        Write {
+            resource: &self.resource,
+            namespace: self.namespace(),
+            now: api.clock.now(),
+            subresource: self.path.subresource.as_deref(),
+        }
+    }
+
+    fn one(&self, code: StatusCode, object: Value) -> Response<Body> {
+        let shown = match self.format {
+            Format::Object => present(&self.resource, object),
+            Format::Metadata => partial(&object),
+            Format::Table => present(&self.resource, object),
+        };
+        value_answer(code, &shown)
+    }
+}
+
+/// `PartialObjectMetadata`: what clients see that want only metadata.
+pub(crate) fn partial(object: &Value) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+}
+
+impl Api {
+    pub(super) async fn get(&self, call: Call) -> ApiResult<Response<Body>> {
+        let Some(bytes) = self.store.get(&call.key())? else {
+            return Err(ApiError::not_found(&call.resource, call.name()));
+        };
+        if call.format == Format::Object {
+            let mut out = Vec::with_capacity(bytes.len() + 64);
+            splice(&mut out, &head(&call.resource), &bytes);
+            return Ok(json_answer(StatusCode::OK, out));
+        }
+        Ok(call.one(StatusCode::OK, parse(&bytes)?))
+    }
+
+    pub(super) async fn list(&self, call: Call) -> ApiResult<Response<Body>> {
+        let selector = call.selector()?;
+        let limit = call.query.number("limit")?.filter(|limit| *limit > 0).unwrap_or(u64::MAX);
+        let prefix = call.prefix();
+        let after = call.query.get("continue").map(|token| continue_from(token, &prefix)).transpose()?;
+        let mut items: Vec<Value> = Vec::new();
+        let mut raw = Vec::new();
+        let mut count = 0;
+        let mut more = None;
+        let mut last = None;
+        let mut remaining = 0u64;
+        // Without selectors and in plain format the stored bytes are the answer's.
+        let copy = selector.is_empty() && call.format == Format::Object;
+        let object_head = if call.resource.custom.is_some() { head(&call.resource) } else { String::new() };
+        let version = self.store.list(&prefix, after.as_deref(), |key, bytes| {
+            if count >= limit {
+                more = more.take().or_else(|| last.take());
+                remaining += 1;
+                // What is left is only counted, and only where the count is exact.
+                return Ok(selector.is_empty());
+            }
+            if copy {
+                if count > 0 {
+                    raw.push(b',');
+                }
+                splice(&mut raw, &object_head, bytes);
+            } else {
+                let object = parse(bytes)?;
+                if !selector.matches(&object) {
+                    return Ok(true);
+                }
+                items.push(object);
+            }
+            count += 1;
+            if count >= limit {
+                last = Some(key);
+            }
+            Ok(true)
+        })?;
+        let mut meta = json!({"resourceVersion": version.to_string()});
+        if let Some(key) = more {
+            meta["continue"] = continue_token(&key, version).into();
+            if selector.is_empty() {
+                meta["remainingItemCount"] = remaining.into();
+            }
+        }
+        let (kind, api_version) = match call.format {
+            Format::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
+            _ => (call.resource.list_kind.clone(), call.resource.api_version()),
+        };
+        if !copy {
+            for (index, object) in items.into_iter().enumerate() {
+                if index > 0 {
+                    raw.push(b',');
+                }
+                let shown = match call.format {
+                    Format::Metadata => partial(&object),
+                    _ if call.resource.custom.is_some() => present(&call.resource, object),
+                    _ => object,
+                };
+                raw.extend_from_slice(shown.to_string().as_bytes());
+            }
+        }
+        let mut out =
+            format!("{{\"kind\":{kind:?},\"apiVersion\":{api_version:?},\"metadata\":{meta},\"items\":[")
+                .into_bytes();
+        out.append(&mut raw);
+        out.extend_from_slice(b"]}");
+        Ok(json_answer(StatusCode::OK, out))
+    }
+
+    pub(super) async fn create(&self, call: Call) -> ApiResult<Response<Body>> {
+        let mut object = decode(&call)?;
+        if call.resource.namespaced && call.path.namespace.is_none() {
+            return Err(ApiError::bad_request("an empty namespace may not be set during creation"));
+        }
+        check_namespace_of_body(&call, &object)?;
+        let dry_run = call.query.dry_run()?;
+        if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty()) {
+            return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
+        }
+        generate_name(&mut object)?;
+        let errors = objects::check_metadata(&call.resource, &object);
+        if !errors.is_empty() {
+            let name = objects::text(&object["metadata"]["name"]);
+            return Err(ApiError::invalid(&call.resource, &name, errors));
+        }
+        let api = self.clone();
+        let (call, object) = self
+            .store
+            .write(move |txn| {
+                let object = call.write(&api).create(txn, object)?;
+                if dry_run {
+                    txn.discard();
+                }
+                Ok((call, object))
+            })
+            .await?;
+        Ok(call.one(StatusCode::CREATED, object))
+    }
+
+    pub(super) async fn replace(&self, call: Call) -> ApiResult<Response<Body>> {
+        let object = decode(&call)?;
+        check_namespace_of_body(&call, &object)?;
+        let name = objects::text(&object["metadata"]["name"]);
+        if name.is_empty() {
+            return Err(ApiError::bad_request("the name of the object must be set on an update"));
+        }
+        if name != call.name() {
+            return Err(ApiError::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                call.name()
+            )));
+        }
+        if call.resource.custom.is_some() && objects::text(&object["metadata"]["resourceVersion"]).is_empty()
+        {
+            let error = FieldError {
+                field: "metadata.resourceVersion".into(),
+                fault: crate::error::Fault::Invalid(json!(0), "must be specified for an update".into()),
+            };
+            return Err(ApiError::invalid(&call.resource, &name, vec![error]));
+        }
+        self.change(call, move |_, _| Ok(object)).await
+    }
+
+    pub(super) async fn patch(&self, call: Call) -> ApiResult<Response<Body>> {
+        let patch = Patch::parse(&call.content_type, &call.body)?;
+        self.change(call, move |call, old| patch.apply(&call.resource, old)).await
+    }
+
+    /// Reads, changes and stores one object in a single write.
+    async fn change(
+        &self,
+        call: Call,
+        produce: impl FnOnce(&Call, &Value) -> ApiResult<Value> + Send + 'static,
+    ) -> ApiResult<Response<Body>> {
+        let dry_run = call.query.dry_run()?;
+        let api = self.clone();
+        let (call, object) = self
+            .store
+            .write(move |txn| {
+                let old = find(txn, &call.resource, &call.key(), call.name())?;
+                let new = produce(&call, &old)?;
+                check_version(&call.resource, &old, &new)?;
+                let (object, _) = call.write(&api).update(txn, &old, new)?;
+                if dry_run {
+                    txn.discard();
+                }
+                Ok((call, object))
+            })
+            .await?;
+        Ok(call.one(StatusCode::OK, object))
+    }
+
+    pub(super) async fn delete(&self, mut call: Call) -> ApiResult<Response<Body>> {
+        let options = delete_options(&mut call)?;
+        let api = self.clone();
+        let (call, object, gone) = self
+            .store
+            .write(move |txn| {
+                let old = find(txn, &call.resource, &call.key(), call.name())?;
+                options.check(&call.resource, &old)?;
+                let (object, gone) = call.write(&api).delete(txn, old, &options.propagation)?;
+                if options.dry_run {
+                    txn.discard();
+                }
+                Ok((call, object, gone))
+            })
+            .await?;
+        let whole = !gone
+            || (call.resource.custom.is_none() && RETURN_DELETED.contains(&call.resource.kind.as_str()));
+        if whole {
+            return Ok(call.one(StatusCode::OK, object));
+        }
+        Ok(value_answer(StatusCode::OK, &success(&call.resource, &object)))
+    }
+
+    pub(super) async fn delete_collection(&self, mut call: Call) -> ApiResult<Response<Body>> {
+        if call.resource.namespaced && call.path.namespace.is_none() {
+            return Err(ApiError::method_not_allowed());
+        }
+        let options = delete_options(&mut call)?;
+        let selector = call.selector()?;
+        let api = self.clone();
+        let (call, items, version) = self
+            .store
+            .write(move |txn| {
+                let mut items = Vec::new();
+                for (_, object) in txn.list(&call.prefix())? {
+                    if selector.matches(&object) {
+                        options.check(&call.resource, &object)?;
+                        items.push(call.write(&api).delete(txn, object, &options.propagation)?.0);
+                    }
+                }
+                if options.dry_run {
+                    txn.discard();
+                }
+                Ok((call, items, *api.store.version().borrow()))
+            })
+            .await?;
+        let items: Vec<Value> = items.into_iter().map(|object| present(&call.resource, object)).collect();
+        let list = json!({
+            "kind": call.resource.list_kind, "apiVersion": call.resource.api_version(),
+            "metadata": {"resourceVersion": version.to_string()}, "items": items,
+        });
+        Ok(value_answer(StatusCode::OK, &list))
+    }
+}
+
+fn find(txn: &Txn<'_>, resource: &Resource, key: &Key, name: &str) -> ApiResult<Value> {
+    txn.get(key)?.ok_or_else(|| ApiError::not_found(resource, name))
+}
+
+/// A resourceVersion in what is written must be the present one.
+fn check_version(resource: &Resource, old: &Value, new: &Value) -> ApiResult<()> {
+    let wanted = new["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    let have = old["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    if wanted.is_empty() || wanted == have {
+        return Ok(());
+    }
+    let name = objects::text(&old["metadata"]["name"]);
+    if wanted.parse::<u64>().is_err() {
+        let error = FieldError::invalid("metadata.resourceVersion", wanted, "must be an unsigned integer");
+        return Err(ApiError::invalid(resource, &name, vec![error]));
+    }
+    Err(ApiError::modified(resource, &name))
+}
+
+struct DeleteOptions {
+    propagation: Propagation,
+    uid: Option<String>,
+    version: Option<String>,
+    dry_run: bool,
+}
+
+impl DeleteOptions {
+    fn check(&self, resource: &Resource, object: &Value) -> ApiResult<()> {
+        let meta = &object["metadata"];
+        for (what, wanted, have) in
+            [("UID", &self.uid, &meta["uid"]), ("ResourceVersion", &self.version, &meta["resourceVersion"])]
+        {
+            let have = have.as_str().unwrap_or_default();
+            if let Some(wanted) = wanted
+                && wanted != have
+            {
+                let why = match what {
+                    "UID" => format!(
+                        "Precondition failed: UID in precondition: {wanted}, UID in object meta: {have}"
+                    ),
+                    _ => format!(
+                        "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {have}"
+                    ),
+                };
+                return Err(ApiError::conflict(resource, meta["name"].as_str().unwrap_or_default(), why));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Options of a DELETE, from its body or its query.
+fn delete_options(call: &mut Call) -> ApiResult<DeleteOptions> {
+    let body = if call.body.is_empty() { json!({}) } else { decode_any(&call.content_type, &call.body)? };
+    if let Some(policy) = body["propagationPolicy"].as_str() {
+        call.query.default_to("propagationPolicy", policy);
+    }
+    if let Some(all) = body["dryRun"][0].as_str() {
+        call.query.default_to("dryRun", all);
+    }
+    // Jobs and replication controllers made before there was garbage collection kept their pods; they still do.
+    let keeps = matches!(call.resource.kind.as_str(), "Job" | "ReplicationController")
+        && call.resource.custom.is_none();
+    let propagation = match call.query.get("propagationPolicy") {
+        None if body["orphanDependents"] == true || call.query.flag("orphanDependents") => {
+            Propagation::Orphan
+        }
+        None if body["orphanDependents"] == false => Propagation::Background,
+        None if keeps => Propagation::Orphan,
+        None | Some("Background") => Propagation::Background,
+        Some("Foreground") => Propagation::Foreground,
+        Some("Orphan") => Propagation::Orphan,
+        Some(other) => {
+            return Err(ApiError::new(
+                422,
+                "Invalid",
+                format!(
+                    "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: {other:?}: \
+                     supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
+                ),
+            ));
+        }
+    };
+    Ok(DeleteOptions {
+        propagation,
+        uid: body["preconditions"]["uid"].as_str().map(str::to_owned),
+        version: body["preconditions"]["resourceVersion"].as_str().map(str::to_owned),
+        dry_run: call.query.dry_run()?,
+    })
+}
+
+/// The object of a create or replace, checked to be of the kind that the path names, without `kind` and `apiVersion`.
+fn decode(call: &Call) -> ApiResult<Value> {
+    let object = decode_any(&call.content_type, &call.body)?;
+    take_kind(&call.resource, object)
+}
+
+/// Checks `kind` and `apiVersion` and takes them off: objects are stored without.
+pub(crate) fn take_kind(resource: &Resource, mut object: Value) -> ApiResult<Value> {
+    let shown = |object: &Value| {
+        let mut text = object.to_string();
+        if text.len() > 300 {
+            let cut = (0..=300).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            text.truncate(cut);
+            text.push_str("...");
+        }
+        text
+    };
+    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+    let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
+    if kind.is_empty() && resource.custom.is_some() {
+        return Err(ApiError::bad_request(format!("Object 'Kind' is missing in '{}'", shown(&object))));
+    }
+    let expected = resource.api_version();
+    if (!kind.is_empty() && kind != resource.kind) || (!api_version.is_empty() && api_version != expected) {
+        let version = api_version.rsplit('/').next().unwrap_or_default();
+        if kind == resource.kind {
+            return Err(ApiError::bad_request(format!(
+                "the API version in the data ({api_version}) does not match the expected API version ({expected})"
+            )));
+        }
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version {version:?} cannot be handled as a {}",
+            resource.kind
+        )));
+    }
+    let Some(fields) = object.as_object_mut() else {
+        return Err(ApiError::bad_request(format!(
+            "couldn't get version/kind; json parse error: {}",
+            shown(&object)
+        )));
+    };
+    fields.shift_remove("kind");
+    fields.shift_remove("apiVersion");
+    objects::metadata(&mut object)?;
+    Ok(object)
+}
+
+/// A body as JSON or YAML.
+pub(crate) fn decode_any(content_type: &str, body: &[u8]) -> ApiResult<Value> {
+    match content_type {
+        "" | "application/json" | "text/json" => serde_json::from_slice(body).map_err(|error| {
+            ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+        }),
+        "application/yaml" | "text/yaml" => yaml(body),
+        _ => Err(ApiError::unsupported_media(&["application/json", "application/yaml"])),
+    }
+}
+
+/// One YAML document.
+pub(crate) fn yaml(body: &[u8]) -> ApiResult<Value> {
+    let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
+    serde_saphyr::from_str(text)
+        .map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: {error}")))
+}
+
+fn check_namespace_of_body(call: &Call, object: &Value) -> ApiResult<()> {
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace)
+            if !namespace.is_empty() && call.resource.namespaced && namespace != call.namespace() =>
+        {
+            Err(ApiError::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn generate_name(object: &mut Value) -> ApiResult<()> {
+    let meta = objects::metadata(object)?;
+    let has_name = meta.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+    let Some(start) = meta.get("generateName").and_then(Value::as_str).filter(|start| !start.is_empty())
+    else {
+        return Ok(());
+    };
+    if has_name {
+        return Ok(());
+    }
+    let start: String = start.chars().take(58).collect();
+    // Letters and digits that cannot spell words, as the real server's generator has them.
+    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    let mut name = start;
+    for byte in uuid::Uuid::new_v4().as_bytes().iter().take(5) {
+        name.push(char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
+    }
+    meta.insert("name".into(), name.into());
+    Ok(())
+}
+
+/// Where a list goes on: after a key, as read at a version.
+fn continue_token(key: &Key, version: u64) -> String {
+    let start = format!("{}/{}", key.namespace(), key.name());
+    BASE64.encode(json!({"v": "meta.k8s.io/v1", "rv": version, "start": start}).to_string())
+}
+
+fn continue_from(token: &str, prefix: &str) -> ApiResult<String> {
+    let wrong = || ApiError::bad_request("continue key is not valid");
+    let bytes = BASE64.decode(token).map_err(|_| wrong())?;
+    let token: Value = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
+    let resource = prefix.split('/').next().unwrap_or_default();
+    let key = format!("{resource}/{}", token["start"].as_str().ok_or_else(wrong)?);
+    if key.starts_with(prefix) { Ok(key) } else { Err(wrong()) }
+}

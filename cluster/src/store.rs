@@ -1,0 +1,550 @@
+//! Objects on disk. One redb table holds every object as JSON under `resource/namespace/name` (so a list is a range and
+//! comes out in the order of a real server), another the last resourceVersion handed out.
+//!
+//! All writes run on one thread, one after the other, so a write sees what the ones before it did and needs no locks.
+//! The thread takes everything that waits into one redb transaction and commits once: many writers share one fsync, and
+//! none is answered before it. A write that refuses leaves nothing behind; a commit that fails refuses all writes in it.
+//!
+//! Recent changes are kept in memory for watches, bounded in number and size. A watch from before that (or from before
+//! the last start) is told `410 Expired` and lists again, as with a real server. Tests: at the end of this file.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    thread::JoinHandle,
+};
+
+use bytes::Bytes;
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::error::{ApiError, ApiResult};
+
+const OBJECTS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("objects");
+const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+const LAST: &str = "resourceVersion";
+
+/// Bounds of the log behind watches.
+const LOG_EVENTS: usize = 20_000;
+const LOG_BYTES: usize = 32 << 20;
+/// Memory for database pages.
+const PAGE_CACHE: usize = 32 << 20;
+/// Writes that may wait, and how many share one commit.
+const QUEUE: usize = 4096;
+const BATCH: usize = 1024;
+
+/// Where an object lies: `deployments.apps`, its namespace (empty for cluster scope) and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    text: Arc<str>,
+}
+
+impl Key {
+    pub(crate) fn new(resource: &str, namespace: &str, name: &str) -> Self {
+        Key { text: format!("{resource}/{namespace}/{name}").into() }
+    }
+
+    /// The start that all keys of a resource (of one namespace) share.
+    pub(crate) fn prefix(resource: &str, namespace: Option<&str>) -> String {
+        match namespace {
+            Some(namespace) => format!("{resource}/{namespace}/"),
+            None => format!("{resource}/"),
+        }
+    }
+
+    fn part(&self, index: usize) -> &str {
+        self.text.splitn(3, '/').nth(index).unwrap_or_default()
+    }
+    pub(crate) fn resource(&self) -> &str {
+        self.part(0)
+    }
+    pub(crate) fn namespace(&self) -> &str {
+        self.part(1)
+    }
+    pub(crate) fn name(&self) -> &str {
+        self.part(2)
+    }
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// One change, as watches see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) version: u64,
+    pub(crate) key: Key,
+    /// The object after the change; of a removal, its last state under the removal's version.
+    pub(crate) object: Bytes,
+    pub(crate) change: Change,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Added,
+    /// With the object as it was before.
+    Modified(Bytes),
+    Deleted,
+}
+
+#[derive(Default)]
+struct Log {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+    /// Changes up to and including this version are no longer in `events`.
+    forgotten: u64,
+}
+
+impl Log {
+    fn push(&mut self, event: Arc<Event>) {
+        self.bytes += event_size(&event);
+        self.events.push_back(event);
+        while self.events.len() > LOG_EVENTS || self.bytes > LOG_BYTES {
+            let Some(old) = self.events.pop_front() else { break };
+            self.bytes -= event_size(&old);
+            self.forgotten = old.version;
+        }
+    }
+}
+
+fn event_size(event: &Event) -> usize {
+    event.object.len() + if let Change::Modified(old) = &event.change { old.len() } else { 0 } + 128
+}
+
+type Done = Box<dyn FnOnce(Result<(), &ApiError>) + Send>;
+type Job = Box<dyn FnOnce(&mut Txn<'_>) -> Done + Send>;
+
+/// The store. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Store {
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Job>,
+}
+
+struct Shared {
+    database: RwLock<Option<Arc<Database>>>,
+    log: Mutex<Log>,
+    /// The version of the last commit; every change moves it.
+    version: watch::Sender<u64>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Called with the events of a commit before anyone is told of it.
+    hook: RwLock<Option<Hook>>,
+}
+
+type Hook = Box<dyn Fn(&[Arc<Event>]) + Send + Sync>;
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("held by another process")]
+    InUse,
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Database(Box<redb::Error>),
+}
+
+impl<E: Into<redb::Error>> From<E> for Box<OpenError> {
+    fn from(error: E) -> Self {
+        Box::new(match error.into() {
+            redb::Error::DatabaseAlreadyOpen => OpenError::InUse,
+            redb::Error::Io(error) => OpenError::Io(error),
+            error => OpenError::Database(Box::new(error)),
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    /// Opens the database file, or one in memory.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Store, Box<OpenError>> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(PAGE_CACHE);
+        let database = match path {
+            Some(path) => builder.create(path)?,
+            None => builder.create_with_backend(redb::backends::InMemoryBackend::new())?,
+        };
+        let txn = database.begin_write()?;
+        txn.open_table(OBJECTS)?;
+        // Versions count on from the last; a fresh store starts above 0, which means "any" to clients.
+        let last = txn.open_table(META)?.get(LAST)?.map_or(1, |v| v.value());
+        txn.commit()?;
+
+        let database = Arc::new(database);
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let shared = Arc::new(Shared {
+            database: RwLock::new(Some(database.clone())),
+            log: Mutex::new(Log { forgotten: last, ..Log::default() }),
+            version: watch::Sender::new(last),
+            writer: Mutex::new(None),
+            hook: RwLock::new(None),
+        });
+        let writer = {
+            let shared = shared.clone();
+            std::thread::Builder::new()
+                .name("stepwell-store".into())
+                .spawn(move || write_loop(&database, &shared, queue))
+                .map_err(|error| Box::new(OpenError::Io(error)))?
+        };
+        *lock(&shared.writer) = Some(writer);
+        Ok(Store { shared, jobs })
+    }
+
+    /// Sets what is called with the events of each commit before it is acknowledged.
+    pub(crate) fn on_commit(&self, hook: impl Fn(&[Arc<Event>]) + Send + Sync + 'static) {
+        *self.shared.hook.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    /// Ends the writer and lets go of the file, whoever still holds a clone. Blocks for the last commit.
+    pub(crate) fn close(&self) {
+        let writer = lock(&self.shared.writer).take();
+        if let Some(writer) = writer {
+            let mut stop: Job = Box::new(|txn| {
+                txn.stop = true;
+                Box::new(|_| ())
+            });
+            // The queue is bounded, and this may run on an async thread, so neither blocking nor awaiting will do.
+            while let Err(mpsc::error::TrySendError::Full(back)) = self.jobs.try_send(stop) {
+                stop = back;
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            let _ = writer.join();
+        }
+        self.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Runs `change` on the writer; returns when what it did is durable. With an error nothing it did is kept.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |txn| {
+            let outcome = catch_unwind(AssertUnwindSafe(|| change(txn)))
+                .unwrap_or_else(|_| Err(ApiError::internal("a write failed unexpectedly")));
+            let outcome = match outcome {
+                Ok(value) => txn.accept().map(|()| value),
+                Err(error) => {
+                    txn.discard();
+                    Err(error)
+                }
+            };
+            Box::new(move |commit| {
+                let _ = answer.send(commit.map_err(Clone::clone).and(outcome));
+            })
+        });
+        self.jobs.send(job).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    fn database(&self) -> ApiResult<Arc<Database>> {
+        self.shared.database.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)
+    }
+
+    /// One object's JSON.
+    pub(crate) fn get(&self, key: &Key) -> ApiResult<Option<Bytes>> {
+        let table = self.database()?.begin_read().map_err(broken)?.open_table(OBJECTS).map_err(broken)?;
+        Ok(table.get(key.as_str()).map_err(broken)?.map(|v| Bytes::copy_from_slice(v.value())))
+    }
+
+    /// The objects whose keys start with `prefix`, after `after`, at most `limit` as far as `keep` wants them, and the
+    /// version of the snapshot they were read from.
+    pub(crate) fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        mut keep: impl FnMut(Key, &[u8]) -> ApiResult<bool>,
+    ) -> ApiResult<u64> {
+        let txn = self.database()?.begin_read().map_err(broken)?;
+        let table = txn.open_table(OBJECTS).map_err(broken)?;
+        let meta = txn.open_table(META).map_err(broken)?;
+        let version = meta.get(LAST).map_err(broken)?.map_or(1, |v| v.value());
+        for entry in table.range(after.unwrap_or(prefix)..).map_err(broken)? {
+            let (key, value) = entry.map_err(broken)?;
+            let key = key.value();
+            if !key.starts_with(prefix) {
+                break;
+            }
+            if after == Some(key) {
+                continue;
+            }
+            if !keep(Key { text: key.into() }, value.value())? {
+                break;
+            }
+        }
+        Ok(version)
+    }
+
+    /// The version of the last commit, and the signal that it moved.
+    pub(crate) fn version(&self) -> watch::Receiver<u64> {
+        self.shared.version.subscribe()
+    }
+
+    /// Changes after `since` (at most `limit`), or an error when some of them are forgotten.
+    pub(crate) fn changes(&self, since: u64, limit: usize) -> ApiResult<Vec<Arc<Event>>> {
+        let log = lock(&self.shared.log);
+        if since < log.forgotten {
+            return Err(ApiError::expired(format!("too old resource version: {since} ({})", log.forgotten)));
+        }
+        let start = log.events.partition_point(|event| event.version <= since);
+        Ok(log.events.range(start..).take(limit).cloned().collect())
+    }
+}
+
+fn closed() -> ApiError {
+    ApiError::new(503, "ServiceUnavailable", "the cluster is shutting down")
+}
+
+fn broken(error: impl Into<redb::Error>) -> ApiError {
+    ApiError::internal(format_args!("the store cannot be read or written: {}", error.into()))
+}
+
+fn write_loop(database: &Database, shared: &Shared, mut queue: mpsc::Receiver<Job>) {
+    let mut stop = false;
+    while !stop {
+        let Some(first) = queue.blocking_recv() else { return };
+        let mut done: Vec<Done> = Vec::new();
+        let outcome = write_batch(database, shared, first, &mut queue, &mut done, &mut stop);
+        match &outcome {
+            Ok(events) => publish(shared, events),
+            Err(error) => tracing::error!(%error, "a commit failed; nothing of it is kept"),
+        }
+        for done in done {
+            done(outcome.as_ref().map(|_| ()));
+        }
+    }
+}
+
+fn write_batch(
+    database: &Database,
+    shared: &Shared,
+    first: Job,
+    queue: &mut mpsc::Receiver<Job>,
+    done: &mut Vec<Done>,
+    stop: &mut bool,
+) -> ApiResult<Vec<Arc<Event>>> {
+    let redb_txn = database.begin_write().map_err(broken)?;
+    let last = *shared.version.borrow();
+    let events;
+    {
+        let table = redb_txn.open_table(OBJECTS).map_err(broken)?;
+        let mut txn = Txn {
+            table,
+            version: last,
+            events: Vec::new(),
+            staged: BTreeMap::new(),
+            staged_events: Vec::new(),
+            stop: false,
+        };
+        let mut next = Some(first);
+        while let Some(job) = next {
+            done.push(job(&mut txn));
+            next = if txn.stop || done.len() >= BATCH { None } else { queue.try_recv().ok() };
+        }
+        *stop = txn.stop;
+        events = txn.events;
+        if let Some(event) = events.last() {
+            let mut meta = redb_txn.open_table(META).map_err(broken)?;
+            meta.insert(LAST, event.version).map_err(broken)?;
+        }
+    }
+    if events.is_empty() {
+        redb_txn.abort().map_err(broken)?;
+    } else {
+        redb_txn.commit().map_err(broken)?;
+    }
+    Ok(events)
+}
+
+fn publish(shared: &Shared, events: &[Arc<Event>]) {
+    let Some(last) = events.last() else { return };
+    if let Some(hook) = &*shared.hook.read().unwrap_or_else(PoisonError::into_inner) {
+        hook(events);
+    }
+    let mut log = lock(&shared.log);
+    for event in events {
+        log.push(event.clone());
+    }
+    drop(log);
+    shared.version.send_replace(last.version);
+}
+
+/// A write in progress: sees all earlier writes and its own.
+pub(crate) struct Txn<'t> {
+    table: Table<'t, &'static str, &'static [u8]>,
+    version: u64,
+    /// Events of accepted writes of this batch.
+    events: Vec<Arc<Event>>,
+    /// What the present write did: objects by key, `None` for removed.
+    staged: BTreeMap<Key, Option<Bytes>>,
+    staged_events: Vec<Arc<Event>>,
+    stop: bool,
+}
+
+impl Txn<'_> {
+    fn bytes(&self, key: &Key) -> ApiResult<Option<Bytes>> {
+        if let Some(staged) = self.staged.get(key) {
+            return Ok(staged.clone());
+        }
+        Ok(self.table.get(key.as_str()).map_err(broken)?.map(|v| Bytes::copy_from_slice(v.value())))
+    }
+
+    /// The object under `key`.
+    pub(crate) fn get(&self, key: &Key) -> ApiResult<Option<Value>> {
+        self.bytes(key)?.map(|bytes| parse(&bytes)).transpose()
+    }
+
+    /// Whether there is an object under `key`.
+    pub(crate) fn has(&self, key: &Key) -> ApiResult<bool> {
+        Ok(self.bytes(key)?.is_some())
+    }
+
+    /// The objects whose keys start with `prefix`, in order.
+    pub(crate) fn list(&self, prefix: &str) -> ApiResult<Vec<(Key, Value)>> {
+        let mut found = BTreeMap::new();
+        for entry in self.table.range(prefix..).map_err(broken)? {
+            let (key, value) = entry.map_err(broken)?;
+            if !key.value().starts_with(prefix) {
+                break;
+            }
+            found.insert(Key { text: key.value().into() }, Some(Bytes::copy_from_slice(value.value())));
+        }
+        for (key, staged) in &self.staged {
+            if key.as_str().starts_with(prefix) {
+                found.insert(key.clone(), staged.clone());
+            }
+        }
+        found.into_iter().filter_map(|(key, bytes)| bytes.map(|bytes| Ok((key, parse(&bytes)?)))).collect()
+    }
+
+    fn next_version(&self) -> u64 {
+        self.version + self.staged_events.len() as u64 + 1
+    }
+
+    /// Stores `object` under `key`, with its new `metadata.resourceVersion` set in it.
+    pub(crate) fn put(&mut self, key: &Key, object: &mut Value) -> ApiResult<()> {
+        let version = self.next_version();
+        let bytes = stamp(object, version)?;
+        let change = match self.bytes(key)? {
+            Some(old) => Change::Modified(old),
+            None => Change::Added,
+        };
+        let event = Event { version, key: key.clone(), object: bytes.clone(), change };
+        self.staged_events.push(Arc::new(event));
+        self.staged.insert(key.clone(), Some(bytes));
+        Ok(())
+    }
+
+    /// Removes what is under `key`; `object` is its last state, and gets the version of the removal.
+    pub(crate) fn remove(&mut self, key: &Key, object: &mut Value) -> ApiResult<()> {
+        let version = self.next_version();
+        let object = stamp(object, version)?;
+        let event = Event { version, key: key.clone(), object, change: Change::Deleted };
+        self.staged_events.push(Arc::new(event));
+        self.staged.insert(key.clone(), None);
+        Ok(())
+    }
+
+    /// Forgets what the present write did, as for a dry run.
+    pub(crate) fn discard(&mut self) {
+        self.staged.clear();
+        self.staged_events.clear();
+    }
+
+    fn accept(&mut self) -> ApiResult<()> {
+        for (key, staged) in std::mem::take(&mut self.staged) {
+            match staged {
+                Some(bytes) => self.table.insert(key.as_str(), bytes.as_ref()).map_err(broken)?,
+                None => self.table.remove(key.as_str()).map_err(broken)?,
+            };
+        }
+        self.version += self.staged_events.len() as u64;
+        self.events.append(&mut self.staged_events);
+        Ok(())
+    }
+}
+
+fn stamp(object: &mut Value, version: u64) -> ApiResult<Bytes> {
+    object["metadata"]["resourceVersion"] = version.to_string().into();
+    serde_json::to_vec(object).map(Bytes::from).map_err(ApiError::internal)
+}
+
+/// A stored object.
+pub(crate) fn parse(bytes: &[u8]) -> ApiResult<Value> {
+    serde_json::from_slice(bytes).map_err(|error| ApiError::internal(format_args!("stored object: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(name: &str) -> Value {
+        json!({"metadata": {"name": name}})
+    }
+
+    #[tokio::test]
+    async fn a_refused_write_leaves_nothing() {
+        let store = Store::open(None).unwrap();
+        let key = Key::new("pods", "default", "a");
+        let inner = key.clone();
+        let refused = store
+            .write(move |txn| {
+                txn.put(&inner, &mut object("a"))?;
+                assert!(txn.has(&inner)?);
+                Err::<(), _>(ApiError::bad_request("no"))
+            })
+            .await;
+        assert_eq!(refused.unwrap_err().message, "no");
+        assert_eq!(store.get(&key).unwrap(), None);
+        assert!(store.changes(1, 10).unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_panicking_write_is_refused_and_the_next_one_works() {
+        let store = Store::open(None).unwrap();
+        let refused = store.write(|_| -> ApiResult<()> { panic!("for the test") }).await;
+        assert_eq!(refused.unwrap_err().code, 500);
+        store.write(|txn| txn.put(&Key::new("pods", "default", "a"), &mut object("a"))).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn versions_and_objects_survive_a_restart_and_old_watches_expire() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let key = Key::new("pods", "default", "a");
+        let store = Store::open(Some(&path)).unwrap();
+        for _ in 0..3 {
+            let key = key.clone();
+            store.write(move |txn| txn.put(&key, &mut object("a"))).await.unwrap();
+        }
+        assert_eq!(store.changes(1, 10).unwrap().len(), 3);
+        assert!(matches!(*Store::open(Some(&path)).err().unwrap(), OpenError::InUse));
+        store.close();
+        assert_eq!(store.get(&key).unwrap_err().code, 503);
+
+        let store = Store::open(Some(&path)).unwrap();
+        assert_eq!(*store.version().borrow(), 4);
+        assert_eq!(parse(&store.get(&key).unwrap().unwrap()).unwrap()["metadata"]["resourceVersion"], "4");
+        assert_eq!(store.changes(1, 10).unwrap_err().code, 410);
+        assert!(store.changes(4, 10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_log_is_bounded() {
+        let mut log = Log::default();
+        for version in 1..=(LOG_EVENTS as u64 + 5) {
+            let key = Key::new("pods", "default", "a");
+            log.push(Arc::new(Event { version, key, object: Bytes::new(), change: Change::Added }));
+        }
+        assert_eq!((log.events.len(), log.forgotten), (LOG_EVENTS, 5));
+    }
+}
