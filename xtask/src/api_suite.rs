@@ -6,7 +6,7 @@ use clap::Subcommand;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use stepwell_api_suite::case::{self, Group};
-use stepwell_api_suite::compare::{self, Report};
+use stepwell_api_suite::compare::{self, Known, Report};
 use stepwell_api_suite::{data_dir, record, run};
 
 use crate::Result;
@@ -43,7 +43,7 @@ impl ApiSuite {
                 record_from(plane.kubeconfig(), &groups)
             }
             Self::Run { groups, kubeconfig } => {
-                let report = run_against(&kubeconfig, &groups)?;
+                let report = run_against(&kubeconfig, &groups, &compare::known(&data_dir())?)?;
                 show(&report);
                 let outcome = format!("{} passed, {} failed", report.passed.len(), report.failed.len());
                 println!("{outcome}");
@@ -66,18 +66,17 @@ fn record_from(kubeconfig: &Path, names: &[String]) -> Result<()> {
 }
 
 /// Runs the suite against the server of `kubeconfig` and holds it against what was recorded.
-pub(crate) fn run_against(kubeconfig: &Path, names: &[String]) -> Result<Report> {
+pub(crate) fn run_against(kubeconfig: &Path, names: &[String], known: &[Known]) -> Result<Report> {
     let dir = data_dir();
     runtime()?.block_on(async {
         let client = client(kubeconfig).await?;
-        let known = compare::known(&dir)?;
         let (mut cases, mut differences) = (Vec::new(), Vec::new());
         for group in chosen(names)? {
             let actual = run::run(&client, &group).await?;
             differences.extend(compare::compare(&record::load(&dir, &group)?, &actual));
             cases.extend(actual.into_keys());
         }
-        Ok(compare::sort(&cases, differences, &known))
+        Ok(compare::sort(&cases, differences, known))
     })
 }
 

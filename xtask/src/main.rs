@@ -7,6 +7,7 @@
 )]
 
 mod api_suite;
+mod e2e;
 mod plane;
 
 use std::path::PathBuf;
@@ -23,11 +24,14 @@ enum Command {
     /// The suite of API requests
     #[command(subcommand)]
     ApiSuite(api_suite::ApiSuite),
+    /// Everything that is shown on a real control plane (built with Go) and with kubectl
+    E2e,
 }
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::ApiSuite(command) => command.run(),
+        Command::E2e => e2e::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
