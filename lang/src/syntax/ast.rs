@@ -154,6 +154,9 @@ pub struct Attribute {
 }
 
 /// A declaration in a struct or file.
+///
+/// A comment on the lines before a chain `a: b: c: 1` is kept at the innermost declaration, `c: 1`: as in the reference, it
+/// documents the field that the chain is about. A comment behind a chain is kept at the outermost.
 #[derive(Clone, Debug)]
 pub struct Decl {
     /// What is declared.
@@ -164,6 +167,25 @@ pub struct Decl {
     pub comments: Comments,
     /// Spacing before it.
     pub space: Space,
+}
+
+impl Decl {
+    /// The lines of the documentation, without `//` and one blank behind it: those of the comment that ends on the line before the
+    /// declaration. `// +patchKey=name` gives `+patchKey=name`.
+    ///
+    /// ```
+    /// use stepwell_lang::{source::FileId, syntax::{self, ast::DeclKind}};
+    /// let (file, _) = syntax::parse(FileId(0), "// +usage=How many\nreplicas: 1\n");
+    /// assert_eq!(file.decls[0].docs().collect::<Vec<_>>(), ["+usage=How many"]);
+    /// ```
+    pub fn docs(&self) -> impl Iterator<Item = &str> {
+        let adjoining = !matches!(self.space, Space::Section);
+        let group = self.comments.iter().rfind(|c| c.place == Place::Doc).filter(|_| adjoining);
+        group.into_iter().flat_map(|g| &g.lines).map(|(_, line)| {
+            let text = line.strip_prefix("//").unwrap_or(line);
+            text.strip_prefix(' ').unwrap_or(text).trim_end()
+        })
+    }
 }
 
 /// The kinds of declaration.
@@ -337,6 +359,8 @@ pub enum ExprKind {
         args: Vec<Expr>,
         /// From `(` to `)`.
         parens: Span,
+        /// Spacing before the `)`.
+        close: Space,
     },
     /// `(x)`.
     Paren(Box<Expr>),
@@ -369,6 +393,8 @@ pub struct StructLit {
     pub decls: Vec<Decl>,
     /// Where the braces stand; `None` for the short form of nested fields.
     pub braces: Option<(Span, Span)>,
+    /// Spacing before the closing brace.
+    pub close: Space,
 }
 
 /// `[ elems, ...type ]`.
@@ -380,6 +406,10 @@ pub struct ListLit {
     pub ellipsis: Option<Ellipsis>,
     /// Where the brackets stand.
     pub brackets: (Span, Span),
+    /// Whether commas are written at line ends; they may be left out since v0.17.
+    pub commas: bool,
+    /// Spacing before the closing bracket.
+    pub close: Space,
 }
 
 /// The `...` of a list.

@@ -224,7 +224,7 @@ impl<'a> Builder<'a> {
     /// The value of a field that is another field: `a: b: c`.
     pub(crate) fn nested(&self, inner: Decl) -> Rest {
         let span = inner.span;
-        let kind = ExprKind::Struct(StructLit { decls: vec![inner], braces: None });
+        let kind = ExprKind::Struct(StructLit { decls: vec![inner], braces: None, close: Space::None });
         Rest { value: self.expr(span.start, kind, span.end), attributes: Vec::new() }
     }
 
@@ -338,7 +338,12 @@ impl<'a> Builder<'a> {
 
     pub(crate) fn call(&self, fun: Expr, args: Vec<Expr>, p: u32, r: u32) -> Expr {
         let (span, space) = (fun.span, fun.space);
-        self.postfix(span, space, ExprKind::Call { fun: Box::new(fun), args, parens: self.span(p, r) }, r)
+        self.postfix(
+            span,
+            space,
+            ExprKind::Call { fun: Box::new(fun), args, parens: self.span(p, r), close: self.space(r - 1) },
+            r,
+        )
     }
 
     pub(crate) fn open(&self, x: Expr, r: u32) -> Expr {
@@ -348,7 +353,7 @@ impl<'a> Builder<'a> {
 
     pub(crate) fn structure(&self, l: u32, m: u32, decls: Vec<Decl>, n: u32, r: u32) -> Expr {
         let braces = Some((self.span(l, m), self.span(n, r)));
-        self.expr(l, ExprKind::Struct(StructLit { decls, braces }), r)
+        self.expr(l, ExprKind::Struct(StructLit { decls, braces, close: self.space(n) }), r)
     }
 
     pub(crate) fn ellipsis(&self, l: u32, value: Option<Expr>, r: u32) -> Element {
@@ -379,7 +384,25 @@ impl<'a> Builder<'a> {
             }
         }
         let brackets = (self.span(l, m), self.span(n, r));
-        self.expr(l, ExprKind::List(ListLit { elems, ellipsis, brackets }), r)
+        let commas = self.has_commas(&elems, ellipsis.as_ref(), n);
+        self.expr(l, ExprKind::List(ListLit { elems, ellipsis, brackets, commas, close: self.space(n) }), r)
+    }
+
+    /// Whether a list writes commas at line ends: between all of its elements, or behind a single one.
+    fn has_commas(&self, elems: &[Expr], ellipsis: Option<&Ellipsis>, close: u32) -> bool {
+        let ends = elems.iter().map(|e| e.span.end);
+        let starts = elems.iter().map(|e| e.span.start).chain(ellipsis.map(|e| e.span.start)).skip(1);
+        let mut between = ends.zip(starts).peekable();
+        match (between.peek(), elems.first()) {
+            (Some(_), _) => between.all(|(l, r)| self.has_comma(l, r)),
+            (None, Some(only)) => self.has_comma(only.span.end, close),
+            (None, None) => ellipsis.is_none_or(|e| self.has_comma(e.span.end, close)),
+        }
+    }
+
+    /// Whether a comma stands between two nodes, outside of comments.
+    fn has_comma(&self, l: u32, r: u32) -> bool {
+        self.slice_of(l, r).lines().any(|line| line.split("//").next().is_some_and(|code| code.contains(',')))
     }
 
     // Literals

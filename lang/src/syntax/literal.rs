@@ -51,11 +51,6 @@ pub(crate) fn check_number(text: &str) -> Result<(), Fault> {
     if integer && whole > 1 && text.starts_with('0') {
         return fault("an integer may not begin with 0", 0);
     }
-    if let Some(fraction) = rest.strip_prefix('.')
-        && fraction.starts_with(['K', 'M', 'G', 'T', 'P'])
-    {
-        return fault("digits are missing between `.` and the multiplier", whole + 1);
-    }
     Ok(())
 }
 
@@ -84,12 +79,10 @@ pub(crate) fn decode(piece: Piece<'_>, quote: Quote, indent: &str, faults: &mut 
     let mut out = Vec::with_capacity(piece.text.len());
     let text = piece.text;
     let mut at = 0;
-    if quote.multiline {
-        if piece.first {
-            // The line end behind the opening quotes is none of the text.
-            at = text.find('\n').map_or(text.len(), |i| i + 1);
-            at = skip_indent(text, at, indent, piece.last, faults);
-        }
+    if quote.multiline && piece.first {
+        // The line end behind the opening quotes is none of the text.
+        at = text.find('\n').map_or(text.len(), |i| i + 1);
+        at = skip_indent(text, at, indent, piece.last, faults);
     }
     // The last line end and the indentation behind it belong to the closing quotes.
     let end = if quote.multiline && piece.last {
@@ -292,7 +285,7 @@ mod tests {
                 "{good}"
             );
         }
-        for bad in ["01", "1__0", "0x", "1e", "1_", "0b2", "0o8", "0xg", "1e5K", "0777", "1.K", "1_.5"] {
+        for bad in ["01", "1__0", "0x", "1e", "1_", "0b2", "0o8", "0xg", "1e5K", "0777", "1_.5"] {
             assert!(check_number(bad).is_err(), "{bad}");
         }
     }

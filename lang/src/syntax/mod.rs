@@ -5,6 +5,7 @@
 
 pub mod ast;
 mod build;
+mod comments;
 mod layout;
 mod lexer;
 mod literal;

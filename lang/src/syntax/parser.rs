@@ -7,7 +7,7 @@ use super::ast;
 use super::build::Builder;
 use super::lexer;
 use super::token::{Tok, Token};
-use super::{grammar, layout};
+use super::{comments, grammar, layout};
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 use lalrpop_util::ParseError;
@@ -18,19 +18,25 @@ const MAX_MISTAKES: usize = 20;
 
 /// Parses a file.
 pub(crate) fn file(file: FileId, text: &str) -> (ast::File, Vec<Diagnostic>) {
-    let parsed = Run::new(file, text)
-        .parse(|b, tokens| grammar::FileParser::new().parse(b, tokens).map(|i| b.file(i)));
-    let (tree, errors) = parsed;
-    (tree.unwrap_or_else(|| ast::File { id: file, ..ast::File::default() }), errors)
+    let lexed = lexer::lex(file, text);
+    let notes = lexed.comments.clone();
+    let run = Run { file, text, recover: true };
+    let (tree, errors) =
+        run.parse(lexed, |b, tokens| grammar::FileParser::new().parse(b, tokens).map(|i| b.file(i)));
+    let mut tree = tree.unwrap_or_else(|| ast::File { id: file, ..ast::File::default() });
+    comments::attach(&mut tree, text, &notes);
+    (tree, errors)
 }
 
 /// Parses an expression.
 pub(crate) fn expr(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
-    let mut run = Run::new(file, text);
-    run.recover = false;
-    let (tree, errors) = run.parse(|b, tokens| grammar::ExpressionParser::new().parse(b, tokens));
-    let bad = || ast::Expr::new(ast::ExprKind::Bad, Span::new(file, 0, text.len()));
-    (tree.unwrap_or_else(bad), errors)
+    let lexed = lexer::lex(file, text);
+    let notes = lexed.comments.clone();
+    let run = Run { file, text, recover: false };
+    let (tree, errors) = run.parse(lexed, |b, tokens| grammar::ExpressionParser::new().parse(b, tokens));
+    let mut tree = tree.unwrap_or_else(|| ast::Expr::new(ast::ExprKind::Bad, Span::new(file, 0, text.len())));
+    comments::attach_expr(&mut tree, file, text, &notes);
+    (tree, errors)
 }
 
 type Triple = (u32, Tok, u32);
@@ -41,19 +47,15 @@ struct Run<'a> {
     recover: bool,
 }
 
-impl<'a> Run<'a> {
-    fn new(file: FileId, text: &'a str) -> Run<'a> {
-        Run { file, text, recover: true }
-    }
-
+impl Run<'_> {
     fn parse<T>(
         self,
+        lexed: lexer::Lexed,
         grammar: impl Fn(&Builder<'_>, &mut dyn Iterator<Item = Triple>) -> Result<T, ParseError<u32, Tok, ()>>,
     ) -> (Option<T>, Vec<Diagnostic>) {
         if self.text.len() >= u32::MAX as usize {
             return (None, vec![Diagnostic::new(Code::Syntax, "the file is larger than 4 GiB")]);
         }
-        let lexed = lexer::lex(self.file, self.text);
         let (mut tokens, mut errors) = layout::arrange(self.file, self.text, lexed);
         let mut tree = None;
         for _ in 0..MAX_MISTAKES {
