@@ -4,6 +4,8 @@ use crate::error::{Error, Place, Problem};
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use stepwell_lang::data::Data;
+use stepwell_lang::encode::{DecodeError, json, yaml};
 use stepwell_lang::source::Source;
 use stepwell_lang::{NoPackages, Packages, Program};
 
@@ -175,14 +177,76 @@ impl Packages for Module {
     }
 }
 
-/// Compiles files with the packages of the module around the first of them.
-pub(crate) fn compile(paths: &[PathBuf]) -> Result<Program, Error> {
-    let sources = sources(paths)?;
-    let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
-    Ok(match Module::around(first) {
+/// What files of the language and of data say together.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The files of the language.
+    pub(crate) program: Program,
+    /// The documents of the data files, in order.
+    pub(crate) data: Vec<Document>,
+}
+
+/// A document of a data file.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// The file, with the number of the document where it has several.
+    pub(crate) name: String,
+    /// What it says.
+    pub(crate) data: Data,
+}
+
+/// Reads files: `.json`, `.yaml` and `.yml` as data, all others as the language, with the packages of the module around the first.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, Error> {
+    let is_data = |p: &PathBuf| p.extension().is_some_and(|e| e == "json" || e == "yaml" || e == "yml");
+    let (data, code): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(is_data);
+    let sources = if code.is_empty() && !data.is_empty() { Vec::new() } else { sources(&code)? };
+    let first = code.first().map_or(Path::new("."), PathBuf::as_path);
+    let program = match Module::around(first) {
         Some(module) => Program::compile(sources, &module)?,
         None => Program::compile(sources, &NoPackages)?,
-    })
+    };
+    let mut documents = Vec::new();
+    for path in &data {
+        documents.extend(decode(&read(path)?)?);
+    }
+    Ok(Loaded { program, data: documents })
+}
+
+/// The documents of a data file.
+fn decode(source: &Source) -> Result<Vec<Document>, Error> {
+    let parsed = match source.name.ends_with(".json") {
+        true => json::parse_stream(&source.text),
+        false => yaml::parse_documents(&source.text, yaml::Rules::Language)
+            .map(|documents| documents.into_iter().map(|d| d.data).collect()),
+    };
+    let values = parsed.map_err(|e| undecodable(source, &e))?;
+    let several = values.len() > 1;
+    let named = |(i, data)| match several {
+        true => Document { name: format!("{} (document {})", source.name, i + 1), data },
+        false => Document { name: source.name.clone(), data },
+    };
+    Ok(values.into_iter().enumerate().map(named).collect())
+}
+
+/// Data that cannot be read, shown where it stops to make sense.
+pub(crate) fn undecodable(source: &Source, e: &DecodeError) -> Error {
+    let line_start = match e.line {
+        0 | 1 => 0,
+        n => source.text.match_indices('\n').nth(n as usize - 2).map_or(source.text.len(), |(i, _)| i + 1),
+    };
+    // The decoder counts characters, messages count bytes.
+    let line = source.text[line_start..].lines().next().unwrap_or("");
+    let column = line.char_indices().nth(e.column.saturating_sub(1) as usize).map_or(line.len(), |(i, _)| i);
+    let start = line_start + column;
+    let place = Place {
+        source: source.clone(),
+        range: start..start,
+        message: String::new(),
+        line: e.line,
+        column: column as u32 + 1,
+    };
+    Problem { code: "syntax".into(), message: e.message.clone(), places: vec![place], ..Problem::default() }
+        .into()
 }
 
 #[cfg(test)]
@@ -197,6 +261,14 @@ mod tests {
         assert_eq!(module.folders("a.testx/y")[0], PathBuf::from("/m/cue.mod/pkg/a.testx/y"));
         assert!(module.folders("a.test/../../etc").is_empty());
         assert!(module.folders("/etc").is_empty());
+    }
+
+    #[test]
+    fn data_that_does_not_parse_is_shown_at_its_place() {
+        let error = decode(&Source::new("a.yaml", "a: é\nb: [é, }\n")).unwrap_err();
+        let place = &error.problems[0].places[0];
+        assert_eq!((place.line, place.column), (2, 9), "{error:?}");
+        assert_eq!(&place.source.text[place.range.start..], "}\n");
     }
 
     #[test]

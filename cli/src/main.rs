@@ -5,6 +5,7 @@ mod commands;
 mod error;
 mod inputs;
 mod output;
+mod tree;
 
 use commands::Cli;
 use error::Error;

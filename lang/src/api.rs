@@ -308,6 +308,11 @@ impl<'i> Value<'i> {
         false
     }
 
+    /// The marked branch of a disjunction that is not decided otherwise; `None` for all other values, open lists among them.
+    pub fn default_value(self) -> Option<Value<'i>> {
+        None
+    }
+
     /// The text, if it is a string (or defaults to one).
     pub fn as_str(self) -> Option<Arc<str>> {
         None

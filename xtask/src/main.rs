@@ -7,8 +7,13 @@
 )]
 
 mod api_suite;
+mod bench;
+mod ci;
+mod conformance;
+mod docs;
 mod e2e;
 mod plane;
+mod process;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,12 +31,20 @@ enum Command {
     ApiSuite(api_suite::ApiSuite),
     /// Everything that is shown on a real control plane (built with Go) and with kubectl
     E2e,
+    Bench(bench::Bench),
+    Ci(ci::Ci),
+    Conformance(conformance::Conformance),
+    Docs(docs::Docs),
 }
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::ApiSuite(command) => command.run(),
         Command::E2e => e2e::run(),
+        Command::Bench(command) => command.run(),
+        Command::Ci(command) => command.run(),
+        Command::Conformance(command) => command.run(),
+        Command::Docs(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

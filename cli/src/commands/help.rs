@@ -11,6 +11,9 @@ use std::fmt::Write;
 pub(super) struct Arguments {
     /// The command, with its noun: `help workflow resume`
     command: Vec<String>,
+    /// Print the reference of all commands, as `docs/cli.md` has it
+    #[arg(long, hide = true, conflicts_with = "command")]
+    markdown: bool,
 }
 
 const FIRST_STEPS: &str = "\
@@ -30,8 +33,15 @@ Exit status: 0 done (or waiting for you), 1 a mistake in what you gave or a fail
 ";
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
+    // The reference must not depend on the width of somebody's terminal.
     let mut command = super::command();
+    if args.markdown {
+        command = command.term_width(100);
+    }
     command.build();
+    if args.markdown {
+        return out.result(reference(&mut command));
+    }
     let mut at = &mut command;
     for name in &args.command {
         let known: Vec<String> = at.get_subcommands().map(|c| c.get_name().to_owned()).collect();
@@ -63,6 +73,32 @@ pub(super) fn page(command: &clap::Command) -> String {
     page.push('\n');
     page.push_str(LAST);
     page
+}
+
+/// All commands with all their arguments, as a page.
+fn reference(command: &mut clap::Command) -> String {
+    let mut page = String::from(
+        "# The command line\n\n\
+         Made by `cargo xtask docs` from what `stepwell help` says; edit it there.\n\n```text\n",
+    );
+    let _ = write!(page, "{}```\n", command.render_long_help());
+    for command in command.get_subcommands_mut() {
+        section(command, &mut page);
+    }
+    page
+}
+
+fn section(command: &mut clap::Command, page: &mut String) {
+    if command.has_subcommands() {
+        return command
+            .get_subcommands_mut()
+            .filter(|c| c.get_name() != "help")
+            .for_each(|c| section(c, page));
+    }
+    let help = command.render_long_help().to_string();
+    let name = command.get_bin_name().unwrap_or_default().to_owned();
+    let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    let _ = write!(page, "\n## {name}\n\n```text\n{}\n```\n", lines.join("\n"));
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 //! line in [`GROUPS`], which orders the help page.
 
 mod completions;
+mod eval;
+mod export;
 mod help;
+mod vet;
 
 use crate::error::Error;
 use crate::output::{ErrorFormat, Output};
@@ -39,20 +42,27 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Completions(completions::Arguments),
+    Eval(eval::Arguments),
+    Export(export::Arguments),
     Help(help::Arguments),
     /// Print the version
     Version,
+    Vet(vet::Arguments),
 }
 
 /// The commands as the help page groups them.
-const GROUPS: &[(&str, &[&str])] = &[("Other", &["completions", "help", "version"])];
+const GROUPS: &[(&str, &[&str])] =
+    &[("The language", &["export", "eval", "vet"]), ("Other", &["completions", "help", "version"])];
 
 /// Calls the command.
 pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
     match cli.command {
         Command::Completions(args) => completions::run(&args, out),
+        Command::Eval(args) => eval::run(&args, out),
+        Command::Export(args) => export::run(&args, out),
         Command::Help(args) => help::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Vet(args) => vet::run(&args, out),
     }
 }
 
