@@ -6,6 +6,7 @@
 pub mod ast;
 mod build;
 mod comments;
+pub mod fmt;
 mod layout;
 mod lexer;
 mod literal;

@@ -1,0 +1,409 @@
+//! Files, declarations, labels and comprehensions. Tests: `tests.rs` beside.
+
+use super::*;
+
+/// How many labels without braces stand before the last: 1 for `a: b: c`.
+fn depth(d: &Decl) -> usize {
+    let mut n = 0;
+    let mut d = d;
+    while let Some(inner) = nested(d) {
+        n += 1;
+        d = inner;
+    }
+    n
+}
+
+/// The inner declaration of `a: b: c`.
+fn nested(d: &Decl) -> Option<&Decl> {
+    match &d.kind {
+        DeclKind::Field(f) => match &f.value.kind {
+            ExprKind::Struct(StructLit { decls, braces: None, .. }) if decls.len() == 1 => decls.first(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn innermost(d: &Decl) -> &Decl {
+    let mut d = d;
+    while let Some(inner) = nested(d) {
+        d = inner;
+    }
+    d
+}
+
+/// Whether a value, because it has brackets or several lines, is not aligned with its neighbours.
+fn is_block(x: &Expr) -> bool {
+    let mut x = x;
+    loop {
+        match &x.kind {
+            ExprKind::Struct(_) | ExprKind::List(_) => return true,
+            ExprKind::String(s) => return s.raw.contains('\n'),
+            ExprKind::Unary { x: y, .. }
+            | ExprKind::Paren(y)
+            | ExprKind::Index { x: y, .. }
+            | ExprKind::Selector { x: y, .. } => x = y,
+            ExprKind::Binary { l, r, .. } => {
+                if is_block(r) {
+                    return true;
+                }
+                x = l;
+            }
+            ExprKind::Call { args, .. } => return args.iter().any(is_block),
+            _ => return false,
+        }
+    }
+}
+
+/// Whether a declaration ends the columns before it.
+fn breaks_columns(d: &Decl) -> bool {
+    match &innermost(d).kind {
+        DeclKind::Field(f) => is_block(&f.value),
+        _ => false,
+    }
+}
+
+/// Whether the value is a struct in braces.
+fn is_struct(d: &Decl) -> bool {
+    matches!(&innermost(d).kind, DeclKind::Field(f) if matches!(f.value.kind, ExprKind::Struct(_)))
+}
+
+fn has_line_comment(comments: &Comments) -> bool {
+    comments.iter().any(|c| c.place == Place::Line)
+}
+
+/// The comments before a declaration, which a chain keeps at its end.
+fn docs_of(d: &Decl) -> &Comments {
+    &innermost(d).comments
+}
+
+/// How a declaration with its comments follows what is before it.
+pub(super) fn lead(d: &Decl) -> Space {
+    docs_of(d).iter().find(|c| c.place == Place::Doc).map_or(d.space, |c| c.space)
+}
+
+impl Printer {
+    pub(super) fn file(&mut self, f: &File) {
+        for a in &f.attributes {
+            self.docs(&a.comments, a.space, Behind::Node);
+            self.gap(line_gap(a.space).max(Gap::Line));
+            self.token(&a.text);
+            self.line_comments(&a.comments);
+            self.gap(Gap::Line);
+        }
+        if let Some(p) = &f.package {
+            self.docs(&p.comments, p.space, Behind::Node);
+            self.gap(line_gap(p.space));
+            self.token("package ");
+            self.token(&p.name.name);
+            self.line_comments(&p.comments);
+            self.gap(Gap::Section);
+        }
+        for i in &f.imports {
+            self.gap(Gap::Section);
+            self.import(i);
+        }
+        if !f.imports.is_empty() {
+            self.gap(Gap::Section);
+        }
+        self.decls(&f.decls, Behind::Node);
+        self.inner(&f.comments, Behind::Node);
+        self.gap = Gap::None;
+    }
+
+    fn import(&mut self, i: &ImportDecl) {
+        self.docs(&i.comments, i.space, Behind::Node);
+        self.token("import ");
+        if i.parens {
+            self.token("(");
+            self.open();
+        }
+        let mut broken = false;
+        for (n, s) in i.specs.iter().enumerate() {
+            let first = s.comments.iter().find(|c| c.place == Place::Doc).map_or(s.space, |c| c.space);
+            let gap = line_gap(first);
+            broken |= gap >= Gap::Line;
+            if n > 0 && gap == Gap::None {
+                self.gap(Gap::Blank);
+            }
+            if n == 0 && first == Space::Blank && i.parens {
+                self.gap(Gap::Blank);
+            }
+            self.gap(gap);
+            self.docs(&s.comments, s.space, Behind::Token);
+            if let Some(name) = &s.name {
+                self.token(&name.name);
+                self.gap(Gap::Blank);
+            }
+            self.token(&s.path.raw);
+            self.line_comments(&s.comments);
+        }
+        if i.parens {
+            if self.inner(&i.comments, Behind::Token) || broken {
+                self.gap(Gap::Line);
+            } else if i.specs.last().is_some_and(|s| s.span.end + 1 < i.span.end) {
+                self.gap(Gap::Blank);
+            }
+            self.close();
+            self.closing(")");
+        }
+        self.line_comments(&i.comments);
+    }
+
+    /// The declarations of a struct or file. Gives whether lines were broken between them.
+    pub(super) fn decls(&mut self, decls: &[Decl], behind: Behind) -> bool {
+        let mut broken = false;
+        for (i, d) in decls.iter().enumerate() {
+            let before = i.checked_sub(1).and_then(|i| decls.get(i));
+            let space = lead(d);
+            let mut gap = line_gap(space);
+            let mut own_line = gap >= Gap::Line;
+            if let Some(before) = before {
+                if own_line {
+                    let change = breaks_columns(d) || is_struct(before) || depth(before) != depth(d);
+                    if change && gap == Gap::Line {
+                        gap = Gap::Flush;
+                    }
+                    let plain = matches!(before.kind, DeclKind::Let { .. } | DeclKind::Embed(_));
+                    if plain && has_line_comment(&before.comments) && ends_in_name(before) {
+                        gap = Gap::Section;
+                    }
+                } else if has_line_comment(&before.comments) {
+                    own_line = true;
+                    gap = Gap::Line;
+                } else {
+                    self.token(",");
+                    gap = Gap::Blank;
+                }
+            } else if behind == Behind::Node {
+                own_line = true;
+            }
+            let docs = docs_of(d);
+            if docs.iter().any(|c| c.place == Place::Doc) {
+                if space >= Space::Newline && !(self.line_comment && gap < Gap::Section) {
+                    self.gap(gap);
+                }
+                self.docs(docs, d.space.max(Space::Newline), if i == 0 { behind } else { Behind::Node });
+                own_line = true;
+                broken = true;
+                if gap == Gap::Flush {
+                    self.gap(Gap::Flush);
+                }
+            } else {
+                self.gap(gap);
+            }
+            broken |= own_line && !(i == 0 && behind == Behind::Node);
+            broken |= has_line_comment(&d.comments);
+            self.decl(d, own_line);
+        }
+        broken
+    }
+
+    fn decl(&mut self, d: &Decl, own_line: bool) {
+        match &d.kind {
+            DeclKind::Field(_) => self.field(d, own_line),
+            DeclKind::Embed(x) => self.expr(x, 1),
+            DeclKind::Let { name, value } => {
+                self.token("let ");
+                self.token(&name.name);
+                self.token(" =");
+                self.gap(Gap::Blank);
+                self.gap(line_gap(value.space));
+                self.expr(value, 1);
+            }
+            DeclKind::Ellipsis(x) => {
+                self.token("...");
+                if let Some(x) = x {
+                    self.expr(x, 1);
+                }
+            }
+            DeclKind::Attribute(a) => self.token(&a.text),
+            DeclKind::Bad => {}
+        }
+        for c in d.comments.iter().filter(|c| c.place == Place::After) {
+            self.gap(if c.space < Space::Newline { Gap::Blank } else { Gap::Line });
+            self.comment(c);
+        }
+        self.line_comments(&d.comments);
+    }
+
+    fn field(&mut self, d: &Decl, own_line: bool) {
+        let mut d = d;
+        let mut opened = 0;
+        loop {
+            let DeclKind::Field(f) = &d.kind else { break };
+            if let Some(alias) = &f.alias {
+                self.token(&alias.name);
+                self.token("=");
+            }
+            self.label(&f.label);
+            self.token(match f.constraint {
+                Constraint::Regular => ":",
+                Constraint::Required => "!:",
+                Constraint::Optional => "?:",
+            });
+            self.open();
+            opened += 1;
+            let Some(inner) = nested(d) else {
+                self.value(f, own_line);
+                break;
+            };
+            let DeclKind::Field(next) = &inner.kind else { break };
+            if !next.attributes.is_empty() {
+                // An attribute would seem to belong to the whole chain.
+                self.gap(Gap::Blank);
+                self.token("{");
+                self.open();
+                self.gap(Gap::Flush);
+                self.field(inner, true);
+                self.gap(Gap::Line);
+                self.close();
+                self.closing("}");
+                break;
+            }
+            self.gap(line_gap(inner.space).max(Gap::Blank));
+            d = inner;
+        }
+        (0..opened).for_each(|_| self.close());
+    }
+
+    fn value(&mut self, f: &Field, own_line: bool) {
+        let gap = if own_line && !is_block(&f.value) { Gap::Cell } else { Gap::Blank };
+        let docs = f.value.comments.iter().any(|c| c.place == Place::Doc);
+        if docs {
+            self.docs(&f.value.comments, f.value.space, Behind::Token);
+        } else {
+            let line = line_gap(f.value.space);
+            let struct_ = matches!(f.value.kind, ExprKind::Struct(_));
+            self.gap(if line >= Gap::Line && !struct_ { line } else { gap });
+        }
+        self.expr(&f.value, 1);
+        for (i, a) in f.attributes.iter().enumerate() {
+            self.gap(if i == 0 { gap } else { Gap::Blank });
+            self.docs(&a.comments, Space::Newline, Behind::Token);
+            self.token(&a.text);
+        }
+    }
+
+    fn label(&mut self, l: &Label) {
+        match &l.kind {
+            LabelKind::Ident(name) => self.token(name),
+            LabelKind::String(s) => self.label_string(s),
+            LabelKind::Interpolation(x) => self.expr(x, 2),
+            LabelKind::Dynamic(x) => {
+                self.token("(");
+                self.expr(x, 1);
+                self.token(")");
+            }
+            LabelKind::Pattern(x) => {
+                self.token("[");
+                self.expr(x, 1);
+                self.token("]");
+            }
+        }
+    }
+
+    /// A label in quotes; forms other than the simple one are rewritten.
+    fn label_string(&mut self, s: &StrLit) {
+        if s.bytes || (s.raw.starts_with('"') && !s.raw.contains('\n')) {
+            return self.token(&s.raw);
+        }
+        self.token(&quote(&s.text()));
+    }
+
+    pub(super) fn comprehension(&mut self, c: &Comprehension) {
+        for (i, clause) in c.clauses.iter().enumerate() {
+            let docs = clause.comments.iter().any(|c| c.place == Place::Doc);
+            if docs && i > 0 {
+                self.docs(&clause.comments, clause.space, Behind::Token);
+            } else if i > 0 {
+                self.gap(line_gap(clause.space).max(Gap::Blank));
+            }
+            self.clause(clause);
+            self.line_comments(&clause.comments);
+        }
+        if c.value.comments.iter().any(|c| c.place == Place::Doc) {
+            self.docs(&c.value.comments, c.value.space, Behind::Token);
+        }
+        self.gap(Gap::Blank);
+        self.expr(&c.value, 1);
+        if let Some(o) = &c.otherwise {
+            self.gap(Gap::Blank);
+            self.token("else ");
+            self.expr(o, 1);
+        }
+    }
+
+    fn clause(&mut self, c: &Clause) {
+        self.token(match &c.kind {
+            ClauseKind::For { .. } => "for",
+            ClauseKind::If(_) => "if",
+            ClauseKind::Let { .. } => "let",
+            ClauseKind::Try(_) => "try",
+        });
+        self.open();
+        match &c.kind {
+            ClauseKind::For { key, value, source } => {
+                self.gap(Gap::Blank);
+                if let Some(key) = key {
+                    self.token(&key.name);
+                    self.token(", ");
+                }
+                self.token(&value.name);
+                self.token(" in");
+                self.part(source);
+            }
+            ClauseKind::If(x) => self.part(x),
+            ClauseKind::Let { name, value: x } | ClauseKind::Try(Some((name, x))) => {
+                self.gap(Gap::Blank);
+                self.token(&name.name);
+                self.token(" =");
+                self.part(x);
+            }
+            ClauseKind::Try(None) => {}
+        }
+        self.close();
+    }
+
+    /// An expression after a word.
+    fn part(&mut self, x: &Expr) {
+        self.docs(&x.comments, x.space, Behind::Token);
+        self.gap(line_gap(x.space).max(Gap::Blank));
+        self.expr(x, 1);
+    }
+}
+
+/// Whether a declaration ends in a name or simple literal, after which the reference sets a comment apart.
+fn ends_in_name(d: &Decl) -> bool {
+    let (DeclKind::Embed(x) | DeclKind::Let { value: x, .. }) = &d.kind else { return false };
+    !matches!(
+        x.kind,
+        ExprKind::Struct(_)
+            | ExprKind::List(_)
+            | ExprKind::Call { .. }
+            | ExprKind::Comprehension(_)
+            | ExprKind::Index { .. }
+    )
+}
+
+/// Text as a simple string literal.
+pub(super) fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
