@@ -2,13 +2,20 @@
 
 use super::*;
 
-/// How many labels without braces stand before the last: 1 for `a: b: c`.
+/// How deep a chain of labels goes: 1 for `a: 1`, 2 for `a: b: 1`, 0 for what is no field or ends in a struct of other than one field.
+/// Lines are aligned with those of the same depth only.
 fn depth(d: &Decl) -> usize {
     let mut n = 0;
     let mut d = d;
-    while let Some(inner) = nested(d) {
+    while let DeclKind::Field(f) = &d.kind {
+        match &f.value.kind {
+            ExprKind::Struct(s) => match s.decls.as_slice() {
+                [only] => d = only,
+                _ => return n,
+            },
+            _ => return n + 1,
+        }
         n += 1;
-        d = inner;
     }
     n
 }
@@ -55,17 +62,27 @@ fn is_block(x: &Expr) -> bool {
     }
 }
 
-/// Whether a declaration ends the columns before it.
+/// Whether a declaration ends the columns before it: a struct in braces or a list.
 fn breaks_columns(d: &Decl) -> bool {
-    match &innermost(d).kind {
-        DeclKind::Field(f) => is_block(&f.value),
+    match &d.kind {
+        DeclKind::Field(f) => match &f.value.kind {
+            ExprKind::Struct(s) => s.braces.is_some() || s.decls.len() != 1,
+            ExprKind::List(_) => true,
+            _ => false,
+        },
         _ => false,
     }
 }
 
-/// Whether the value is a struct in braces.
-fn is_struct(d: &Decl) -> bool {
-    matches!(&innermost(d).kind, DeclKind::Field(f) if matches!(f.value.kind, ExprKind::Struct(_)))
+/// Whether the name of a declaration is that of a definition.
+fn is_definition(d: &Decl) -> bool {
+    match &d.kind {
+        DeclKind::Field(f) => match &f.label.kind {
+            LabelKind::Ident(name) => name.starts_with('#') || name.starts_with("_#"),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn has_line_comment(comments: &Comments) -> bool {
@@ -106,7 +123,17 @@ impl Printer {
         if !f.imports.is_empty() {
             self.gap(Gap::Section);
         }
-        self.decls(&f.decls, Behind::Node);
+        if let Some(first) = f.decls.first()
+            && !self.begun
+            && first.space >= Space::Newline
+            && first.span.start > 0
+            && lead(first) == first.space
+            && !matches!(first.kind, DeclKind::Field(_) | DeclKind::Attribute(_))
+        {
+            // The reference keeps an empty line before an expression that begins a file.
+            self.lines.newline();
+        }
+        self.decls(&f.decls, Behind::Node, !f.comments.is_empty());
         self.inner(&f.comments, Behind::Node);
         self.gap = Gap::None;
     }
@@ -151,7 +178,7 @@ impl Printer {
     }
 
     /// The declarations of a struct or file. Gives whether lines were broken between them.
-    pub(super) fn decls(&mut self, decls: &[Decl], behind: Behind) -> bool {
+    pub(super) fn decls(&mut self, decls: &[Decl], behind: Behind, followed: bool) -> bool {
         let mut broken = false;
         for (i, d) in decls.iter().enumerate() {
             let before = i.checked_sub(1).and_then(|i| decls.get(i));
@@ -160,12 +187,16 @@ impl Printer {
             let mut own_line = gap >= Gap::Line;
             if let Some(before) = before {
                 if own_line {
-                    let change = breaks_columns(d) || is_struct(before) || depth(before) != depth(d);
+                    let nd = depth(before);
+                    let change = breaks_columns(d) || nd == 0 || nd != depth(d);
                     if change && gap == Gap::Line {
                         gap = Gap::Flush;
                     }
-                    let plain = matches!(before.kind, DeclKind::Let { .. } | DeclKind::Embed(_));
-                    if plain && has_line_comment(&before.comments) && ends_in_name(before) {
+                    let commented = !docs_of(d).is_empty()
+                        || !d.comments.is_empty()
+                        || (followed && i + 1 == decls.len());
+                    let plain = matches!(before.kind, DeclKind::Field(_)) && !is_definition(before);
+                    if commented && !plain {
                         gap = Gap::Section;
                     }
                 } else if has_line_comment(&before.comments) {
@@ -177,6 +208,13 @@ impl Printer {
                 }
             } else if behind == Behind::Node {
                 own_line = true;
+            } else if space == Space::Blank
+                && behind == Behind::Brace
+                && matches!(d.kind, DeclKind::Let { .. })
+            {
+                gap = Gap::Blank;
+            } else if own_line && gap == Gap::Line {
+                gap = Gap::Flush;
             }
             let docs = docs_of(d);
             if docs.iter().any(|c| c.place == Place::Doc) {
@@ -207,8 +245,8 @@ impl Printer {
                 self.token("let ");
                 self.token(&name.name);
                 self.token(" =");
-                self.gap(Gap::Blank);
-                self.gap(line_gap(value.space));
+                self.gap(line_gap(value.space).max(Gap::Blank));
+                self.docs(&value.comments, value.space, Behind::Token);
                 self.expr(value, 1);
             }
             DeclKind::Ellipsis(x) => {
@@ -234,7 +272,7 @@ impl Printer {
             let DeclKind::Field(f) = &d.kind else { break };
             if let Some(alias) = &f.alias {
                 self.token(&alias.name);
-                self.token("=");
+                self.token(if f.label.span.start > alias.span.end + 2 { " = " } else { "=" });
             }
             self.label(&f.label);
             self.token(match f.constraint {
@@ -249,12 +287,16 @@ impl Printer {
                 break;
             };
             let DeclKind::Field(next) = &inner.kind else { break };
-            if !next.attributes.is_empty() {
-                // An attribute would seem to belong to the whole chain.
+            let notes = &f.value.comments;
+            if !next.attributes.is_empty() || !notes.is_empty() {
+                // An attribute would seem to belong to the whole chain; a comment needs lines of its own.
                 self.gap(Gap::Blank);
                 self.token("{");
                 self.open();
                 self.gap(Gap::Flush);
+                for c in notes {
+                    self.comment(c);
+                }
                 self.field(inner, true);
                 self.gap(Gap::Line);
                 self.close();
@@ -292,7 +334,7 @@ impl Printer {
             LabelKind::Interpolation(x) => self.expr(x, 2),
             LabelKind::Dynamic(x) => {
                 self.token("(");
-                self.expr(x, 1);
+                self.inside(x, l.span, 1);
                 self.token(")");
             }
             LabelKind::Pattern(x) => {
@@ -371,19 +413,6 @@ impl Printer {
         self.gap(line_gap(x.space).max(Gap::Blank));
         self.expr(x, 1);
     }
-}
-
-/// Whether a declaration ends in a name or simple literal, after which the reference sets a comment apart.
-fn ends_in_name(d: &Decl) -> bool {
-    let (DeclKind::Embed(x) | DeclKind::Let { value: x, .. }) = &d.kind else { return false };
-    !matches!(
-        x.kind,
-        ExprKind::Struct(_)
-            | ExprKind::List(_)
-            | ExprKind::Call { .. }
-            | ExprKind::Comprehension(_)
-            | ExprKind::Index { .. }
-    )
 }
 
 /// Text as a simple string literal.

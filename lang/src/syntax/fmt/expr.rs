@@ -49,20 +49,26 @@ impl Printer {
                     }
                 }
             }
-            ExprKind::Index { x, index } => {
-                self.expr(x, depth);
+            ExprKind::Index { x: operand, index } => {
+                self.expr(operand, depth);
                 self.token("[");
-                self.gap(line_gap(index.space));
-                self.docs(&index.comments, index.space, Behind::Token);
-                self.expr(index, depth + 1);
+                self.inside(index, x.span, depth + 1);
                 self.token("]");
             }
             ExprKind::Slice { x, lo, hi } => {
                 self.expr(x, depth);
                 self.token("[");
+                let both = [lo, hi].into_iter().flatten().count() == 2;
+                let operator = |x: &Option<Box<Expr>>| {
+                    x.as_ref().is_some_and(|x| matches!(x.kind, ExprKind::Binary { .. }))
+                };
+                let blanks =
+                    if depth <= 1 && both && (operator(lo) || operator(hi)) { Gap::Blank } else { Gap::None };
                 for (i, x) in [lo, hi].into_iter().enumerate() {
                     if i > 0 {
+                        self.gap(blanks);
                         self.token(":");
+                        self.gap(blanks);
                     }
                     if let Some(x) = x {
                         self.gap(line_gap(x.space));
@@ -80,15 +86,17 @@ impl Printer {
             }
             ExprKind::Paren(inner) => {
                 self.token("(");
-                self.docs(&inner.comments, inner.space, Behind::Token);
-                self.gap(line_gap(inner.space));
-                self.expr(inner, if depth > 1 { depth - 1 } else { depth });
+                self.inside(inner, x.span, if depth > 1 { depth - 1 } else { depth });
                 self.token(")");
             }
             ExprKind::Alias { name, value } => {
                 self.token(&name.name);
-                self.token("=");
-                self.gap(line_gap(value.space));
+                let runs = matches!(&value.kind, ExprKind::Unary { op: UnaryOp::Equal | UnaryOp::Match, .. });
+                let after = runs || value.space == Space::Blank;
+                let gap = value.span.start as usize - (name.span.end as usize).min(value.span.start as usize);
+                let before = runs || gap > 1 + usize::from(after);
+                self.token(if before { " =" } else { "=" });
+                self.gap(line_gap(value.space).max(if after { Gap::Blank } else { Gap::None }));
                 self.docs(&value.comments, value.space, Behind::Token);
                 self.expr(value, depth);
             }
@@ -138,6 +146,16 @@ impl Printer {
         }
     }
 
+    /// An expression between brackets, which keeps the blanks around it.
+    pub(super) fn inside(&mut self, x: &Expr, outer: Span, depth: usize) {
+        self.gap(if x.space == Space::Blank { Gap::Blank } else { line_gap(x.space) });
+        self.docs(&x.comments, x.space, Behind::Token);
+        self.expr(x, depth);
+        if x.span.end + 1 < outer.end {
+            self.gap(Gap::Blank);
+        }
+    }
+
     fn args(&mut self, args: &[Expr], close: Space, comments: &Comments, depth: usize) {
         for (i, a) in args.iter().enumerate() {
             let first = a.comments.iter().find(|c| c.place == Place::Doc).map_or(a.space, |c| c.space);
@@ -146,6 +164,9 @@ impl Printer {
                 .and_then(|i| args.get(i))
                 .is_some_and(|b| b.comments.iter().any(|c| c.place == Place::Line));
             if i > 0 && line_gap(first) == Gap::None && !commented {
+                self.gap(Gap::Blank);
+            }
+            if i == 0 && first == Space::Blank {
                 self.gap(Gap::Blank);
             }
             if first >= Space::Newline {
@@ -168,12 +189,13 @@ impl Printer {
 
     fn structure(&mut self, s: &StructLit, comments: &Comments) {
         if s.braces.is_none() && s.decls.len() == 1 {
-            self.decls(&s.decls, Behind::Token);
+            self.decls(&s.decls, Behind::Token, false);
             return;
         }
         self.token("{");
         self.open();
-        let mut broken = self.decls(&s.decls, Behind::Brace);
+        let mut broken =
+            self.decls(&s.decls, Behind::Brace, comments.iter().any(|c| c.place == Place::Inner));
         broken |= self.inner(comments, if s.decls.is_empty() { Behind::Brace } else { Behind::Node });
         broken |= s.close >= Space::Newline && !s.decls.is_empty();
         if broken {

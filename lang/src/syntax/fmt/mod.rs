@@ -13,6 +13,7 @@ mod expr;
 mod tests;
 
 use super::ast::*;
+use crate::source::Span;
 use align::Lines;
 
 /// Formats a file. A file without mistakes formats to text that parses to the same tree; formatting twice changes nothing.
