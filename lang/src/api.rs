@@ -3,13 +3,18 @@
 //! A [`Program`] is immutable and may be shared between threads. An [`Instance`] is one evaluation of it with its own arena, dropped whole;
 //! evaluation happens on demand and an instance stays on one thread at a time. A [`Value`] is a handle into an instance.
 
+use crate::compile::Compiled;
 use crate::data::Data;
 use crate::diag::{Code, Diagnostic};
+use crate::eval::Evaluator;
+use crate::eval::arena::{ErrId, NONE, VId};
+use crate::eval::expr::{E, Expr, Scalar, X};
+use crate::eval::label::Labels;
 use crate::pkg::Kind;
 use crate::source::{Source, SourceMap, Span};
 use crate::syntax::ast::Constraint;
+use std::cell::RefCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -134,6 +139,28 @@ impl Path {
     }
 }
 
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, step) in self.0.iter().enumerate() {
+            let dot = if i > 0 && !matches!(step, Step::Index(_)) { "." } else { "" };
+            write!(f, "{dot}{step}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Field(n) if !crate::eval::label::is_identifier(n) => {
+                write!(f, "{}", crate::eval::print::quote(n))
+            }
+            Step::Field(n) | Step::Special(n) => write!(f, "{n}"),
+            Step::Index(i) => write!(f, "[{i}]"),
+        }
+    }
+}
+
 impl<S: AsRef<str>> FromIterator<S> for Path {
     /// A path of plain fields, one for each name.
     fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Path {
@@ -148,30 +175,28 @@ impl<S: AsRef<str>> FromIterator<S> for Path {
 /// A compiled program: the files of one instance and all packages they import. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Program {
-    sources: Arc<SourceMap>,
-}
-
-fn unbuilt(sources: &SourceMap) -> Failure {
-    Failure {
-        diagnostics: vec![Diagnostic::new(Code::Budget, "the evaluator is not there yet")],
-        sources: sources.clone(),
-    }
+    compiled: Arc<Compiled>,
 }
 
 impl Program {
     /// Compiles the files of one package together. Fails with everything that is wrong in the text: syntax, names, imports.
+    ///
+    /// ```
+    /// use stepwell_lang::{NoPackages, Program, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "x: 1 + 2")], &NoPackages).unwrap();
+    /// let instance = program.instance();
+    /// assert_eq!(instance.root().get("x").unwrap().as_int(), Some(3));
+    /// ```
     pub fn compile(sources: Vec<Source>, packages: &dyn Packages) -> Result<Program, Failure> {
-        let _ = packages;
-        let mut map = SourceMap::default();
-        for s in sources {
-            map.add(s);
+        match crate::compile::program(sources, packages) {
+            Ok(compiled) => Ok(Program { compiled: Arc::new(compiled) }),
+            Err((diagnostics, sources)) => Err(Failure { diagnostics, sources }),
         }
-        Ok(Program { sources: Arc::new(map) })
     }
 
     /// The files of the program.
     pub fn sources(&self) -> &SourceMap {
-        &self.sources
+        &self.compiled.sources
     }
 
     /// A new evaluation with the default budget.
@@ -181,58 +206,128 @@ impl Program {
 
     /// A new evaluation.
     pub fn instance_with(&self, budget: Budget) -> Instance {
-        let _ = budget;
-        Instance { program: self.clone() }
+        let labels = Labels::above(Arc::new(self.compiled.labels.clone()));
+        let mut evaluator = Evaluator::new(self.compiled.clone(), labels, budget);
+        let root = evaluator.root(0);
+        let sources = RefCell::new(self.compiled.sources.clone());
+        Instance { evaluator: RefCell::new(evaluator), sources, root }
     }
 }
 
 /// One evaluation of a program.
 #[derive(Debug)]
 pub struct Instance {
-    program: Program,
+    evaluator: RefCell<Evaluator>,
+    sources: RefCell<SourceMap>,
+    root: VId,
 }
 
 impl Instance {
     /// The value of the whole program.
     pub fn root(&self) -> Value<'_> {
-        Value { instance: self, _private: PhantomData }
+        self.value(self.root)
+    }
+
+    fn value(&self, v: VId) -> Value<'_> {
+        Value { instance: self, v }
+    }
+
+    fn failure(&self, errors: Vec<ErrId>) -> Failure {
+        let ev = self.evaluator.borrow();
+        let mut diagnostics: Vec<Diagnostic> = Vec::new();
+        for e in errors {
+            let d = ev.diagnostic(e);
+            if !diagnostics.contains(&d) {
+                diagnostics.push(d);
+            }
+        }
+        Failure { diagnostics, sources: self.sources.borrow().clone() }
+    }
+
+    fn path_failure(&self, path: &Path, at: usize, why: &str) -> Failure {
+        let shown = path.to_string();
+        let part = path.0.get(at).map(|s| s.to_string()).unwrap_or_default();
+        let d = Diagnostic::new(Code::Undefined, format!("cannot fill {shown}: {why} at {part}")).path(shown);
+        Failure { diagnostics: vec![d], sources: self.sources.borrow().clone() }
     }
 
     /// Unifies data into the value at a path, making fields on the way. Only what depends on it is evaluated again.
-    /// A conflict shows where it arises, as with any other value; the error here is of the path alone (through a scalar, beyond a list).
+    /// A conflict shows where it arises, as with any other value; the error here is of the path alone (beyond the end of a list).
+    ///
+    /// ```
+    /// use stepwell_lang::{Data, NoPackages, Path, Program, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "n: int\nout: n * 2")], &NoPackages).unwrap();
+    /// let instance = program.instance();
+    /// instance.fill(&Path::parse("n").unwrap(), &Data::int(21)).unwrap();
+    /// assert_eq!(instance.root().get("out").unwrap().as_int(), Some(42));
+    /// ```
     pub fn fill(&self, path: &Path, data: &Data) -> Result<(), Failure> {
-        let _ = (path, data);
-        Err(unbuilt(&self.program.sources))
+        let expr = crate::compile::data(data, &mut self.evaluator.borrow_mut().labels);
+        self.fill_expr(path, expr, None)
     }
 
-    /// Unifies an expression into the value at a path. Names in it are resolved from that place outwards to the root.
+    fn fill_expr(&self, path: &Path, expr: E, env: Option<u32>) -> Result<(), Failure> {
+        let mut ev = self.evaluator.borrow_mut();
+        let result = ev.fill(self.root, &path.0, expr, env);
+        drop(ev);
+        result.map_err(|(at, why)| self.path_failure(path, at, why))
+    }
+
+    /// Unifies an expression into the value at a path. Names in it are those of the root's fields.
     pub fn fill_source(&self, path: &Path, source: &Source) -> Result<(), Failure> {
-        let _ = (path, source);
-        Err(unbuilt(&self.program.sources))
+        let (expr, env) = self.compile_expr(source, self.root(), false)?;
+        self.fill_expr(path, expr, Some(env))
+    }
+
+    fn compile_expr(&self, source: &Source, scope: Value<'_>, imports: bool) -> Result<(E, u32), Failure> {
+        let mut ev = self.evaluator.borrow_mut();
+        let (env, names) = ev.scope_of(scope.v);
+        let mut labels = std::mem::take(&mut ev.labels);
+        let mut sources = self.sources.borrow_mut();
+        let found = crate::compile::expression(source.clone(), names, imports, &mut labels, &mut sources);
+        ev.labels = labels;
+        if found.diagnostics.is_empty() {
+            return Ok((found.expr, env));
+        }
+        Err(Failure { diagnostics: found.diagnostics, sources: sources.clone() })
     }
 
     /// Evaluates an expression whose names are the fields of `scope`, then of the structs around it. Standard packages may
     /// be used by their short names without an import where `imports` is true.
+    ///
+    /// ```
+    /// use stepwell_lang::{NoPackages, Program, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "a: {b: 2}, c: 3")], &NoPackages).unwrap();
+    /// let instance = program.instance();
+    /// let a = instance.root().get("a").unwrap();
+    /// let sum = instance.eval(&Source::new("expr", "b + c"), a, false).unwrap();
+    /// assert_eq!(sum.as_int(), Some(5));
+    /// ```
     pub fn eval(&self, source: &Source, scope: Value<'_>, imports: bool) -> Result<Value<'_>, Failure> {
-        let _ = (source, scope, imports);
-        Err(unbuilt(&self.program.sources))
+        let (expr, env) = self.compile_expr(source, scope, imports)?;
+        let v = self.evaluator.borrow_mut().detached(vec![(env, expr)]);
+        Ok(self.value(v))
     }
 
     /// The unification of two values of this instance, as a new value outside the tree.
     pub fn unify(&self, a: Value<'_>, b: Value<'_>) -> Value<'_> {
-        let _ = (a, b);
-        self.root()
+        let link = |v| Expr::new(X::Linked(v), crate::compile::NOWHERE);
+        let v = self.evaluator.borrow_mut().detached(vec![(NONE, link(a.v)), (NONE, link(b.v))]);
+        self.value(v)
     }
 
     /// Data as a value of this instance, outside the tree.
     pub fn data(&self, data: &Data) -> Value<'_> {
-        let _ = data;
-        self.root()
+        let mut ev = self.evaluator.borrow_mut();
+        let expr = crate::compile::data(data, &mut ev.labels);
+        let v = ev.detached(vec![(NONE, expr)]);
+        drop(ev);
+        self.value(v)
     }
 
     /// The files of the program and those that came with expressions.
     pub fn sources(&self) -> SourceMap {
-        self.program.sources().clone()
+        self.sources.borrow().clone()
     }
 }
 
@@ -260,52 +355,69 @@ pub struct Field<'i> {
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'i> {
     instance: &'i Instance,
-    _private: PhantomData<()>,
+    v: VId,
 }
 
 impl<'i> Value<'i> {
-    /// The value at a path below, if it exists as a regular, definition or hidden field or list element.
+    fn ev(&self) -> std::cell::RefMut<'i, Evaluator> {
+        self.instance.evaluator.borrow_mut()
+    }
+
+    /// The value at a path below, if it exists as a regular, definition or hidden field or list element. Defaults are taken on the way.
     pub fn lookup(self, path: &Path) -> Option<Value<'i>> {
-        let _ = path;
-        None
+        let mut v = self.v;
+        for step in &path.0 {
+            v = self.ev().child(v, step)?;
+        }
+        Some(self.instance.value(v))
     }
 
     /// The field of this name, also a definition (`#a`) or hidden one (`_a`).
     pub fn get(self, name: &str) -> Option<Value<'i>> {
-        let _ = name;
-        None
+        let step = match name.starts_with(['#', '_']) {
+            true => Step::Special(name.into()),
+            false => Step::Field(name.into()),
+        };
+        let v = self.ev().child(self.v, &step)?;
+        Some(self.instance.value(v))
     }
 
     /// The label of this value in its parent: a field's name as in [`Path`], or an index as digits; empty for the root.
     pub fn label(self) -> Arc<str> {
-        Arc::from("")
+        let ev = self.ev();
+        ev.labels.name(ev.label(self.v))
     }
 
     /// The fields in order: the regular ones, and what `which` asks for.
     pub fn fields(self, which: Which) -> Vec<Field<'i>> {
-        let _ = which;
-        Vec::new()
+        let found = self.ev().fields(self.v, which);
+        found.into_iter().map(|(v, constraint)| Field { value: self.instance.value(v), constraint }).collect()
     }
 
     /// The elements of a list; `None` for other values.
     pub fn elements(self) -> Option<Vec<Value<'i>>> {
-        None
+        let found = self.ev().elements(self.v)?;
+        Some(found.into_iter().map(|v| self.instance.value(v)).collect())
     }
 
-    /// The kinds that the value may still have; one bit where it is decided.
+    /// The kinds that the value may still have; one bit where it is decided. Nothing for an error.
     pub fn kind(self) -> Kind {
-        Kind::TOP
+        self.ev().kind(self.v)
     }
 
     /// Whether the value itself is a scalar, list or struct and not a type, bound or undecided disjunction. A default counts.
     /// Fields and elements are not asked.
     pub fn is_concrete(self) -> bool {
-        false
+        self.ev().is_concrete(self.v)
     }
 
     /// Whether the value has a default (a marked branch, or an open list).
     pub fn has_default(self) -> bool {
-        false
+        self.ev().has_default(self.v)
+    }
+
+    fn scalar(self) -> Option<Scalar> {
+        self.ev().scalar(self.v)
     }
 
     /// The marked branch of a disjunction that is not decided otherwise; `None` for all other values, open lists among them.
@@ -315,59 +427,97 @@ impl<'i> Value<'i> {
 
     /// The text, if it is a string (or defaults to one).
     pub fn as_str(self) -> Option<Arc<str>> {
-        None
+        match self.scalar()? {
+            Scalar::String(s) => Some(s),
+            _ => None,
+        }
     }
 
     /// The truth value, if it is one (or defaults to one).
     pub fn as_bool(self) -> Option<bool> {
-        None
+        match self.scalar()? {
+            Scalar::Bool(b) => Some(b),
+            _ => None,
+        }
     }
 
     /// The integer, if it is one (or defaults to one) and fits.
     pub fn as_int(self) -> Option<i64> {
-        None
+        match self.scalar()? {
+            Scalar::Number(n) if n.is_int() => n.to_i64(),
+            _ => None,
+        }
     }
 
     /// The mistake that this value itself is, if it is one; not those of its fields. Incomplete values give their diagnostic too
     /// ([`Code::Incomplete`] and its like), if they are expressions that cannot be evaluated yet.
     pub fn error(self) -> Option<Diagnostic> {
-        None
+        let mut ev = self.ev();
+        let e = ev.own_error(self.v)?;
+        Some(ev.diagnostic(e))
     }
 
     /// Checks the value and everything in it. With `concrete`, what is not concrete (and required fields that are missing) are mistakes as well.
     pub fn validate(self, concrete: bool) -> Result<(), Failure> {
-        let _ = concrete;
-        Err(unbuilt(&self.instance.program.sources))
+        let errors = self.ev().all_errors(self.v, concrete);
+        if errors.is_empty() { Ok(()) } else { Err(self.instance.failure(errors)) }
     }
 
     /// The value as concrete data: regular fields only, defaults taken.
     pub fn data(self) -> Result<Data, Failure> {
-        Err(unbuilt(&self.instance.program.sources))
+        let found = self.ev().data(self.v);
+        found.map_err(|errors| self.instance.failure(errors))
     }
 
     /// The documentation comments of the fields that make up this value, one entry for each line, without `//` and the blank after it.
     /// Markers such as `+patchKey=name` are among them.
     pub fn docs(self) -> Vec<Arc<str>> {
-        Vec::new()
+        let ev = self.ev();
+        let mut out: Vec<Arc<str>> = Vec::new();
+        for d in ev.decls(self.v) {
+            for line in &d.docs {
+                if !out.contains(line) {
+                    out.push(line.clone());
+                }
+            }
+        }
+        out
     }
 
     /// The attributes of the fields that make up this value: name and body.
     pub fn attributes(self) -> Vec<(Arc<str>, Arc<str>)> {
-        Vec::new()
+        let ev = self.ev();
+        let mut out: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+        for d in ev.decls(self.v) {
+            for a in &d.attributes {
+                if !out.contains(a) {
+                    out.push(a.clone());
+                }
+            }
+        }
+        out
     }
 
     /// The path from the root, as messages show it.
     pub fn path(self) -> String {
-        String::new()
+        self.ev().path_text(self.v)
     }
 
     /// Where the value is written: every place that takes part.
     pub fn spans(self) -> Vec<Span> {
-        Vec::new()
+        self.ev().spans(self.v).into_iter().filter(|s| *s != crate::compile::NOWHERE).collect()
     }
 
     /// The value as source text of the language. What is not concrete is shown as it stands.
     pub fn to_source(self) -> String {
-        String::from("_")
+        self.ev().source(self.v)
+    }
+
+    /// The whole value as JSON text, errors and types included, in the form that `eval --out tree` prints.
+    pub fn tree(self) -> String {
+        let mut ev = self.ev();
+        ev.all_errors(self.v, false);
+        let tree = ev.tree(self.v);
+        crate::eval::tree::text(&tree)
     }
 }

@@ -3,6 +3,7 @@
 //! The crate knows nothing of Kubernetes, of workflows or of I/O.
 
 mod api;
+mod compile;
 pub mod data;
 pub mod diag;
 pub mod encode;
@@ -11,5 +12,9 @@ pub mod number;
 pub mod pkg;
 pub mod source;
 pub mod syntax;
+pub mod text;
+
+pub use data::Data;
+pub use source::Source;
 
 pub use api::{Budget, Failure, Field, Instance, NoPackages, Packages, Path, Program, Step, Value, Which};

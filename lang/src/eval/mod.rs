@@ -1,1 +1,36 @@
-//! placeholder
+//! The evaluator: vertices hold conjuncts and are evaluated on demand.
+//!
+//! How it works, and what must hold:
+//! - Unification collects. A vertex is a list of conjuncts (expression and environment); working on it (`unify.rs`) adds each of them:
+//!   struct literals make fields with conjuncts of their own, references add the conjuncts of what they refer to. Nothing is merged that was finished.
+//! - What cannot be evaluated yet waits as a task of its vertex and is tried again until nothing moves. A result that was computed from a vertex still
+//!   being worked on is provisional: it is thrown away when that vertex is done (`core.rs`).
+//! - Disjunctions are decided last (`disjunct.rs`): for each choice the conjuncts are gone through again in a vertex of its own, with the choice made.
+//! - Closedness goes by origin (`close.rs`): each conjunct knows which definition or embedding brought it in.
+//! - Errors are values in the arena. Incomplete ones may become values by filling.
+//! - Everything counts against a budget.
+//!
+//! Tests of behaviour are in `tests.rs`; the recorded vectors are run by `lang/tests`.
+
+pub mod expr;
+pub mod label;
+
+mod access;
+pub(crate) mod arena;
+mod builtin;
+mod check;
+mod close;
+mod comprehend;
+mod core;
+mod disjunct;
+mod export;
+mod operate;
+pub(crate) mod print;
+mod resolve;
+#[cfg(test)]
+mod tests;
+pub(crate) mod tree;
+mod unify;
+mod validate;
+
+pub(crate) use self::core::Evaluator;

@@ -3,6 +3,8 @@
 //! A function here is pure, from [`Data`] to [`Data`]. What needs unevaluated values (comparers, schemas) is marked
 //! [`Run::Eval`] and carried out by the evaluator. To add a function: one entry in its package's list, with its tests beside it.
 
+pub mod regexp;
+
 use crate::data::Data;
 
 /// Types of parameters and results, as a set of bits.

@@ -1,0 +1,57 @@
+//! The language as a small program: `export FILE...` prints JSON, `eval --out tree FILE...` the whole value. It shows how the library is
+//! embedded, and serves to run vectors without building the rest of the project.
+
+use std::process::ExitCode;
+use stepwell_lang::{Failure, NoPackages, Program, Source};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let files: Vec<&String> = args.iter().filter(|a| a.ends_with(".cue")).collect();
+    let json = args.iter().any(|a| a == "json");
+    let mut sources = Vec::new();
+    for f in files {
+        match std::fs::read_to_string(f) {
+            Ok(text) => sources.push(Source::new(f.as_str(), text)),
+            Err(e) => {
+                eprintln!("{f}: {e}");
+                return ExitCode::from(1);
+            }
+        }
+    }
+    match run(args.first().map(String::as_str), sources) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            report(&failure, json);
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(command: Option<&str>, sources: Vec<Source>) -> Result<String, Failure> {
+    let program = Program::compile(sources, &NoPackages)?;
+    let instance = program.instance();
+    match command {
+        Some("eval") => Ok(instance.root().tree()),
+        _ => Ok(stepwell_lang::encode::json::pretty(&instance.root().data()?)),
+    }
+}
+
+fn report(failure: &Failure, json: bool) {
+    if !json {
+        eprintln!("{failure}");
+        return;
+    }
+    let one = |d: &stepwell_lang::diag::Diagnostic| {
+        let positions: Vec<_> = d
+            .positions(&failure.sources)
+            .into_iter()
+            .map(|p| serde_json::json!({"file": p.file, "line": p.line, "column": p.column}))
+            .collect();
+        serde_json::json!({"code": d.code.as_str(), "path": d.path, "message": d.message, "positions": positions})
+    };
+    let all: Vec<_> = failure.diagnostics.iter().map(one).collect();
+    eprintln!("{}", serde_json::Value::Array(all));
+}

@@ -1,0 +1,682 @@
+//! From syntax trees to the compiled form: names are resolved, labels interned, packages brought in.
+//!
+//! `scope.rs` keeps the blocks that names are looked up in; this file walks the tree; `package.rs` finds imports. What is wrong with names and
+//! literals is collected here, all of it, before anything is evaluated.
+
+mod package;
+mod scope;
+
+use crate::api::Packages;
+use crate::diag::{Code, Diagnostic};
+use crate::eval::expr::{
+    Callee, Clause, Comprehension, Decl, E, Expr, FieldDecl, List, Part, Predeclared, Scalar, Struct, X,
+};
+use crate::eval::label::{Label, Labels};
+use crate::number::Number;
+use crate::pkg::Kind;
+use crate::source::{Source, SourceMap, Span};
+use crate::syntax::ast;
+use package::FileImports;
+use scope::{Binding, Found, Scopes};
+use std::sync::Arc;
+
+/// The compiled form of one package.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    /// Its import path; empty for the program itself.
+    pub(crate) path: String,
+    /// Its root: a struct literal of all its files.
+    pub(crate) root: E,
+}
+
+/// What a compilation gives: units (the program first), labels and files.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled {
+    /// The program and the packages it imports.
+    pub(crate) units: Vec<Unit>,
+    /// All labels.
+    pub(crate) labels: Labels,
+    /// All files.
+    pub(crate) sources: SourceMap,
+}
+
+/// Compiles the files of one package and everything they import.
+pub(crate) fn program(
+    files: Vec<Source>,
+    packages: &dyn Packages,
+) -> Result<Compiled, (Vec<Diagnostic>, SourceMap)> {
+    let mut c = Compiler::new(Labels::default(), SourceMap::default(), packages);
+    c.unit("", files);
+    if c.diagnostics.is_empty() {
+        let units = c.units.into_iter().flatten().collect();
+        return Ok(Compiled { units, labels: c.labels, sources: c.sources });
+    }
+    Err((c.diagnostics, c.sources))
+}
+
+/// An expression compiled for an existing struct: the names of its fields and of the structs around it are in scope.
+pub(crate) struct Detached {
+    /// The expression.
+    pub(crate) expr: E,
+    /// What is wrong with it.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Compiles one expression. `scopes` are the names of the structs around it, the outermost first.
+pub(crate) fn expression(
+    source: Source,
+    scopes: Vec<Vec<(Arc<str>, Label)>>,
+    imports: bool,
+    labels: &mut Labels,
+    sources: &mut SourceMap,
+) -> Detached {
+    let file = sources.add(source.clone());
+    let (expr, mut diagnostics) = crate::syntax::parse_expr(file, &source.text);
+    let taken = std::mem::take(labels);
+    let mut c = Compiler::new(taken, std::mem::take(sources), &crate::api::NoPackages);
+    for names in scopes {
+        c.scopes.push_struct();
+        for (name, label) in names {
+            c.scopes.declare(&name, Binding::Field(label));
+        }
+    }
+    c.short_imports = imports;
+    let expr = if diagnostics.is_empty() { c.expr(&expr) } else { Expr::new(X::Bottom, expr.span) };
+    diagnostics.append(&mut c.diagnostics);
+    *labels = c.labels;
+    *sources = c.sources;
+    Detached { expr, diagnostics }
+}
+
+struct Compiler<'p> {
+    labels: Labels,
+    sources: SourceMap,
+    packages: &'p dyn Packages,
+    /// `None` while a package is being compiled: an import of it then is a cycle.
+    units: Vec<Option<Unit>>,
+    unit_paths: Vec<String>,
+    diagnostics: Vec<Diagnostic>,
+    scopes: Scopes,
+    imports: FileImports,
+    package: String,
+    short_imports: bool,
+    /// How often a comprehension's clauses bound a name, to give each its label.
+    depth: u32,
+}
+
+/// Nesting of expressions beyond which a program is refused. The parser has a limit of its own, below this one.
+const MAX_DEPTH: u32 = 3_000;
+
+impl<'p> Compiler<'p> {
+    fn new(labels: Labels, sources: SourceMap, packages: &'p dyn Packages) -> Compiler<'p> {
+        Compiler {
+            labels,
+            sources,
+            packages,
+            units: Vec::new(),
+            unit_paths: Vec::new(),
+            diagnostics: Vec::new(),
+            scopes: Scopes::default(),
+            imports: FileImports::default(),
+            package: String::new(),
+            short_imports: false,
+            depth: 0,
+        }
+    }
+
+    fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::new(code, message).at(span, ""));
+    }
+
+    /// Compiles a package; gives its number.
+    fn unit(&mut self, path: &str, files: Vec<Source>) -> u32 {
+        let number = self.units.len() as u32;
+        self.units.push(None);
+        self.unit_paths.push(path.to_owned());
+        let saved = (
+            std::mem::take(&mut self.scopes),
+            std::mem::take(&mut self.imports),
+            std::mem::replace(&mut self.package, path.to_owned()),
+        );
+        let mut trees = Vec::new();
+        for source in files {
+            let text = source.text.clone();
+            let id = self.sources.add(source);
+            let (tree, mut found) = crate::syntax::parse(id, &text);
+            self.diagnostics.append(&mut found);
+            trees.push(tree);
+        }
+        self.scopes.push_struct();
+        for tree in &trees {
+            self.declare_fields(&tree.decls);
+        }
+        let mut out = Struct::default();
+        for tree in &trees {
+            self.imports = self.file_imports(tree);
+            self.declare_locals(&tree.decls, &mut out);
+            self.decls(&tree.decls, &mut out);
+            self.scopes.close_file(&mut self.diagnostics);
+            self.unused_imports();
+        }
+        out.is_struct = shape(&out);
+        self.scopes.pop(&mut self.diagnostics);
+        let span = trees.first().map(|t| Span::new(t.id, 0, 0)).unwrap_or_default();
+        let root = Expr::new(X::Struct(Box::new(out)), span);
+        self.units[number as usize] = Some(Unit { path: path.to_owned(), root });
+        (self.scopes, self.imports, self.package) = saved;
+        number
+    }
+
+    /// Declares the fields of a block whose labels are identifiers.
+    fn declare_fields(&mut self, decls: &[ast::Decl]) {
+        for d in decls {
+            if let ast::DeclKind::Field(f) = &d.kind
+                && let ast::LabelKind::Ident(name) = &f.label.kind
+            {
+                let label = self.labels.identifier(name, &self.package);
+                self.scopes.declare(name, Binding::Field(label));
+            }
+        }
+    }
+
+    /// Declares the lets and aliases of a block.
+    fn declare_locals(&mut self, decls: &[ast::Decl], out: &mut Struct) {
+        let mut dynamic = Vec::new();
+        for d in decls {
+            match &d.kind {
+                ast::DeclKind::Let { name, .. } => {
+                    let index = out.lets.len() as u32;
+                    out.lets.push(Expr::new(X::Bottom, name.span));
+                    self.declare_local(name, Binding::Let(index));
+                }
+                ast::DeclKind::Field(f) => {
+                    let Some(alias) = &f.alias else { continue };
+                    match &f.label.kind {
+                        ast::LabelKind::Ident(n) => {
+                            let label = self.labels.identifier(n, &self.package);
+                            self.declare_local(alias, Binding::Field(label));
+                        }
+                        ast::LabelKind::String(s) => {
+                            let label = self.labels.regular(&s.text());
+                            self.declare_local(alias, Binding::Field(label));
+                        }
+                        ast::LabelKind::Dynamic(x) => dynamic.push((alias, &**x)),
+                        ast::LabelKind::Interpolation(x) => dynamic.push((alias, &**x)),
+                        ast::LabelKind::Pattern(_) => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (alias, label) in dynamic {
+            let label = match &label.kind {
+                ast::ExprKind::Alias { value, .. } => self.expr(value),
+                _ => self.expr(label),
+            };
+            self.declare_local(alias, Binding::Dynamic(label));
+        }
+    }
+
+    fn declare_local(&mut self, name: &ast::Ident, binding: Binding) {
+        if let Err(message) = self.scopes.declare_local(name, binding) {
+            self.error(Code::Reference, name.span, message);
+        }
+    }
+
+    fn struct_lit(&mut self, s: &ast::StructLit) -> Struct {
+        let mut out = Struct::default();
+        self.scopes.push_struct();
+        self.declare_fields(&s.decls);
+        self.declare_locals(&s.decls, &mut out);
+        self.decls(&s.decls, &mut out);
+        self.scopes.pop(&mut self.diagnostics);
+        out.is_struct = shape(&out);
+        out
+    }
+
+    fn decls(&mut self, decls: &[ast::Decl], out: &mut Struct) {
+        let mut ellipsis: Option<Span> = None;
+        for d in decls {
+            match &d.kind {
+                ast::DeclKind::Field(f) => {
+                    let decl = self.field(d, f);
+                    out.decls.push(decl);
+                }
+                ast::DeclKind::Embed(e) => {
+                    let x = self.expr(e);
+                    out.embeds = true;
+                    out.decls.push(match x.kind {
+                        X::Comprehension(_) => Decl::Comprehension(x),
+                        _ => Decl::Embed(x),
+                    });
+                }
+                ast::DeclKind::Let { name, value } => {
+                    let value = self.expr(value);
+                    if let Some(index) = self.scopes.let_index(&name.name)
+                        && let Some(slot) = out.lets.get_mut(index as usize)
+                    {
+                        *slot = value;
+                    }
+                }
+                ast::DeclKind::Ellipsis(value) => {
+                    if let Some(value) = value
+                        && !matches!(&value.kind, ast::ExprKind::Ident(n) if &**n == "_")
+                    {
+                        self.error(Code::Syntax, value.span, "a value after ... is not supported in structs");
+                    }
+                    if ellipsis.replace(d.span).is_some() {
+                        self.error(Code::Syntax, d.span, "only one ellipsis is allowed in a struct");
+                    }
+                    out.decls.push(Decl::Ellipsis);
+                }
+                ast::DeclKind::Attribute(_) | ast::DeclKind::Bad => {}
+            }
+        }
+    }
+
+    fn field(&mut self, d: &ast::Decl, f: &ast::Field) -> Decl {
+        let mut docs = docs(&d.comments);
+        let label_span = f.label.span;
+        let attributes = f.attributes.iter().map(|a| (a.name.clone(), a.body.clone())).collect();
+        // A comment before a chain `a: b: c` documents its innermost field, which is what patch markers rely on.
+        let chain = matches!(&f.value.kind, ast::ExprKind::Struct(s) if s.braces.is_none());
+        let pushed = if chain { std::mem::take(&mut docs) } else { Vec::new() };
+        let mut decl = FieldDecl {
+            label: Label::NONE,
+            constraint: f.constraint,
+            value: Expr::new(X::Top, f.value.span),
+            label_alias: false,
+            docs,
+            attributes,
+            label_span,
+        };
+        let key = match &f.label.kind {
+            ast::LabelKind::Ident(name) => {
+                decl.label = self.labels.identifier(name, &self.package);
+                None
+            }
+            ast::LabelKind::String(s) => {
+                decl.label = self.labels.regular(&s.text());
+                None
+            }
+            ast::LabelKind::Interpolation(x) => Some((self.expr(x), None, false)),
+            ast::LabelKind::Dynamic(x) => Some(match &x.kind {
+                ast::ExprKind::Alias { name, value } => (self.expr(value), Some(name), false),
+                _ => (self.expr(x), None, false),
+            }),
+            ast::LabelKind::Pattern(x) => Some(match &x.kind {
+                ast::ExprKind::Alias { name, value } => (self.expr(value), Some(name), true),
+                _ => (self.expr(x), None, true),
+            }),
+        };
+        let alias = key.as_ref().and_then(|k| k.1);
+        if let Some(alias) = alias {
+            decl.label_alias = true;
+            self.scopes.push_label_alias(alias);
+        }
+        let value_alias = match (&f.alias, &f.label.kind) {
+            (Some(a), ast::LabelKind::Pattern(_)) => Some(a),
+            _ => None,
+        };
+        decl.value = match value_alias {
+            Some(name) => {
+                self.scopes.push_value_alias(name);
+                let value = self.chained(&f.value, pushed);
+                self.scopes.pop(&mut self.diagnostics);
+                let span = value.span;
+                Expr::new(X::Alias(value), span)
+            }
+            None => self.chained(&f.value, pushed),
+        };
+        if alias.is_some() {
+            self.scopes.pop(&mut self.diagnostics);
+        }
+        let decl = Arc::new(decl);
+        match key {
+            None => Decl::Field(decl),
+            Some((x, _, true)) => Decl::Pattern(x, decl),
+            Some((x, _, false)) => Decl::Dynamic(x, decl),
+        }
+    }
+
+    /// A field's value; `docs` are those of the chain that it ends.
+    fn chained(&mut self, value: &ast::Expr, docs: Vec<Arc<str>>) -> E {
+        if docs.is_empty() {
+            return self.expr(value);
+        }
+        let ast::ExprKind::Struct(s) = &value.kind else { return self.expr(value) };
+        let mut s = s.clone();
+        if let Some(d) = s.decls.first_mut() {
+            let lines = docs.iter().map(|l| (d.span, Arc::from(format!("// {l}")))).collect();
+            let group = ast::CommentGroup { place: ast::Place::Doc, lines, space: ast::Space::Newline };
+            d.comments.insert(0, group);
+        }
+        let s = self.struct_lit(&s);
+        Expr::new(X::Struct(Box::new(s)), value.span)
+    }
+
+    fn expr(&mut self, e: &ast::Expr) -> E {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.depth -= 1;
+            self.error(Code::Budget, e.span, "the expression is nested too deeply");
+            return Expr::new(X::Bottom, e.span);
+        }
+        let kind = stack(|| self.kind(e));
+        self.depth -= 1;
+        match kind {
+            Ok(kind) => Expr::new(kind, e.span),
+            Err(shared) => shared,
+        }
+    }
+
+    fn kind(&mut self, e: &ast::Expr) -> Result<X, E> {
+        use ast::ExprKind as K;
+        Ok(match &e.kind {
+            K::Bad => X::Bottom,
+            K::Bottom => X::Bottom,
+            K::Null => X::Scalar(Scalar::Null),
+            K::Bool(b) => X::Scalar(Scalar::Bool(*b)),
+            K::Number(text) => match Number::parse_literal(text) {
+                Ok(n) => X::Scalar(Scalar::Number(n)),
+                Err(why) => {
+                    self.error(Code::Literal, e.span, format!("invalid number {text}: {why}"));
+                    X::Bottom
+                }
+            },
+            K::String(s) if s.bytes => X::Scalar(Scalar::Bytes(s.value.clone())),
+            K::String(s) => X::Scalar(Scalar::String(s.text().into())),
+            K::Interpolation(i) => {
+                let mut parts = Vec::new();
+                for (n, part) in i.parts.iter().enumerate() {
+                    if !part.value.is_empty() {
+                        parts.push(Part::Text(part.value.clone()));
+                    }
+                    if let Some(x) = i.exprs.get(n) {
+                        parts.push(Part::Expr(self.expr(x)));
+                    }
+                }
+                X::Interpolation { parts, bytes: i.bytes }
+            }
+            K::Struct(s) => X::Struct(Box::new(self.struct_lit(s))),
+            K::List(l) => {
+                let elems = l.elems.iter().map(|x| self.expr(x)).collect();
+                let ellipsis = l.ellipsis.as_ref().map(|x| x.value.as_ref().map(|v| self.expr(v)));
+                X::List(List { elems, ellipsis })
+            }
+            K::Comprehension(c) => self.comprehension(c),
+            K::Unary { op, x, .. } => match op {
+                ast::UnaryOp::Default => {
+                    self.error(Code::Syntax, e.span, "a default mark is only allowed in a disjunction");
+                    X::Bottom
+                }
+                ast::UnaryOp::Plus | ast::UnaryOp::Minus | ast::UnaryOp::Not => X::Unary(*op, self.expr(x)),
+                _ => X::Bound(*op, self.expr(x)),
+            },
+            K::Binary { op: ast::BinaryOp::And, .. } => {
+                let mut terms = Vec::new();
+                self.conjuncts(e, &mut terms);
+                X::And(terms)
+            }
+            K::Binary { op: ast::BinaryOp::Or, .. } => {
+                let mut terms = Vec::new();
+                self.disjuncts(e, &mut terms);
+                X::Or(terms)
+            }
+            K::Binary { op, l, r, .. } => X::Binary(*op, self.expr(l), self.expr(r)),
+            K::Paren(x) => return Err(self.expr(x)),
+            K::Alias { name, value } => {
+                self.scopes.push_value_alias(name);
+                let value = self.expr(value);
+                self.scopes.pop(&mut self.diagnostics);
+                X::Alias(value)
+            }
+            K::Open(x) => {
+                self.error(Code::Syntax, e.span, "postfix ... is not supported");
+                return Err(self.expr(x));
+            }
+            K::Ident(name) => self.identifier(name, e.span),
+            K::Selector { x, sel } => {
+                if let ast::ExprKind::Ident(package) = &x.kind
+                    && let Some(found) = self.qualified(package, sel, e.span)
+                {
+                    return Ok(found);
+                }
+                let label = match &sel.kind {
+                    ast::LabelKind::Ident(n) => self.labels.identifier(n, &self.package),
+                    ast::LabelKind::String(s) => self.labels.regular(&s.text()),
+                    _ => {
+                        self.error(Code::Syntax, sel.span, "a selector must be a name or a string");
+                        return Ok(X::Bottom);
+                    }
+                };
+                X::Select(self.expr(x), label, sel.span)
+            }
+            K::Slice { .. } => {
+                self.error(
+                    Code::Syntax,
+                    e.span,
+                    "slices are not supported; use list.Slice or strings.SliceRunes",
+                );
+                X::Bottom
+            }
+            K::Index { x, index } => X::Index(self.expr(x), self.expr(index)),
+            K::Call { fun, args, .. } => {
+                let fun = self.expr(fun);
+                X::Call(fun, args.iter().map(|a| self.expr(a)).collect())
+            }
+        })
+    }
+
+    fn conjuncts(&mut self, e: &ast::Expr, out: &mut Vec<E>) {
+        let mut rest = e;
+        let mut right = Vec::new();
+        while let ast::ExprKind::Binary { op: ast::BinaryOp::And, l, r, .. } = &rest.kind {
+            right.push(&**r);
+            rest = l;
+        }
+        out.push(self.expr(rest));
+        for r in right.into_iter().rev() {
+            out.push(self.expr(r));
+        }
+    }
+
+    fn disjuncts(&mut self, e: &ast::Expr, out: &mut Vec<(E, bool)>) {
+        let mut rest = e;
+        let mut right = Vec::new();
+        while let ast::ExprKind::Binary { op: ast::BinaryOp::Or, l, r, .. } = &rest.kind {
+            right.push(&**r);
+            rest = l;
+        }
+        right.push(rest);
+        for r in right.into_iter().rev() {
+            match &r.kind {
+                ast::ExprKind::Unary { op: ast::UnaryOp::Default, x, .. } => out.push((self.expr(x), true)),
+                _ => out.push((self.expr(r), false)),
+            }
+        }
+    }
+
+    fn comprehension(&mut self, c: &ast::Comprehension) -> X {
+        let mut clauses = Vec::new();
+        let mut pushed = 0;
+        for clause in &c.clauses {
+            clauses.push(match &clause.kind {
+                ast::ClauseKind::For { key, value, source } => {
+                    let source = self.expr(source);
+                    let names: Vec<_> = key.iter().chain([value]).collect();
+                    let labels: Vec<_> =
+                        names.iter().map(|n| self.labels.identifier(&n.name, &self.package)).collect();
+                    self.scopes.push_struct();
+                    for (n, l) in names.iter().zip(&labels) {
+                        self.scopes.declare(&n.name, Binding::Field(*l));
+                    }
+                    pushed += 1;
+                    let key = key.is_some().then(|| labels[0]);
+                    Clause::For { key, value: labels[labels.len() - 1], source }
+                }
+                ast::ClauseKind::If(x) => Clause::If(self.expr(x)),
+                ast::ClauseKind::Let { name, value } => {
+                    let value = self.expr(value);
+                    let label = self.labels.identifier(&name.name, &self.package);
+                    self.scopes.push_struct();
+                    self.scopes.declare(&name.name, Binding::Field(label));
+                    pushed += 1;
+                    Clause::Let(label, value)
+                }
+                ast::ClauseKind::Try(_) => {
+                    self.error(Code::Syntax, clause.span, "try clauses are not supported");
+                    Clause::If(Expr::new(X::Bottom, clause.span))
+                }
+            });
+        }
+        let value = self.expr(&c.value);
+        for _ in 0..pushed {
+            self.scopes.pop(&mut self.diagnostics);
+        }
+        let otherwise = c.otherwise.as_ref().map(|x| self.expr(x));
+        X::Comprehension(Comprehension { clauses, value, otherwise })
+    }
+
+    fn identifier(&mut self, name: &str, span: Span) -> X {
+        if name == "_" {
+            return X::Top;
+        }
+        if let Some((up, found)) = self.scopes.find(name) {
+            return match found {
+                Found::Field(label) => X::Field { up, label },
+                Found::Let(index) => X::Let { up, index },
+                Found::This => X::This { up },
+                Found::Label => X::LabelOf { up },
+                Found::Dynamic(label) => X::Dynamic { up, label },
+            };
+        }
+        if let Some(x) = self.import_reference(name, span) {
+            return x;
+        }
+        if let Some(x) = predeclared(name.strip_prefix("__").unwrap_or(name)) {
+            return x;
+        }
+        let mut d = Diagnostic::new(Code::Reference, format!("reference {name:?} not found")).at(span, "");
+        if let Some(near) = crate::text::nearest(name, self.scopes.names()) {
+            d = d.hint(format!("did you mean {near}?"));
+        }
+        self.diagnostics.push(d);
+        X::Bottom
+    }
+}
+
+/// Runs on a bigger stack where the present one is nearly used up.
+pub(crate) fn stack<T>(f: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(128 << 10, 4 << 20, f)
+}
+
+/// The documentation lines of a declaration.
+fn docs(comments: &ast::Comments) -> Vec<Arc<str>> {
+    let line = |t: &Arc<str>| {
+        let t = t.strip_prefix("//").unwrap_or(t);
+        Arc::from(t.strip_prefix(' ').unwrap_or(t).trim_end())
+    };
+    comments
+        .iter()
+        .filter(|c| c.place == ast::Place::Doc)
+        .flat_map(|c| c.lines.iter().map(|(_, t)| line(t)))
+        .collect()
+}
+
+/// Whether a struct literal can be nothing but a struct: it declares a regular field or `...` or a pattern, or it is empty.
+fn shape(s: &Struct) -> bool {
+    let declares = s.decls.iter().any(|d| match d {
+        Decl::Field(f) => f.label.is_regular(),
+        Decl::Dynamic(..) | Decl::Pattern(..) | Decl::Ellipsis => true,
+        _ => false,
+    });
+    declares || !s.embeds
+}
+
+fn int(n: i64) -> Number {
+    Number::from(n)
+}
+
+fn predeclared(name: &str) -> Option<X> {
+    let power = |bits: u32, minus: bool| {
+        let mut n = num_bigint::BigInt::from(1) << bits;
+        if minus {
+            n -= 1;
+        }
+        n
+    };
+    let unsigned = |bits| (Kind::INT, Some((int(0), Some(Number::from(power(bits, true))))));
+    let signed = |bits: u32| {
+        (Kind::INT, Some((Number::from(-power(bits - 1, false)), Some(Number::from(power(bits - 1, true))))))
+    };
+    let float = |text: &str| {
+        let low = Number::parse_literal(text).map(|n| n.neg()).unwrap_or_else(|_| int(0));
+        let high = Number::parse_literal(text).unwrap_or_else(|_| int(0));
+        (Kind::NUMBER, Some((low, Some(high))))
+    };
+    let (kind, range) = match name {
+        "bool" => (Kind::BOOL, None),
+        "int" => (Kind::INT, None),
+        "float" => (Kind::FLOAT, None),
+        "string" => (Kind::STRING, None),
+        "bytes" => (Kind::BYTES, None),
+        "number" => (Kind::NUMBER, None),
+        "uint" => (Kind::INT, Some((int(0), None))),
+        "uint8" => unsigned(8),
+        "uint16" => unsigned(16),
+        "uint32" => unsigned(32),
+        "uint64" => unsigned(64),
+        "uint128" => unsigned(128),
+        "int8" => signed(8),
+        "int16" => signed(16),
+        "int32" => signed(32),
+        "int64" => signed(64),
+        "int128" => signed(128),
+        "rune" => (Kind::INT, Some((int(0), Some(int(0x10FFFF))))),
+        "float32" => float("3.40282346638528859811704183484516925440e+38"),
+        "float64" => float("1.797693134862315708145274237317043567981e+308"),
+        _ => return Predeclared::find(name).map(|p| X::Function(Callee::Predeclared(p))),
+    };
+    Some(X::Type { kind, range })
+}
+
+/// Data as an expression, to be filled in.
+pub(crate) fn data(d: &crate::data::Data, labels: &mut Labels) -> E {
+    use crate::data::Data;
+    let kind = match d {
+        Data::Null => X::Scalar(Scalar::Null),
+        Data::Bool(b) => X::Scalar(Scalar::Bool(*b)),
+        Data::Number(n) => X::Scalar(Scalar::Number(n.clone())),
+        Data::String(s) => X::Scalar(Scalar::String(s.clone())),
+        Data::Bytes(b) => X::Scalar(Scalar::Bytes(b.clone())),
+        Data::List(items) => {
+            X::List(List { elems: items.iter().map(|i| data(i, labels)).collect(), ellipsis: None })
+        }
+        Data::Struct(fields) => {
+            let mut s = Struct { is_struct: true, ..Struct::default() };
+            for (name, value) in fields {
+                let label = labels.regular(name);
+                s.decls.push(plain_field(label, data(value, labels)));
+            }
+            X::Struct(Box::new(s))
+        }
+    };
+    Expr::new(kind, NOWHERE)
+}
+
+/// The span of what is written nowhere: of no file.
+pub(crate) const NOWHERE: Span = Span { file: crate::source::FileId(u32::MAX), start: 0, end: 0 };
+
+/// A field without comments.
+pub(crate) fn plain_field(label: Label, value: E) -> Decl {
+    Decl::Field(Arc::new(FieldDecl {
+        label,
+        constraint: ast::Constraint::Regular,
+        value,
+        label_alias: false,
+        docs: Vec::new(),
+        attributes: Vec::new(),
+        label_span: NOWHERE,
+    }))
+}

@@ -1,0 +1,310 @@
+//! What an evaluation is made of: vertices, environments, origins, chains of references and errors, each in an array of its own.
+//!
+//! Everything refers to everything else by number, so that the arena is dropped whole and nothing is counted or freed in between.
+
+use crate::diag::Code;
+use crate::eval::expr::{E, FieldDecl, Scalar};
+use crate::eval::label::Label;
+use crate::pkg::Kind;
+use crate::source::Span;
+use crate::syntax::ast::{Constraint, UnaryOp};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// The number of a vertex.
+pub(crate) type VId = u32;
+/// The number of an environment.
+pub(crate) type EnvId = u32;
+/// The number of an origin; 0 is where everything comes from that no definition or embedding brought in.
+pub(crate) type OriginId = u32;
+/// The number of a link in a chain of references; 0 is the empty chain.
+pub(crate) type ChainId = u32;
+/// The number of an error.
+pub(crate) type ErrId = u32;
+
+/// No vertex, no environment.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// An environment: what a reference with `up == 0` looks in.
+#[derive(Clone, Debug)]
+pub(crate) struct Env {
+    /// The environment around it.
+    pub up: EnvId,
+    /// What names are found in.
+    pub scope: Scope,
+    /// Vertices of the `let`s evaluated so far, by index.
+    pub lets: Vec<(u32, VId)>,
+    /// The struct literal that the environment was made for, if it has `let`s.
+    pub literal: Option<E>,
+}
+
+/// What an environment stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope {
+    /// The fields of a vertex.
+    Vertex(VId),
+    /// The label that an alias is bound to.
+    Label(Label),
+}
+
+/// Where a conjunct comes from, as far as closedness asks: a tree whose root is 0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// What it is part of.
+    pub parent: OriginId,
+    /// Its distance from the root.
+    pub depth: u32,
+    /// Whether it is something embedded in its parent: then what closes it leaves the rest of the parent alone.
+    pub embedded: bool,
+}
+
+/// One reference that a conjunct came through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chain {
+    /// What was referred to.
+    pub target: VId,
+    /// Where the reference stood.
+    pub at: VId,
+    /// The references before it.
+    pub next: ChainId,
+}
+
+/// What is known about how a conjunct came to its vertex.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ci {
+    /// Its origin.
+    pub origin: OriginId,
+    /// The references it came through.
+    pub chain: ChainId,
+    /// Whether it came through a reference to what contains it.
+    pub cyclic: bool,
+    /// The disjunction, counted from 1, of whose chosen term it is a part at its vertex; 0 for none.
+    pub branch: u32,
+}
+
+/// A part of a vertex' definition: an expression and where its names are looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct Conj {
+    /// Where names are looked up.
+    pub env: EnvId,
+    /// The expression.
+    pub expr: E,
+    /// How it came here.
+    pub ci: Ci,
+    /// The declaration it is the value of, for comments and attributes.
+    pub decl: Option<Arc<FieldDecl>>,
+}
+
+/// How far a vertex has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Only its conjuncts are known.
+    Unprocessed,
+    /// Being worked on: it is on the stack.
+    Processing,
+    /// Its own value and its fields are known; each field is worked on when it is asked for.
+    Done,
+}
+
+/// A field or element of a vertex.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arc_ {
+    /// Its label.
+    pub label: Label,
+    /// Its vertex.
+    pub vertex: VId,
+    /// Whether it is there, or only constrained.
+    pub constraint: Constraint,
+}
+
+/// A bound such as `>=1`.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    /// The operator.
+    pub op: UnaryOp,
+    /// What is compared with.
+    pub value: BoundValue,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// What a bound compares with.
+#[derive(Clone, Debug)]
+pub(crate) enum BoundValue {
+    /// A scalar.
+    Scalar(Scalar),
+    /// A list or struct, for `!=` and `==`.
+    Vertex(VId),
+}
+
+/// A function that checks the finished value.
+#[derive(Clone, Debug)]
+pub(crate) struct Validator {
+    /// The call or function, as an expression.
+    pub expr: E,
+    /// Its environment.
+    pub env: EnvId,
+    /// Where it came from.
+    pub ci: Ci,
+}
+
+/// `[pattern]: value`.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    /// Which labels it takes.
+    pub matcher: Matcher,
+    /// The environment of both.
+    pub env: EnvId,
+    /// The value.
+    pub decl: Arc<FieldDecl>,
+    /// Where it came from.
+    pub ci: Ci,
+}
+
+/// A pattern made ready.
+#[derive(Clone, Debug)]
+pub(crate) enum Matcher {
+    /// Every regular label.
+    All,
+    /// Labels that unify with an expression in the pattern's environment.
+    Expr(E),
+}
+
+/// What closes a vertex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Closer {
+    /// Only what has this origin (or embeds it) may be there.
+    pub origin: OriginId,
+    /// Whether fields below are closed as well: definitions do that, `close` does not.
+    pub recursive: bool,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// A list's length and the types of what may follow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListState {
+    /// The exact length, where one is written.
+    pub exact: Option<(usize, Span)>,
+    /// At least this long.
+    pub min: usize,
+    /// `...type` from an index on.
+    pub rest: Vec<Rest>,
+    /// Where lists are written.
+    pub span: Span,
+}
+
+/// `...` or `...type` of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Rest {
+    /// The first index it is for.
+    pub from: usize,
+    /// The type, if one is written.
+    pub expr: Option<E>,
+    /// The environment.
+    pub env: EnvId,
+    /// Where it came from.
+    pub ci: Ci,
+    /// The first index that has not got it yet.
+    pub next: usize,
+}
+
+/// How a branch of a disjunction stands to the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mode {
+    /// No marks.
+    Maybe,
+    /// It is the default, or one of them.
+    Default,
+    /// Another one is marked.
+    NotDefault,
+}
+
+/// What only some vertices have.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ext {
+    /// Pattern constraints.
+    pub patterns: Vec<Pattern>,
+    /// Origins that allow any field.
+    pub open: Vec<OriginId>,
+    /// What closes the struct.
+    pub closers: Vec<Closer>,
+    /// Its list.
+    pub list: Option<ListState>,
+    /// Bounds.
+    pub bounds: Vec<Bound>,
+    /// Validators.
+    pub validators: Vec<Validator>,
+    /// The branches that are left, where it is more than one.
+    pub branches: Vec<(VId, Mode)>,
+    /// Vertices that the conjuncts of this one were passed on to while it could still get more.
+    pub notify: Vec<(VId, Ci)>,
+    /// Vertices of fields before the vertex was reset, to be used again.
+    pub reuse: FxHashMap<Label, VId>,
+    /// The choices that a branch stands for.
+    pub decisions: Option<std::rc::Rc<[u32]>>,
+    /// Where types are written that restrict the kind.
+    pub types: Vec<(Kind, Span)>,
+    /// More errors of the vertex.
+    pub errors: Vec<ErrId>,
+}
+
+/// A node of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Vertex {
+    /// What it is a field of; [`NONE`] for roots. For values outside the tree: where they were made.
+    pub parent: VId,
+    /// Its label there.
+    pub label: Label,
+    /// What it is made of, in the order in which it came.
+    pub conjuncts: Vec<Conj>,
+    /// How far it has come.
+    pub state: State,
+    /// The vertex of which this one is a branch; itself otherwise.
+    pub stands_for: VId,
+    /// The branch that the vertex was decided to be.
+    pub forward: VId,
+    /// Fields and elements.
+    pub arcs: Vec<Arc_>,
+    /// The kinds it may have.
+    pub kind: Kind,
+    /// Its scalar and where that is written.
+    pub scalar: Option<(Scalar, Span)>,
+    /// Whether a conjunct is a struct.
+    pub is_struct: bool,
+    /// Its own error, also where it is incomplete.
+    pub err: Option<ErrId>,
+    /// The error of being a field that is not allowed.
+    pub denied: Option<ErrId>,
+    /// Whether it was checked, with everything below.
+    pub checked: bool,
+    /// While it is being worked on: its place on the stack. While it is provisional: the place of what it waits for.
+    pub frame: u32,
+    /// Whether what it was computed from was still being worked on.
+    pub provisional: bool,
+    /// The rare parts.
+    pub ext: Option<Box<Ext>>,
+    /// Vertices whose value was computed from this one.
+    pub readers: Vec<VId>,
+}
+
+/// A mistake, or the reason why there is no value yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Bottom {
+    /// The kind of mistake.
+    pub code: Code,
+    /// Whether more information may still make it a value.
+    pub incomplete: bool,
+    /// Whether it may go away as soon as what is being worked on is done.
+    pub pending: bool,
+    /// The headline.
+    pub message: String,
+    /// Every place that takes part.
+    pub spans: Vec<Span>,
+    /// The vertex it belongs to.
+    pub at: VId,
+    /// What led to it (branches of a disjunction that failed).
+    pub causes: Vec<ErrId>,
+    /// Advice.
+    pub hint: Option<String>,
+}

@@ -1,0 +1,597 @@
+//! Calls: the predeclared functions, those of the standard packages, and functions used as validators.
+
+use super::arena::*;
+use super::core::{Evaluator, Res, Val};
+use super::expr::{Callee, E, Expr, Predeclared, Scalar, X};
+use crate::data::Data;
+use crate::diag::Code;
+use crate::number::Number;
+use crate::pkg::{Function, Kind, Run};
+use crate::syntax::ast::Constraint;
+
+impl Evaluator {
+    /// Whether a function called with this many arguments checks the value it is unified with.
+    pub(super) fn validates(&self, f: Callee, args: usize) -> bool {
+        match f {
+            Callee::Package(_, f) => f.result == Kind::BOOL && args + 1 == f.params.len(),
+            Callee::Predeclared(Predeclared::MatchN) => args == 2,
+            Callee::Predeclared(Predeclared::MatchIf) => args == 3,
+            Callee::Predeclared(_) => false,
+        }
+    }
+
+    pub(super) fn add_validator(&mut self, v: VId, c: &Conj) {
+        let callee = match &c.expr.kind {
+            X::Call(f, _) => f.clone(),
+            _ => c.expr.clone(),
+        };
+        if let X::Function(Callee::Package(_, f)) = &callee.kind
+            && let Some(p) = f.params.first()
+        {
+            let kind = self.v(v).kind.and(p.kind);
+            if !kind.is_bottom() {
+                self.v_mut(v).kind = kind;
+            }
+        }
+        self.ext(v).validators.push(Validator { expr: c.expr.clone(), env: c.env, ci: c.ci });
+    }
+
+    /// Checks a vertex whose conjuncts are all in against one validator.
+    pub(super) fn validator(&mut self, v: VId, f: &Validator) -> Res<()> {
+        let (callee, args): (E, &[E]) = match &f.expr.kind {
+            X::Call(fun, args) => (fun.clone(), args),
+            _ => (f.expr.clone(), &[]),
+        };
+        let X::Function(callee) = &callee.kind else { return Ok(()) };
+        let span = f.expr.span;
+        match callee {
+            Callee::Predeclared(Predeclared::MatchN) => return self.match_n(v, f, args),
+            Callee::Predeclared(Predeclared::MatchIf) => return self.match_if(v, f, args),
+            Callee::Predeclared(_) => return Ok(()),
+            Callee::Package(path, function) => {
+                let x = self.v(v);
+                let concrete =
+                    x.scalar.is_some() || x.kind == Kind::LIST || (x.is_struct && x.kind == Kind::STRUCT);
+                if !concrete {
+                    return Ok(());
+                }
+                let ok = match function.run {
+                    Run::Eval => self.eval_function(path, function, f.env, Some(v), args, span)?,
+                    Run::Data(run) => {
+                        let mut data = vec![self.argument(v, span)?];
+                        for a in args {
+                            data.push(self.argument_expr(f.env, a)?);
+                        }
+                        self.check_kinds(path, function, &data, span)?;
+                        match run(&data) {
+                            Ok(d) => Val::Scalar(match d {
+                                Data::Bool(b) => Scalar::Bool(b),
+                                _ => Scalar::Bool(true),
+                            }),
+                            Err(why) => {
+                                let name = short(path, function.name);
+                                let message = format!("error in call to {name}: {}", why.0);
+                                return Err(self.error(Code::Call, span, message));
+                            }
+                        }
+                    }
+                };
+                if matches!(ok, Val::Scalar(Scalar::Bool(true))) {
+                    return Ok(());
+                }
+                let shown = self.show(v);
+                let call = super::print::expr(self, &f.expr);
+                let call = if matches!(f.expr.kind, X::Call(..)) { call } else { format!("{call}()") };
+                let e = self.error(
+                    Code::Conflict,
+                    span,
+                    format!("invalid value {shown} (does not satisfy {call})"),
+                );
+                if let Some((_, at)) = self.v(v).scalar {
+                    self.errors[e as usize].spans.push(at);
+                }
+                Err(e)
+            }
+        }
+    }
+
+    /// Whether a finished value unifies with a schema.
+    fn fits(&mut self, v: VId, env: EnvId, schema: &E) -> bool {
+        let probe = self.local(NONE, Self::link(v, schema.span));
+        let c = Conj { env, expr: schema.clone(), ci: Ci::default(), decl: None };
+        self.v_mut(probe).conjuncts.push(c);
+        self.first_error(probe).is_none() && self.required_missing(probe).is_none()
+    }
+
+    /// A required field without a value, in a vertex or below.
+    fn required_missing(&mut self, v: VId) -> Option<VId> {
+        self.expand(v);
+        let t = self.with_default(v);
+        self.expand(t);
+        for a in self.v(t).arcs.clone() {
+            match a.constraint {
+                Constraint::Required => return Some(a.vertex),
+                Constraint::Regular => {
+                    if let Some(m) = crate::compile::stack(|| self.required_missing(a.vertex)) {
+                        return Some(m);
+                    }
+                }
+                Constraint::Optional => {}
+            }
+        }
+        None
+    }
+
+    /// The value of `v` without the validators, which are being checked.
+    fn without_validators(&mut self, v: VId) -> VId {
+        let copy = self.vertex(self.v(v).parent, self.v(v).label);
+        let x = self.v(v).clone();
+        let own: Vec<Conj> = x.conjuncts.into_iter().filter(|c| !is_validator(&c.expr)).collect();
+        let t = self.v_mut(copy);
+        t.conjuncts = own;
+        copy
+    }
+
+    fn match_n(&mut self, v: VId, f: &Validator, args: &[E]) -> Res<()> {
+        let value = self.without_validators(v);
+        let Some(list) = args.get(1) else { return Ok(()) };
+        let schemas = self.list_elements(f.env, list)?;
+        let mut n = 0;
+        for s in &schemas {
+            if self.fits(value, NONE, &Self::link(*s, list.span)) {
+                n += 1;
+            }
+        }
+        let count = Scalar::Number(Number::from(n as i64));
+        let probe = self.scalar_vertex(count, list.span);
+        let c = Conj { env: f.env, expr: args[0].clone(), ci: Ci::default(), decl: None };
+        self.add_conjunct(probe, c);
+        if self.first_error(probe).is_none() {
+            return Ok(());
+        }
+        let want = super::print::expr(self, &args[0]);
+        let message =
+            format!("invalid value {} (does not satisfy matchN): {n} matched, expected {want}", self.show(v));
+        let e = self.error(Code::Conflict, f.expr.span, message);
+        if !self.complete(v) {
+            self.errors[e as usize].incomplete = true;
+        }
+        Err(e)
+    }
+
+    fn match_if(&mut self, v: VId, f: &Validator, args: &[E]) -> Res<()> {
+        let value = self.without_validators(v);
+        let [condition, then, otherwise] = args else { return Ok(()) };
+        let (chosen, name) = match self.fits(value, f.env, condition) {
+            true => (then, "then"),
+            false => (otherwise, "else"),
+        };
+        if self.fits(value, f.env, chosen) {
+            return Ok(());
+        }
+        let message = format!(
+            "invalid value {} (does not satisfy matchIf): {name} schema does not match",
+            self.show(v)
+        );
+        let e = self.error(Code::Conflict, f.expr.span, message);
+        if !self.complete(v) {
+            self.errors[e as usize].incomplete = true;
+        }
+        Err(e)
+    }
+
+    /// Whether nothing more can be said about a value.
+    fn complete(&mut self, v: VId) -> bool {
+        let copy = self.without_validators(v);
+        self.all_errors(copy, true).is_empty()
+    }
+
+    pub(super) fn call(&mut self, env: EnvId, e: &E, f: &E, args: &[E]) -> Res<Val> {
+        let X::Function(callee) = &f.kind else {
+            let shown = super::print::expr(self, f);
+            return Err(self.error(Code::Call, f.span, format!("cannot call {shown}: it is not a function")));
+        };
+        match callee {
+            Callee::Predeclared(p) => self.call_predeclared(env, e, *p, args),
+            Callee::Package(path, function) => self.call_function(env, e, path, function, args),
+        }
+    }
+
+    fn call_predeclared(&mut self, env: EnvId, e: &E, p: Predeclared, args: &[E]) -> Res<Val> {
+        let want = match p {
+            Predeclared::Len
+            | Predeclared::Close
+            | Predeclared::And
+            | Predeclared::Or
+            | Predeclared::Error => 1,
+            Predeclared::Div
+            | Predeclared::Mod
+            | Predeclared::Quo
+            | Predeclared::Rem
+            | Predeclared::MatchN => 2,
+            Predeclared::MatchIf => 3,
+        };
+        if args.len() != want {
+            let few = if args.len() < want { "not enough" } else { "too many" };
+            let message =
+                format!("{few} arguments in call to {} (have {}, want {want})", p.name(), args.len());
+            return Err(self.error(Code::Call, e.span, message));
+        }
+        match p {
+            Predeclared::Len => self.len(env, e, &args[0]),
+            Predeclared::Error => {
+                let text = match self.operand(env, &args[0]) {
+                    Ok(Val::Scalar(Scalar::String(s))) => s.to_string(),
+                    Ok(other) => self.show_val(&other),
+                    Err(err) if self.is_incomplete(err) && self.bottom(err).pending => return Err(err),
+                    Err(_) => super::print::expr(self, &args[0]),
+                };
+                Err(self.error(Code::User, e.span, text))
+            }
+            Predeclared::Div | Predeclared::Mod | Predeclared::Quo | Predeclared::Rem => {
+                let (a, b) = (self.operand(env, &args[0])?, self.operand(env, &args[1])?);
+                let (Val::Scalar(Scalar::Number(x)), Val::Scalar(Scalar::Number(y))) = (&a, &b) else {
+                    let bad = if matches!(a, Val::Scalar(Scalar::Number(_))) { &b } else { &a };
+                    let shown = self.show_val(bad);
+                    let message = format!("cannot use {shown} as int in argument to {}", p.name());
+                    return Err(self.error(Code::Call, e.span, message));
+                };
+                let result = match p {
+                    Predeclared::Div => x.int_div(y),
+                    Predeclared::Mod => x.int_mod(y),
+                    Predeclared::Quo => x.int_quo(y),
+                    _ => x.int_rem(y),
+                };
+                match result {
+                    Ok(n) => Ok(Val::Scalar(Scalar::Number(n))),
+                    Err(why) => Err(self.error(Code::Call, e.span, why.to_string())),
+                }
+            }
+            Predeclared::Close
+            | Predeclared::And
+            | Predeclared::Or
+            | Predeclared::MatchN
+            | Predeclared::MatchIf => Ok(Val::Vertex(self.local(env, e.clone()))),
+        }
+    }
+
+    fn len(&mut self, env: EnvId, e: &E, x: &E) -> Res<Val> {
+        let n = match self.operand(env, x)? {
+            Val::Scalar(Scalar::String(s)) => s.len(),
+            Val::Scalar(Scalar::Bytes(b)) => b.len(),
+            Val::Vertex(v) if self.v(v).kind == Kind::LIST => {
+                self.v(v).arcs.iter().filter(|a| a.label.as_index().is_some()).count()
+            }
+            Val::Vertex(v) => {
+                let regular = |a: &&Arc_| a.constraint == Constraint::Regular && a.label.is_regular();
+                self.v(v).arcs.iter().filter(regular).count()
+            }
+            Val::Scalar(s) => {
+                let shown = super::print::scalar(&s);
+                let kind = super::print::kind(s.kind());
+                let message = format!("invalid argument type {kind} for len: {shown}");
+                return Err(self.error(Code::Call, e.span, message));
+            }
+        };
+        Ok(Val::Scalar(Scalar::Number(Number::from(n as i64))))
+    }
+
+    fn call_function(&mut self, env: EnvId, e: &E, path: &str, f: &'static Function, args: &[E]) -> Res<Val> {
+        let name = short(path, f.name);
+        if args.len() != f.params.len() {
+            if self.validates(Callee::Package("", f), args.len()) {
+                return Ok(Val::Vertex(self.local(env, e.clone())));
+            }
+            let few = if args.len() < f.params.len() { "not enough" } else { "too many" };
+            let (have, want) = (args.len(), f.params.len());
+            let message = format!("{few} arguments in call to {name} (have {have}, want {want})");
+            return Err(self.error(Code::Call, e.span, message));
+        }
+        match f.run {
+            Run::Eval => self.eval_function(path, f, env, None, args, e.span),
+            Run::Data(run) => {
+                let mut data = Vec::with_capacity(args.len());
+                for (a, p) in args.iter().zip(f.params) {
+                    // A kind that cannot fit is known before the argument is concrete.
+                    let _ = p;
+                    data.push(self.argument_expr(env, a)?);
+                }
+                self.check_kinds(path, f, &data, e.span)?;
+                match run(&data) {
+                    Ok(d) => self.data_val(d, e),
+                    Err(why) => {
+                        Err(self.error(Code::Call, e.span, format!("error in call to {name}: {}", why.0)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_kinds(&mut self, path: &str, f: &Function, data: &[Data], span: crate::source::Span) -> Res<()> {
+        for (i, (d, p)) in data.iter().zip(f.params).enumerate() {
+            if p.kind.and(kind_of(d)).is_bottom() {
+                let shown = super::print::data(d);
+                let (have, want) = (super::print::kind(kind_of(d)), super::print::kind(p.kind));
+                let name = short(path, f.name);
+                let message =
+                    format!("cannot use {shown} (type {have}) as {want} in argument {} to {name}", i + 1);
+                return Err(self.error(Code::Call, span, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The data of a concrete argument.
+    pub(super) fn argument_expr(&mut self, env: EnvId, e: &E) -> Res<Data> {
+        match self.operand(env, e)? {
+            Val::Scalar(s) => Ok(super::export::scalar_data(&s)),
+            Val::Vertex(v) => self.argument(v, e.span),
+        }
+    }
+
+    fn argument(&mut self, v: VId, span: crate::source::Span) -> Res<Data> {
+        let _ = span;
+        if let Some((s, _)) = &self.v(v).scalar {
+            return Ok(super::export::scalar_data(s));
+        }
+        if self.v(v).state == State::Processing {
+            // The value is being checked: its fields are known, and that is what is asked for.
+            return self.data_of_fields(v);
+        }
+        match self.data(v) {
+            Ok(d) => {
+                self.allocate(64)?;
+                Ok(d)
+            }
+            Err(errors) => {
+                let first = errors.first().copied().unwrap_or_default();
+                let b = self.bottom(first).clone();
+                Err(self.push_error(Bottom { at: self.current(), ..b }))
+            }
+        }
+    }
+
+    fn data_of_fields(&mut self, v: VId) -> Res<Data> {
+        let copy = self.without_validators(v);
+        match self.data(copy) {
+            Ok(d) => Ok(d),
+            Err(errors) => {
+                let first = errors.first().copied().unwrap_or_default();
+                let b = self.bottom(first).clone();
+                Err(self.push_error(Bottom { at: self.current(), ..b }))
+            }
+        }
+    }
+
+    /// Data as a value.
+    pub(super) fn data_val(&mut self, d: Data, e: &E) -> Res<Val> {
+        Ok(match d {
+            Data::Null => Val::Scalar(Scalar::Null),
+            Data::Bool(b) => Val::Scalar(Scalar::Bool(b)),
+            Data::Number(n) => Val::Scalar(Scalar::Number(n)),
+            Data::String(s) => {
+                self.allocate(s.len() as u64)?;
+                Val::Scalar(Scalar::String(s))
+            }
+            Data::Bytes(b) => {
+                self.allocate(b.len() as u64)?;
+                Val::Scalar(Scalar::Bytes(b))
+            }
+            other => {
+                let x = crate::compile::data(&other, &mut self.labels);
+                let x = Expr::new(X::And(vec![x]), e.span);
+                Val::Vertex(self.local(NONE, x))
+            }
+        })
+    }
+
+    /// Functions that need more than concrete data. `subject` is the value a validator checks.
+    fn eval_function(
+        &mut self,
+        path: &str,
+        f: &Function,
+        env: EnvId,
+        subject: Option<VId>,
+        args: &[E],
+        span: crate::source::Span,
+    ) -> Res<Val> {
+        let truth = |b| Ok(Val::Scalar(Scalar::Bool(b)));
+        let mut all: Vec<(EnvId, E)> = Vec::new();
+        if let Some(v) = subject {
+            let value = self.without_validators(v);
+            all.push((NONE, Self::link(value, span)));
+        }
+        all.extend(args.iter().map(|a| (env, a.clone())));
+        match (path, f.name, all.as_slice()) {
+            ("list", "Sort" | "SortStable", [(le, list), (ce, comparer)]) => {
+                self.sort(*le, list, *ce, comparer, span).map(Val::Vertex)
+            }
+            ("list", "IsSorted", [(le, list), (ce, comparer)]) => {
+                let items = self.list_elements(*le, list)?;
+                for pair in items.windows(2) {
+                    if self.less(pair[1], pair[0], *ce, comparer)? {
+                        return truth(false);
+                    }
+                }
+                truth(true)
+            }
+            ("list", "MatchN", [(le, list), (ne, n), (se, schema)]) => {
+                let items = self.list_elements(*le, list)?;
+                let mut count = 0;
+                for i in items {
+                    if self.fits(i, *se, schema) {
+                        count += 1;
+                    }
+                }
+                let probe = self.scalar_vertex(Scalar::Number(Number::from(count as i64)), span);
+                let c = Conj { env: *ne, expr: n.clone(), ci: Ci::default(), decl: None };
+                self.add_conjunct(probe, c);
+                let ok = self.first_error(probe).is_none();
+                truth(ok)
+            }
+            ("struct", "MinFields" | "MaxFields", [(se, s), (ne, n)]) => {
+                let limit = match self.operand(*ne, n)? {
+                    Val::Scalar(Scalar::Number(n)) => n.to_i64().unwrap_or(i64::MAX),
+                    other => {
+                        let shown = self.show_val(&other);
+                        let message = format!("cannot use {shown} as int in argument 2 to struct.{}", f.name);
+                        return Err(self.error(Code::Call, span, message));
+                    }
+                };
+                let have = match self.operand(*se, s)? {
+                    Val::Vertex(v) => {
+                        let regular = |a: &&Arc_| a.constraint == Constraint::Regular && a.label.is_regular();
+                        self.v(v).arcs.iter().filter(regular).count() as i64
+                    }
+                    Val::Scalar(s) => {
+                        let shown = super::print::scalar(&s);
+                        let message =
+                            format!("cannot use {shown} as struct in argument 1 to struct.{}", f.name);
+                        return Err(self.error(Code::Call, span, message));
+                    }
+                };
+                if f.name == "MaxFields" {
+                    return truth(have <= limit);
+                }
+                if have < limit && subject.is_some() {
+                    let message = format!("len(fields) < MinFields({limit}) ({have} < {limit})");
+                    return Err(self.error(Code::Incomplete, span, message));
+                }
+                truth(have >= limit)
+            }
+            (
+                "encoding/json" | "encoding/yaml",
+                "Validate" | "ValidatePartial",
+                [(te, text), (se, schema)],
+            ) => {
+                let d = self.argument_expr(*te, text)?;
+                let bytes: &[u8] = match &d {
+                    Data::String(s) => s.as_bytes(),
+                    Data::Bytes(b) => b,
+                    _ => {
+                        let message = format!(
+                            "cannot use {} as text in argument 1 to {}",
+                            super::print::data(&d),
+                            f.name
+                        );
+                        return Err(self.error(Code::Call, span, message));
+                    }
+                };
+                let decode = crate::pkg::package(path)
+                    .and_then(|p| p.functions.iter().find(|g| g.name == "Unmarshal"))
+                    .map(|g| g.run);
+                let decoded = match decode {
+                    Some(Run::Data(run)) => run(&[Data::Bytes(bytes.into())]),
+                    _ => Err(crate::pkg::CallError("no decoder".to_owned())),
+                };
+                let value = match decoded {
+                    Ok(v) => v,
+                    Err(why) => {
+                        let name = short(path, f.name);
+                        let message = format!("error in call to {name}: {}", why.0);
+                        return Err(self.error(Code::Call, span, message));
+                    }
+                };
+                let x = crate::compile::data(&value, &mut self.labels);
+                let probe = self.local(NONE, x);
+                let c = Conj { env: *se, expr: schema.clone(), ci: Ci::default(), decl: None };
+                self.v_mut(probe).conjuncts.push(c);
+                let errors = self.all_errors(probe, f.name == "Validate");
+                match errors.first() {
+                    None => truth(true),
+                    Some(e) => {
+                        let name = short(path, f.name);
+                        let message = format!("error in call to {name}: {}", self.bottom(*e).message);
+                        Err(self.error(Code::Call, span, message))
+                    }
+                }
+            }
+            _ => {
+                let message = format!("{} is not supported", short(path, f.name));
+                Err(self.error(Code::Call, span, message))
+            }
+        }
+    }
+
+    /// Whether `a` comes before `b` by a comparer `{x: _, y: _, less: bool}`.
+    fn less(&mut self, a: VId, b: VId, env: EnvId, comparer: &E) -> Res<bool> {
+        let (x, y, less) = (self.labels.regular("x"), self.labels.regular("y"), self.labels.regular("less"));
+        let span = comparer.span;
+        let mut pair = super::expr::Struct { is_struct: true, ..Default::default() };
+        pair.decls.push(crate::compile::plain_field(x, Self::link(a, span)));
+        pair.decls.push(crate::compile::plain_field(y, Self::link(b, span)));
+        let v = self.local(env, comparer.clone());
+        let expr = Expr::new(X::Struct(Box::new(pair)), span);
+        self.v_mut(v).conjuncts.push(Conj { env: NONE, expr, ci: Ci::default(), decl: None });
+        let result = self.lookup(v, less, span)?;
+        match self.concrete(result, &Self::link(result, span))? {
+            Val::Scalar(Scalar::Bool(b)) => Ok(b),
+            other => {
+                let shown = self.show_val(&other);
+                Err(self.error(Code::Call, span, format!("the comparer's less is {shown} and not a bool")))
+            }
+        }
+    }
+
+    fn sort(&mut self, le: EnvId, list: &E, ce: EnvId, comparer: &E, span: crate::source::Span) -> Res<VId> {
+        let items = self.list_elements(le, list)?;
+        let sorted = self.merge_sort(items, ce, comparer)?;
+        let elems = sorted.into_iter().map(|v| Self::link(v, span)).collect();
+        let expr = Expr::new(X::List(super::expr::List { elems, ellipsis: None }), span);
+        Ok(self.local(NONE, expr))
+    }
+
+    /// A stable sort whose comparisons may fail.
+    fn merge_sort(&mut self, mut items: Vec<VId>, env: EnvId, comparer: &E) -> Res<Vec<VId>> {
+        if items.len() < 2 {
+            return Ok(items);
+        }
+        let right = items.split_off(items.len() / 2);
+        let left = self.merge_sort(items, env, comparer)?;
+        let right = self.merge_sort(right, env, comparer)?;
+        let mut out = Vec::with_capacity(left.len() + right.len());
+        let (mut l, mut r) = (left.into_iter().peekable(), right.into_iter().peekable());
+        while let (Some(a), Some(b)) = (l.peek().copied(), r.peek().copied()) {
+            self.step()?;
+            if self.less(b, a, env, comparer)? {
+                out.extend(r.next());
+            } else {
+                out.extend(l.next());
+            }
+        }
+        out.extend(l);
+        out.extend(r);
+        Ok(out)
+    }
+}
+
+/// `strings.Join` for package `strings`, `json.Marshal` for `encoding/json`.
+pub(super) fn short(path: &str, name: &str) -> String {
+    format!("{}.{name}", path.rsplit('/').next().unwrap_or(path))
+}
+
+fn kind_of(d: &Data) -> Kind {
+    match d {
+        Data::Null => Kind::NULL,
+        Data::Bool(_) => Kind::BOOL,
+        Data::Number(n) if n.is_int() => Kind::INT,
+        Data::Number(_) => Kind::FLOAT,
+        Data::String(_) => Kind::STRING,
+        Data::Bytes(_) => Kind::BYTES,
+        Data::List(_) => Kind::LIST,
+        Data::Struct(_) => Kind::STRUCT,
+    }
+}
+
+/// Whether an expression is a validator alone.
+fn is_validator(e: &E) -> bool {
+    match &e.kind {
+        X::Call(f, args) => match &f.kind {
+            X::Function(Callee::Predeclared(p)) => matches!(p, Predeclared::MatchN | Predeclared::MatchIf),
+            X::Function(Callee::Package(_, f)) => f.result == Kind::BOOL && args.len() + 1 == f.params.len(),
+            _ => false,
+        },
+        X::Function(Callee::Package(_, f)) => f.result == Kind::BOOL && f.params.len() == 1,
+        _ => false,
+    }
+}

@@ -1,0 +1,270 @@
+//! Bounds and validators, and the judgement on a vertex when all its conjuncts are in.
+
+use super::arena::*;
+use super::core::{Evaluator, Res};
+use super::expr::Scalar;
+use super::operate::{equal_scalar, order};
+use crate::diag::Code;
+use crate::number::Number;
+use crate::pkg::Kind;
+use crate::syntax::ast::UnaryOp;
+use std::cmp::Ordering;
+
+impl Evaluator {
+    pub(super) fn add_bound(&mut self, v: VId, b: Bound) -> Result<(), ErrId> {
+        let kind = match (&b.op, &b.value) {
+            (UnaryOp::NotEqual, BoundValue::Scalar(Scalar::Null)) => Kind(Kind::TOP.0 & !Kind::NULL.0),
+            (UnaryOp::NotEqual, _) => Kind::TOP,
+            (UnaryOp::Equal, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
+            (UnaryOp::Equal, BoundValue::Scalar(s)) => s.kind(),
+            (UnaryOp::Equal, BoundValue::Vertex(_)) => Kind::STRUCT.or(Kind::LIST),
+            (UnaryOp::Match | UnaryOp::NotMatch, BoundValue::Scalar(Scalar::String(p))) => {
+                self.regex(&p.clone(), b.span)?;
+                Kind::TEXT
+            }
+            (_, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
+            (_, BoundValue::Scalar(s @ (Scalar::String(_) | Scalar::Bytes(_)))) => s.kind(),
+            (op, value) => {
+                let shown = self.bound_value(value);
+                let message = format!("cannot use {shown} for bound {}", op.as_str());
+                return Err(self.error(Code::Operand, b.span, message));
+            }
+        };
+        if self.v(v).kind.and(kind).is_bottom() {
+            let shown = self.show_bound(&b);
+            let old = super::print::kind(self.v(v).kind);
+            let have = self.show(v);
+            let types = format!("(mismatched types {old} and {})", super::print::kind(kind));
+            let mut spans = vec![b.span];
+            spans.extend(self.v(v).scalar.as_ref().map(|s| s.1));
+            let e =
+                self.error(Code::Conflict, b.span, format!("conflicting values {have} and {shown} {types}"));
+            self.errors[e as usize].spans = spans;
+            self.v_mut(v).kind = Kind::BOTTOM;
+            return Err(e);
+        }
+        let narrowed = self.v(v).kind.and(kind);
+        self.v_mut(v).kind = narrowed;
+        let known = self.ext(v).bounds.iter().any(|o| match (&o.value, &b.value) {
+            (BoundValue::Scalar(x), BoundValue::Scalar(y)) => {
+                o.op == b.op && super::operate::same_scalar(x, y)
+            }
+            _ => false,
+        });
+        if !known {
+            self.ext(v).bounds.push(b);
+        }
+        Ok(())
+    }
+
+    fn bound_value(&self, b: &BoundValue) -> String {
+        match b {
+            BoundValue::Scalar(s) => super::print::scalar(s),
+            BoundValue::Vertex(v) => self.show(*v),
+        }
+    }
+
+    pub(super) fn show_bound(&self, b: &Bound) -> String {
+        format!("{}{}", b.op.as_str(), self.bound_value(&b.value))
+    }
+
+    /// Judges a vertex whose conjuncts are all in.
+    pub(super) fn finish(&mut self, v: VId) {
+        if self.failed(v) {
+            return;
+        }
+        let x = self.v(v);
+        if x.is_struct && x.scalar.is_none() && x.kind.contains(Kind::STRUCT) && x.kind != Kind::STRUCT {
+            // Struct literals that only embed or declare hidden fields are structs unless something in them is not.
+            let bounds = self.ext_ref(v).is_some_and(|x| !x.bounds.is_empty());
+            if x.kind == Kind::TOP && !bounds {
+                self.v_mut(v).kind = Kind::STRUCT;
+            }
+        }
+        let has_bounds = self.ext_ref(v).is_some_and(|x| !x.bounds.is_empty());
+        if has_bounds {
+            match self.v(v).scalar.clone() {
+                Some((s, _)) => self.check_bounds(v, &s),
+                None if self.v(v).kind == Kind::LIST || self.v(v).is_struct => self.check_vertex_bounds(v),
+                None => self.simplify_bounds(v),
+            }
+        }
+        let validators = self.ext_ref(v).map_or(Vec::new(), |x| x.validators.clone());
+        for f in &validators {
+            if let Err(e) = self.validator(v, f) {
+                self.fail(v, e);
+            }
+        }
+    }
+
+    fn check_bounds(&mut self, v: VId, s: &Scalar) {
+        for b in self.ext(v).bounds.clone() {
+            match self.satisfies(s, &b) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let (shown, bound) = (super::print::scalar(s), self.show_bound(&b));
+                    let message = format!("invalid value {shown} (out of bound {bound})");
+                    let e = self.error(Code::Conflict, b.span, message);
+                    if let Some((_, at)) = self.v(v).scalar {
+                        self.errors[e as usize].spans.push(at);
+                    }
+                    self.fail(v, e);
+                }
+                Err(e) => self.fail(v, e),
+            }
+        }
+    }
+
+    fn check_vertex_bounds(&mut self, v: VId) {
+        for b in self.ext(v).bounds.clone() {
+            let BoundValue::Vertex(t) = b.value else { continue };
+            let (x, y) = (super::core::Val::Vertex(v), super::core::Val::Vertex(t));
+            let equal = match self.equal(&x, &y) {
+                Ok(equal) => equal,
+                Err(e) => {
+                    self.fail(v, e);
+                    continue;
+                }
+            };
+            if equal == (b.op == UnaryOp::NotEqual) {
+                let (shown, bound) = (self.show(v), self.show_bound(&b));
+                let message = format!("invalid value {shown} (out of bound {bound})");
+                let e = self.error(Code::Conflict, b.span, message);
+                self.fail(v, e);
+            }
+        }
+    }
+
+    /// Whether a scalar lies within a bound.
+    pub(super) fn satisfies(&mut self, s: &Scalar, b: &Bound) -> Res<bool> {
+        let BoundValue::Scalar(limit) = &b.value else { return Ok(b.op == UnaryOp::NotEqual) };
+        let order = order(s, limit);
+        Ok(match b.op {
+            UnaryOp::NotEqual => !equal_scalar(s, limit),
+            UnaryOp::Equal => equal_scalar(s, limit),
+            UnaryOp::Less => order.is_some_and(Ordering::is_lt),
+            UnaryOp::LessEqual => order.is_some_and(Ordering::is_le),
+            UnaryOp::Greater => order.is_some_and(Ordering::is_gt),
+            UnaryOp::GreaterEqual => order.is_some_and(Ordering::is_ge),
+            UnaryOp::Match | UnaryOp::NotMatch => {
+                let Scalar::String(pattern) = limit else { return Ok(false) };
+                let regex = self.regex(&pattern.clone(), b.span)?;
+                let found = match s {
+                    Scalar::String(t) => regex.is_match(t.as_bytes()),
+                    Scalar::Bytes(t) => regex.is_match(t),
+                    _ => return Ok(false),
+                };
+                found == (b.op == UnaryOp::Match)
+            }
+            _ => true,
+        })
+    }
+
+    /// Keeps the tightest bounds; bounds that leave one value are that value, and those that leave none are a mistake.
+    fn simplify_bounds(&mut self, v: VId) {
+        let bounds = self.ext(v).bounds.clone();
+        let mut low: Option<(usize, Scalar, bool)> = None;
+        let mut high: Option<(usize, Scalar, bool)> = None;
+        for (i, b) in bounds.iter().enumerate() {
+            let BoundValue::Scalar(s) = &b.value else { continue };
+            let strict = matches!(b.op, UnaryOp::Less | UnaryOp::Greater);
+            match b.op {
+                UnaryOp::Greater | UnaryOp::GreaterEqual => {
+                    let tighter = low.as_ref().is_none_or(|(_, o, os)| match order(s, o) {
+                        Some(Ordering::Greater) => true,
+                        Some(Ordering::Equal) => strict && !os,
+                        _ => false,
+                    });
+                    if tighter {
+                        low = Some((i, s.clone(), strict));
+                    }
+                }
+                UnaryOp::Less | UnaryOp::LessEqual => {
+                    let tighter = high.as_ref().is_none_or(|(_, o, os)| match order(s, o) {
+                        Some(Ordering::Less) => true,
+                        Some(Ordering::Equal) => strict && !os,
+                        _ => false,
+                    });
+                    if tighter {
+                        high = Some((i, s.clone(), strict));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let (Some((i, l, ls)), Some((j, h, hs))) = (&low, &high) {
+            let single = self.between(v, l, *ls, h, *hs);
+            match single {
+                Between::None => {
+                    let (a, b) = (self.show_bound(&bounds[*i]), self.show_bound(&bounds[*j]));
+                    let message = format!("incompatible bounds {a} and {b}");
+                    let e = self.error(Code::Conflict, bounds[*i].span, message);
+                    self.errors[e as usize].spans.push(bounds[*j].span);
+                    self.fail(v, e);
+                    return;
+                }
+                Between::One(s) => {
+                    let kind = s.kind();
+                    let span = bounds[*i].span;
+                    let x = self.v_mut(v);
+                    x.kind = kind;
+                    x.scalar = Some((s.clone(), span));
+                    self.check_bounds(v, &s);
+                    return;
+                }
+                Between::Many => {}
+            }
+        }
+        let (l, h) = (low.map(|x| x.0), high.map(|x| x.0));
+        let mut i = 0;
+        self.ext(v).bounds.retain(|b| {
+            let keep = match b.op {
+                UnaryOp::Greater | UnaryOp::GreaterEqual => l.is_none_or(|l| l == i),
+                UnaryOp::Less | UnaryOp::LessEqual => h.is_none_or(|h| h == i),
+                _ => true,
+            };
+            i += 1;
+            keep
+        });
+    }
+
+    fn between(&self, v: VId, l: &Scalar, ls: bool, h: &Scalar, hs: bool) -> Between {
+        let Some(order) = order(l, h) else { return Between::None };
+        if order.is_gt() || (order.is_eq() && (ls || hs)) {
+            return Between::None;
+        }
+        if order.is_eq() {
+            if let Scalar::Number(n) = l
+                && self.v(v).kind == Kind::INT
+                && !n.is_int()
+            {
+                return match n.to_bigint() {
+                    Some(n) => Between::One(Scalar::Number(Number::from(n))),
+                    None => Between::None,
+                };
+            }
+            return Between::One(l.clone());
+        }
+        // Integers strictly between neighbours: none; `>0 & <2`: one.
+        if let (Scalar::Number(a), Scalar::Number(b)) = (l, h)
+            && self.v(v).kind == Kind::INT
+            && let (Some(a), Some(b)) = (a.to_i64().filter(|_| a.is_int()), b.to_i64().filter(|_| b.is_int()))
+        {
+            let a = if ls { a.saturating_add(1) } else { a };
+            let b = if hs { b.saturating_sub(1) } else { b };
+            if a > b {
+                return Between::None;
+            }
+            if a == b {
+                return Between::One(Scalar::Number(Number::from(a)));
+            }
+        }
+        Between::Many
+    }
+}
+
+enum Between {
+    None,
+    One(Scalar),
+    Many,
+}

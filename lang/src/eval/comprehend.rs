@@ -1,0 +1,95 @@
+//! Comprehensions: clauses are gone through, each completed iteration yields the struct in an environment of its own.
+
+use super::arena::*;
+use super::core::{Evaluator, Res, Val};
+use super::expr::{Clause, Comprehension, E, Scalar, X};
+use super::label::Label;
+use crate::diag::Code;
+use crate::pkg::Kind;
+use crate::syntax::ast::Constraint;
+
+impl Evaluator {
+    /// What a comprehension yields.
+    pub(super) fn comprehension(&mut self, env: EnvId, e: &E) -> Res<Vec<(EnvId, E)>> {
+        let X::Comprehension(c) = &e.kind else { return Ok(Vec::new()) };
+        let mut out = Vec::new();
+        self.clauses(env, c, 0, &mut out)?;
+        if let (true, Some(otherwise)) = (out.is_empty(), &c.otherwise) {
+            out.push((env, otherwise.clone()));
+        }
+        Ok(out)
+    }
+
+    fn clauses(&mut self, env: EnvId, c: &Comprehension, n: usize, out: &mut Vec<(EnvId, E)>) -> Res<()> {
+        self.step()?;
+        let Some(clause) = c.clauses.get(n) else {
+            out.push((env, c.value.clone()));
+            return Ok(());
+        };
+        match clause {
+            Clause::If(x) => match self.operand(env, x)? {
+                Val::Scalar(Scalar::Bool(true)) => self.clauses(env, c, n + 1, out),
+                Val::Scalar(Scalar::Bool(false)) => Ok(()),
+                other => {
+                    let shown = self.show_val(&other);
+                    let message = format!("cannot use {shown} as a condition: it is not a bool");
+                    Err(self.error(Code::Operand, x.span, message))
+                }
+            },
+            Clause::Let(label, x) => {
+                let v = self.local(env, x.clone());
+                let env = self.bind(env, &[(*label, v)]);
+                self.clauses(env, c, n + 1, out)
+            }
+            Clause::For { key, value, source } => {
+                let v = match self.operand(env, source)? {
+                    Val::Vertex(v) => v,
+                    Val::Scalar(s) => {
+                        let shown = super::print::scalar(&s);
+                        let kind = super::print::kind(s.kind());
+                        let message =
+                            format!("cannot range over {shown} (found {kind}, want list or struct)");
+                        return Err(self.error(Code::Operand, source.span, message));
+                    }
+                };
+                let list = self.v(v).kind == Kind::LIST;
+                let items: Vec<Arc_> = self
+                    .v(v)
+                    .arcs
+                    .iter()
+                    .filter(|a| a.constraint == Constraint::Regular)
+                    .filter(|a| if list { a.label.as_index().is_some() } else { a.label.is_regular() })
+                    .copied()
+                    .collect();
+                for a in items {
+                    let mut names = vec![(*value, a.vertex)];
+                    if let Some(key) = key {
+                        let k = match a.label.as_index() {
+                            Some(i) => Scalar::Number(crate::number::Number::from(i as i64)),
+                            None => Scalar::String(self.labels.name(a.label)),
+                        };
+                        names.push((*key, self.scalar_vertex(k, source.span)));
+                    }
+                    let env = self.bind(env, &names);
+                    self.clauses(env, c, n + 1, out)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// An environment in which some names stand for vertices that exist already.
+    pub(super) fn bind(&mut self, up: EnvId, names: &[(Label, VId)]) -> EnvId {
+        let parent = self.current();
+        let holder = self.vertex(parent, Label::NONE);
+        let x = self.v_mut(holder);
+        x.state = State::Done;
+        x.is_struct = true;
+        x.kind = Kind::STRUCT;
+        for (label, v) in names {
+            let x = self.v_mut(holder);
+            x.arcs.push(Arc_ { label: *label, vertex: *v, constraint: Constraint::Regular });
+        }
+        self.env(up, Scope::Vertex(holder))
+    }
+}

@@ -1,0 +1,458 @@
+//! The evaluator's state: the arena, the stack of vertices being worked on, the budget, and what happens when something changes late.
+
+use super::arena::*;
+use super::expr::{E, Expr, Scalar, X};
+use super::label::{Label, Labels};
+use crate::api::Budget;
+use crate::compile::{Compiled, stack};
+use crate::diag::Code;
+use crate::pkg::Kind;
+use crate::source::Span;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// An evaluation.
+#[derive(Debug)]
+pub(crate) struct Evaluator {
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) labels: Labels,
+    pub(super) vs: Vec<Vertex>,
+    pub(super) envs: Vec<Env>,
+    pub(super) origins: Vec<Origin>,
+    pub(super) chains: Vec<Chain>,
+    pub(super) errors: Vec<Bottom>,
+    roots: Vec<VId>,
+    pub(super) frames: Vec<Frame>,
+    /// Vertices that were computed from others still being worked on, in the order in which they were finished.
+    provisional: Vec<VId>,
+    /// While it is set, fields missing from this vertex count as missing for good although it is being worked on.
+    pub(super) settle: VId,
+    /// How the branch that was worked on last came out.
+    pub(super) outcome: Option<super::disjunct::Outcome>,
+    budget: Budget,
+    steps: u64,
+    memory: u64,
+    /// Set once the budget is used up; everything ends with this error.
+    exhausted: Option<ErrId>,
+    /// Regular expressions compiled so far.
+    pub(super) regexes: FxHashMap<Arc<str>, Arc<crate::pkg::regexp::Regex>>,
+}
+
+/// A vertex being worked on.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) v: VId,
+    /// The lowest place on the stack that the work looked at before it was done.
+    low: u32,
+    /// How many provisional vertices there were before.
+    mark: usize,
+}
+
+/// What an expression gives: a scalar or a vertex.
+#[derive(Clone, Debug)]
+pub(crate) enum Val {
+    /// A scalar.
+    Scalar(Scalar),
+    /// A vertex.
+    Vertex(VId),
+}
+
+pub(crate) type Res<T> = Result<T, ErrId>;
+
+impl Evaluator {
+    pub(crate) fn new(compiled: Arc<Compiled>, labels: Labels, budget: Budget) -> Evaluator {
+        let n = compiled.units.len();
+        let root = Origin { parent: 0, depth: 0, embedded: false };
+        Evaluator {
+            compiled,
+            labels,
+            vs: Vec::new(),
+            envs: Vec::new(),
+            origins: vec![root],
+            chains: vec![Chain { target: NONE, at: NONE, next: 0 }],
+            errors: Vec::new(),
+            roots: vec![NONE; n],
+            frames: Vec::new(),
+            provisional: Vec::new(),
+            settle: NONE,
+            outcome: None,
+            budget,
+            steps: 0,
+            memory: 0,
+            exhausted: None,
+            regexes: FxHashMap::default(),
+        }
+    }
+
+    /// The root vertex of a unit; 0 is the program.
+    pub(crate) fn root(&mut self, unit: u32) -> VId {
+        let known = self.roots.get(unit as usize).copied().unwrap_or(NONE);
+        if known != NONE {
+            return known;
+        }
+        let Some(u) = self.compiled.units.get(unit as usize) else {
+            return self.vertex(NONE, Label::NONE);
+        };
+        let expr = u.root.clone();
+        let v = self.vertex(NONE, Label::NONE);
+        self.vs[v as usize].conjuncts.push(Conj { env: NONE, expr, ci: Ci::default(), decl: None });
+        self.roots[unit as usize] = v;
+        v
+    }
+
+    pub(super) fn vertex(&mut self, parent: VId, label: Label) -> VId {
+        let id = self.vs.len() as VId;
+        self.memory += size_of::<Vertex>() as u64 + 64;
+        self.vs.push(Vertex {
+            parent,
+            label,
+            conjuncts: Vec::new(),
+            state: State::Unprocessed,
+            stands_for: id,
+            forward: NONE,
+            arcs: Vec::new(),
+            kind: Kind::TOP,
+            scalar: None,
+            is_struct: false,
+            err: None,
+            denied: None,
+            checked: false,
+            frame: 0,
+            provisional: false,
+            ext: None,
+            readers: Vec::new(),
+        });
+        id
+    }
+
+    /// A vertex outside the tree, made where the evaluation stands.
+    pub(super) fn local(&mut self, env: EnvId, expr: E) -> VId {
+        let parent = self.frames.last().map_or(NONE, |f| f.v);
+        let v = self.vertex(parent, Label::NONE);
+        let chain = 0;
+        let ci = Ci { chain, ..Ci::default() };
+        self.vs[v as usize].conjuncts.push(Conj { env, expr, ci, decl: None });
+        v
+    }
+
+    /// A finished vertex that holds a scalar.
+    pub(super) fn scalar_vertex(&mut self, s: Scalar, span: Span) -> VId {
+        let v = self.local(NONE, Expr::new(X::Scalar(s), span));
+        self.expand(v);
+        v
+    }
+
+    pub(super) fn env(&mut self, up: EnvId, scope: Scope) -> EnvId {
+        self.memory += size_of::<Env>() as u64;
+        self.envs.push(Env { up, scope, lets: Vec::new(), literal: None });
+        self.envs.len() as EnvId - 1
+    }
+
+    pub(super) fn origin(&mut self, parent: OriginId, embedded: bool) -> OriginId {
+        let depth = self.origins[parent as usize].depth + 1;
+        self.origins.push(Origin { parent, depth, embedded });
+        self.origins.len() as OriginId - 1
+    }
+
+    pub(super) fn v(&self, v: VId) -> &Vertex {
+        &self.vs[v as usize]
+    }
+
+    pub(super) fn v_mut(&mut self, v: VId) -> &mut Vertex {
+        &mut self.vs[v as usize]
+    }
+
+    pub(super) fn ext(&mut self, v: VId) -> &mut Ext {
+        self.vs[v as usize].ext.get_or_insert_with(Box::default)
+    }
+
+    pub(super) fn ext_ref(&self, v: VId) -> Option<&Ext> {
+        self.vs[v as usize].ext.as_deref()
+    }
+
+    pub(super) fn arc(&self, v: VId, label: Label) -> Option<Arc_> {
+        self.vs[v as usize].arcs.iter().find(|a| a.label == label).copied()
+    }
+
+    /// The vertex being worked on.
+    pub(super) fn current(&self) -> VId {
+        self.frames.last().map_or(NONE, |f| f.v)
+    }
+
+    // Errors
+
+    pub(super) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> ErrId {
+        let incomplete = matches!(code, Code::Incomplete | Code::Undefined | Code::Ambiguous | Code::Cycle);
+        let at = self.current();
+        self.push_error(Bottom {
+            code,
+            incomplete,
+            pending: false,
+            message: message.into(),
+            spans: vec![span],
+            at,
+            causes: Vec::new(),
+            hint: None,
+        })
+    }
+
+    pub(super) fn push_error(&mut self, b: Bottom) -> ErrId {
+        self.memory += 64 + b.message.len() as u64 + 16 * b.spans.len() as u64;
+        self.errors.push(b);
+        self.errors.len() as ErrId - 1
+    }
+
+    pub(crate) fn bottom(&self, e: ErrId) -> &Bottom {
+        &self.errors[e as usize]
+    }
+
+    pub(super) fn is_incomplete(&self, e: ErrId) -> bool {
+        self.errors[e as usize].incomplete
+    }
+
+    // Budget
+
+    /// Counts a step. Gives the error that ends everything, once there is one.
+    pub(super) fn step(&mut self) -> Res<()> {
+        if let Some(e) = self.exhausted {
+            return Err(e);
+        }
+        self.steps += 1;
+        if self.steps & 0xff == 0 {
+            let cancelled = self.budget.cancel.as_ref().is_some_and(|c| c.load(Ordering::Relaxed));
+            let why = if cancelled {
+                "the evaluation was cancelled"
+            } else if self.steps > self.budget.steps {
+                "the evaluation needs more steps than its budget allows"
+            } else if self.memory > self.budget.memory {
+                "the evaluation needs more memory than its budget allows"
+            } else {
+                return Ok(());
+            };
+            return Err(self.exhaust(why));
+        }
+        Ok(())
+    }
+
+    pub(super) fn exhaust(&mut self, why: &str) -> ErrId {
+        let span = self.current_span();
+        let e = self.error(Code::Budget, span, why);
+        *self.exhausted.get_or_insert(e)
+    }
+
+    pub(super) fn exhausted(&self) -> Option<ErrId> {
+        self.exhausted
+    }
+
+    /// Counts memory that is about to be used by a text or list.
+    pub(super) fn allocate(&mut self, bytes: u64) -> Res<()> {
+        self.memory = self.memory.saturating_add(bytes);
+        if self.memory > self.budget.memory {
+            return Err(self.exhaust("the evaluation needs more memory than its budget allows"));
+        }
+        Ok(())
+    }
+
+    fn current_span(&self) -> Span {
+        let c = self.current();
+        if c == NONE {
+            return crate::compile::NOWHERE;
+        }
+        self.v(c).conjuncts.first().map_or(crate::compile::NOWHERE, |c| c.expr.span)
+    }
+
+    /// The more generous of the depths that a budget allows is that of nesting; the Rust stack grows as needed.
+    pub(super) fn too_deep(&self) -> bool {
+        self.frames.len() > self.budget.depth as usize
+    }
+
+    // Working on vertices
+
+    /// Brings a vertex so far that its own value and its fields are known. Does nothing for one that is being worked on.
+    pub(crate) fn expand(&mut self, v: VId) {
+        match self.v(v).state {
+            State::Done => {
+                if self.v(v).provisional {
+                    self.depend(self.v(v).frame);
+                }
+            }
+            State::Processing => {}
+            State::Unprocessed => stack(|| self.work_on(v)),
+        }
+    }
+
+    fn work_on(&mut self, v: VId) {
+        if self.too_deep() {
+            let span = self.v(v).conjuncts.first().map_or(crate::compile::NOWHERE, |c| c.expr.span);
+            let mut e =
+                self.error(Code::StructuralCycle, span, "structural cycle: the value is nested too deeply");
+            self.errors[e as usize].at = v;
+            if self.step().is_err() {
+                e = self.exhausted.unwrap_or(e);
+            }
+            let x = self.v_mut(v);
+            x.err = Some(e);
+            x.state = State::Done;
+            return;
+        }
+        let place = self.frames.len() as u32;
+        self.frames.push(Frame { v, low: u32::MAX, mark: self.provisional.len() });
+        let x = self.v_mut(v);
+        x.state = State::Processing;
+        x.frame = place;
+        self.unify(v);
+        self.v_mut(v).state = State::Done;
+        let Some(frame) = self.frames.pop() else { return };
+        if frame.low < place {
+            self.depend(frame.low);
+            let x = self.v_mut(v);
+            x.provisional = true;
+            x.frame = frame.low;
+            self.provisional.push(v);
+        } else {
+            let stale = self.provisional.split_off(frame.mark);
+            for s in stale {
+                if s != v {
+                    self.reset(s);
+                }
+            }
+        }
+    }
+
+    /// The work of the current vertex used something that the vertex at `place` on the stack has not finished.
+    pub(super) fn depend(&mut self, place: u32) {
+        if let Some(f) = self.frames.last_mut() {
+            f.low = f.low.min(place);
+        }
+    }
+
+    /// Notes that the current vertex looked at one that is being worked on.
+    pub(super) fn depend_on(&mut self, v: VId) {
+        if self.v(v).state == State::Processing {
+            self.depend(self.v(v).frame);
+        }
+    }
+
+    /// Throws away what was computed for a vertex; its conjuncts stay.
+    pub(super) fn reset(&mut self, v: VId) {
+        let x = &mut self.vs[v as usize];
+        if x.state != State::Done {
+            return;
+        }
+        x.state = State::Unprocessed;
+        x.provisional = false;
+        x.kind = Kind::TOP;
+        x.scalar = None;
+        x.is_struct = false;
+        x.err = None;
+        x.denied = None;
+        x.checked = false;
+        x.forward = NONE;
+        let arcs = std::mem::take(&mut x.arcs);
+        if let Some(ext) = x.ext.as_deref_mut() {
+            let keep = Ext {
+                notify: std::mem::take(&mut ext.notify),
+                reuse: std::mem::take(&mut ext.reuse),
+                decisions: ext.decisions.take(),
+                ..Ext::default()
+            };
+            *ext = keep;
+        }
+        if arcs.is_empty() {
+            return;
+        }
+        let ext = self.ext(v);
+        for a in arcs {
+            ext.reuse.insert(a.label, a.vertex);
+        }
+    }
+
+    /// Something about a finished vertex changed: what was computed from it is computed again when it is asked for.
+    pub(super) fn invalidate(&mut self, v: VId) {
+        let mut todo = vec![v];
+        while let Some(v) = todo.pop() {
+            let readers = std::mem::take(&mut self.v_mut(v).readers);
+            for r in readers {
+                if self.v(r).state == State::Done {
+                    self.reset(r);
+                    todo.push(r);
+                    // A branch that changes may change the choice.
+                    let mut up = r;
+                    while up != NONE {
+                        let s = self.v(up).stands_for;
+                        if s != up && self.v(s).state == State::Done {
+                            self.reset(s);
+                            todo.push(s);
+                        }
+                        up = self.v(up).parent;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes that the value of the current vertex is computed from `target`.
+    pub(super) fn reads(&mut self, target: VId) {
+        let reader = self.current();
+        if reader != NONE && reader != target {
+            let readers = &mut self.v_mut(target).readers;
+            if readers.last() != Some(&reader) {
+                readers.push(reader);
+            }
+        }
+    }
+
+    /// Adds a conjunct to a vertex, whatever its state.
+    pub(super) fn add_conjunct(&mut self, v: VId, c: Conj) {
+        let notify = match self.ext_ref(v) {
+            Some(x) if !x.notify.is_empty() => x.notify.clone(),
+            _ => Vec::new(),
+        };
+        for (n, ci) in notify {
+            let c = Conj { ci, decl: None, ..c.clone() };
+            self.v_mut(n).conjuncts.push(c);
+            self.touch(n);
+        }
+        self.v_mut(v).conjuncts.push(c);
+        self.touch(v);
+    }
+
+    /// A vertex got a conjunct after it was finished.
+    fn touch(&mut self, v: VId) {
+        if self.v(v).state == State::Done {
+            self.reset(v);
+            self.invalidate(v);
+        }
+    }
+
+    /// The vertex that a decided vertex stands for now.
+    pub(crate) fn settled(&self, v: VId) -> VId {
+        let mut v = v;
+        while self.v(v).forward != NONE {
+            v = self.v(v).forward;
+        }
+        v
+    }
+
+    /// The path of a vertex from its root, as labels.
+    pub(crate) fn path(&self, v: VId) -> Vec<Label> {
+        let mut out = Vec::new();
+        let mut at = v;
+        while at != NONE {
+            let x = self.v(at);
+            if x.label != Label::NONE {
+                out.push(x.label);
+            }
+            at = x.parent;
+        }
+        out.reverse();
+        out
+    }
+
+    /// The path as messages show it.
+    pub(crate) fn path_text(&self, v: VId) -> String {
+        let parts: Vec<String> = self.path(v).into_iter().map(|l| self.labels.selector(l)).collect();
+        parts.join(".")
+    }
+}

@@ -1,0 +1,215 @@
+//! Disjunctions: decided last, by going through the vertex again once for each choice.
+//!
+//! The choices made so far are a list of numbers; the first disjunction that is met takes the first of them, and so on, in the order in which
+//! they are met, which is always the same for the same choices. A branch that fails is cut off before the next disjunction is opened. Defaults follow the
+//! specification's rules M, D and U ("Default values").
+
+use super::arena::*;
+use super::core::Evaluator;
+use super::unify::Choice;
+use crate::diag::Code;
+use crate::pkg::Kind;
+use rustc_hash::FxHashMap;
+use std::rc::Rc;
+
+/// How a branch came out.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// How many terms the next disjunction has, if there is another one.
+    pub(super) undecided: Option<u32>,
+    /// The choices.
+    pub(super) choices: Vec<Choice>,
+}
+
+struct Leaf {
+    v: VId,
+    choices: Vec<Choice>,
+}
+
+impl Evaluator {
+    /// Decides the disjunctions of `v`, of which the first has `terms` terms.
+    pub(super) fn decide(&mut self, v: VId, terms: u32) {
+        let mut leaves = Vec::new();
+        let mut failures = Vec::new();
+        self.branch(v, &[], terms, &mut leaves, &mut failures);
+        if let Some(e) = self.exhausted() {
+            self.v_mut(v).err = Some(e);
+            return;
+        }
+        let modes = modes(&leaves);
+        let mut branches: Vec<(VId, Mode)> = Vec::new();
+        for (leaf, mode) in leaves.iter().zip(modes) {
+            let same = branches.iter().position(|(b, _)| self.equivalent(*b, leaf.v));
+            match same {
+                Some(i) => branches[i].1 = stronger(branches[i].1, mode),
+                None => branches.push((leaf.v, mode)),
+            }
+        }
+        match branches.as_slice() {
+            [] => {
+                let e = self.all_failed(v, failures);
+                // An error of the vertex itself says more than that every branch has it.
+                self.v_mut(v).err = None;
+                self.fail(v, e);
+            }
+            [(only, _)] => {
+                let only = *only;
+                self.v_mut(v).forward = only;
+                let err = self.v(only).err;
+                self.v_mut(v).err = err;
+            }
+            _ => {
+                let kind =
+                    branches.iter().fold(Kind::BOTTOM, |k, (b, _)| k.or(self.v(self.settled(*b)).kind));
+                let x = self.v_mut(v);
+                x.err = None;
+                x.kind = kind;
+                self.ext(v).branches = branches;
+            }
+        }
+    }
+
+    fn branch(
+        &mut self,
+        v: VId,
+        before: &[u32],
+        terms: u32,
+        leaves: &mut Vec<Leaf>,
+        failures: &mut Vec<ErrId>,
+    ) {
+        for i in 0..terms {
+            if self.step().is_err() {
+                return;
+            }
+            let mut decisions = before.to_vec();
+            decisions.push(i);
+            let decisions: Rc<[u32]> = decisions.into();
+            let (parent, label) = (self.v(v).parent, self.v(v).label);
+            let b = self.vertex(parent, label);
+            let conjuncts = self.v(v).conjuncts.clone();
+            let x = self.v_mut(b);
+            x.stands_for = v;
+            x.conjuncts = conjuncts;
+            self.ext(b).decisions = Some(decisions.clone());
+            self.outcome = None;
+            self.expand(b);
+            let outcome = self.outcome.take();
+            if let Some(e) = self.v(b).err.filter(|e| !self.is_incomplete(*e)) {
+                failures.push(e);
+                continue;
+            }
+            let Some(outcome) = outcome else { continue };
+            match outcome.undecided {
+                Some(more) => self.branch(v, &decisions, more, leaves, failures),
+                None => match self.first_error(b) {
+                    Some(e) => failures.push(e),
+                    None => leaves.push(Leaf { v: b, choices: outcome.choices }),
+                },
+            }
+        }
+    }
+
+    fn all_failed(&mut self, v: VId, failures: Vec<ErrId>) -> ErrId {
+        let mut causes: Vec<ErrId> = Vec::new();
+        for e in failures {
+            let (new, at) = (self.bottom(e).message.clone(), self.bottom(e).spans.clone());
+            if !causes.iter().any(|c| self.bottom(*c).message == new && self.bottom(*c).spans == at) {
+                causes.push(e);
+            }
+        }
+        if let [only] = causes.as_slice() {
+            return *only;
+        }
+        // What the program says itself comes before what was found out.
+        let users: Vec<ErrId> = causes
+            .iter()
+            .copied()
+            .filter(|e| {
+                self.bottom(*e).code == Code::User && !self.bottom(*e).message.starts_with("explicit")
+            })
+            .collect();
+        if let [only] = users.as_slice() {
+            return *only;
+        }
+        let n = causes.len();
+        let mut spans = Vec::new();
+        for c in &causes {
+            for s in &self.bottom(*c).spans {
+                if !spans.contains(s) {
+                    spans.push(*s);
+                }
+            }
+        }
+        let span = spans.first().copied().unwrap_or(crate::compile::NOWHERE);
+        let e = self.error(Code::EmptyDisjunction, span, format!("{n} errors in empty disjunction"));
+        let b = &mut self.errors[e as usize];
+        b.spans = spans;
+        b.causes = causes;
+        b.at = v;
+        e
+    }
+
+    /// The one default of an undecided vertex.
+    pub(super) fn default_branch(&self, v: VId) -> Option<VId> {
+        let branches = &self.ext_ref(v)?.branches;
+        let mut defaults = branches.iter().filter(|b| b.1 == Mode::Default);
+        match (defaults.next(), defaults.next()) {
+            (Some((b, _)), None) => Some(*b),
+            _ => None,
+        }
+    }
+
+    /// The vertex that a value is read from: decided branches are followed, defaults are taken.
+    pub(crate) fn with_default(&self, v: VId) -> VId {
+        let mut v = self.settled(v);
+        while let Some(b) = self.default_branch(v) {
+            v = self.settled(b);
+        }
+        v
+    }
+}
+
+fn stronger(a: Mode, b: Mode) -> Mode {
+    match (a, b) {
+        (Mode::Default, _) | (_, Mode::Default) => Mode::Default,
+        (Mode::Maybe, _) | (_, Mode::Maybe) => Mode::Maybe,
+        _ => Mode::NotDefault,
+    }
+}
+
+/// How two parts of one value stand together (rules U0 to U2).
+fn together(a: Mode, b: Mode) -> Mode {
+    match (a, b) {
+        (Mode::Maybe, m) | (m, Mode::Maybe) => m,
+        (Mode::Default, Mode::Default) => Mode::Default,
+        _ => Mode::NotDefault,
+    }
+}
+
+fn modes(leaves: &[Leaf]) -> Vec<Mode> {
+    // Whether a marked term of a disjunction is still there in any branch.
+    let mut alive: FxHashMap<usize, bool> = FxHashMap::default();
+    for c in leaves.iter().flat_map(|l| &l.choices) {
+        *alive.entry(c.site).or_default() |= c.marked;
+    }
+    leaves.iter().map(|l| under(l, 0, &alive)).collect()
+}
+
+/// The mode of all choices that are part of the term chosen in disjunction `parent`.
+fn under(l: &Leaf, parent: u32, alive: &FxHashMap<usize, bool>) -> Mode {
+    let mut mode = Mode::Maybe;
+    for (i, c) in l.choices.iter().enumerate() {
+        if c.parent != parent {
+            continue;
+        }
+        let nested = under(l, i as u32 + 1, alive);
+        let marks = c.has_marks && alive.get(&c.site).copied().unwrap_or(false);
+        let own = match (marks, c.marked) {
+            (true, true) if nested == Mode::Maybe => Mode::Default,
+            (true, false) => Mode::NotDefault,
+            _ => nested,
+        };
+        mode = together(mode, own);
+    }
+    mode
+}

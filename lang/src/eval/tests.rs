@@ -1,0 +1,128 @@
+//! Behaviour of the evaluator in small programs: source text, and what it comes out as.
+
+use crate::api::{NoPackages, Program};
+use crate::source::Source;
+
+fn json(text: &str) -> String {
+    let program = match Program::compile(vec![Source::new("t.cue", text)], &NoPackages) {
+        Ok(p) => p,
+        Err(e) => return format!("compile: {e}"),
+    };
+    let instance = program.instance();
+    match instance.root().data() {
+        Ok(d) => serde_json::to_string(&to_json(&d)).unwrap(),
+        Err(e) => format!("{e}"),
+    }
+}
+
+fn to_json(d: &crate::data::Data) -> serde_json::Value {
+    use crate::data::Data;
+    match d {
+        Data::Null => serde_json::Value::Null,
+        Data::Bool(b) => (*b).into(),
+        Data::Number(n) => serde_json::from_str(&n.to_json()).unwrap(),
+        Data::String(s) => (&**s).into(),
+        Data::Bytes(b) => String::from_utf8_lossy(b).into_owned().into(),
+        Data::List(l) => l.iter().map(to_json).collect(),
+        Data::Struct(f) => f.iter().map(|(k, v)| (k.to_string(), to_json(v))).collect(),
+    }
+}
+
+#[track_caller]
+fn check(text: &str, want: &str) {
+    assert_eq!(json(text), want, "\n{text}");
+}
+
+#[test]
+fn scalars_unify() {
+    check("a: 1, b: int & 2, c: >=1 & 3, d: \"x\" & string", r#"{"a":1,"b":2,"c":3,"d":"x"}"#);
+    check("a: 1, a: 2", "a: conflicting values 1 and 2");
+    check("a: int & \"x\"", "a: conflicting values int and \"x\" (mismatched types int and string)");
+    check("a: >5 & 3", "a: invalid value 3 (out of bound >5)");
+}
+
+#[test]
+fn references_see_later_fields() {
+    check(
+        "a: {x: int, y: x + 1}, b: a & {x: 2}",
+        "a.x: incomplete value int\na.y: non-concrete value int in operand to +",
+    );
+    check("#a: {x: int, y: x + 1}, b: #a & {x: 2}", r#"{"b":{"x":2,"y":3}}"#);
+    check("b: a, a: c, c: 3", r#"{"b":3,"a":3,"c":3}"#);
+    check("a: b, b: a, a: 4", r#"{"a":4,"b":4}"#);
+}
+
+#[test]
+fn disjunctions_have_defaults() {
+    check("a: *1 | int, b: *1 | int, b: 2", r#"{"a":1,"b":2}"#);
+    check("a: {k: \"x\", v: 1} | {k: \"y\", v: 2}, a: k: \"y\"", r#"{"a":{"k":"y","v":2}}"#);
+    check("a: (*1|2|3) & (1|*2|3)", "a: incomplete value 1 | 2 | 3");
+    check("a: (*\"tcp\"|\"udp\") & (\"udp\"|*\"tcp\")", r#"{"a":"tcp"}"#);
+    check("a: (*1|2) + (2|*3)", r#"{"a":4}"#);
+    check("a: (int|*1) & string", "a: 2 errors in empty disjunction");
+}
+
+#[test]
+fn definitions_close() {
+    check("#A: {a: int}, x: #A & {a: 1}", r#"{"x":{"a":1}}"#);
+    check("#A: {a: int}, x: #A & {a: 1, b: 2}", "x.b: field not allowed");
+    check("#A: {b: c: int}, x: {#A, b: {c: 1, d: 2}, e: 3}", r#"{"x":{"b":{"c":1,"d":2},"e":3}}"#);
+    check(
+        "#A: {b: c: int}, B: {#A, f: 1}, x: {B, b: c: 1, g: 1}, y: x & {h: 1}",
+        "B.b.c: incomplete value int\ny.h: field not allowed",
+    );
+    check("#A: {a: int, ...}, x: #A & {a: 1, b: 2}", r#"{"x":{"a":1,"b":2}}"#);
+}
+
+#[test]
+fn comprehensions_yield() {
+    check("x: [1,2,3], y: [for v in x if v > 1 {v * 2}]", r#"{"x":[1,2,3],"y":[4,6]}"#);
+    check(
+        "x: {a: 1, b: 2}, y: {for k, v in x {\"\\(k)x\": v}}",
+        r#"{"x":{"a":1,"b":2},"y":{"ax":1,"bx":2}}"#,
+    );
+    check("a: {n: 3, if n > 2 {big: true}}", r#"{"a":{"n":3,"big":true}}"#);
+    check("a: {if b != _|_ {c: 1}, b?: int}", r#"{"a":{}}"#);
+}
+
+#[test]
+fn patterns_apply() {
+    check("m: [string]: int, m: a: 1", r#"{"m":{"a":1}}"#);
+    check("m: [N=string]: {name: N}, m: a: {}", r#"{"m":{"a":{"name":"a"}}}"#);
+    check("m: [=~\"^x\"]: >3, m: {xa: 5, b: 1}", r#"{"m":{"xa":5,"b":1}}"#);
+}
+
+#[test]
+fn cycles_end() {
+    check("#L: {h: int, t: null | #L}, x: #L & {h: 1, t: {h: 2}}", r#"{"x":{"h":1,"t":{"h":2,"t":null}}}"#);
+    check("a: b: a", "a.b: structural cycle");
+}
+
+#[test]
+fn lets_and_aliases() {
+    check("let x = 2, a: x + 1, b: {let y = a, c: y}", r#"{"a":3,"b":{"c":3}}"#);
+    check("foo: X, X=\"not an identifier\": 4", r#"{"foo":4,"not an identifier":4}"#);
+    check("foo: X={x: X.a, a: 1}", r#"{"foo":{"x":1,"a":1}}"#);
+}
+
+#[test]
+fn lists_unify() {
+    check("a: [int, ...string] & [1, \"x\"]", r#"{"a":[1,"x"]}"#);
+    check("a: [1, 2] & [1]", "a: incompatible list lengths (2 and 1)");
+    check("a: [...{x: *1 | int}], a: [{}, {x: 2}]", r#"{"a":[{"x":1},{"x":2}]}"#);
+}
+
+#[test]
+fn filling_changes_what_depends_on_it() {
+    use crate::api::Path;
+    use crate::data::Data;
+    let source = "in: {n?: int}\nout: {if in.n != _|_ {v: in.n}, if in.n == _|_ {v: 0}}\ncopy: in & {m: 1}";
+    let program = Program::compile(vec![Source::new("t.cue", source)], &NoPackages).unwrap();
+    let i = program.instance();
+    let at = |p: &str| i.root().lookup(&Path::parse(p).unwrap()).and_then(|v| v.as_int());
+    assert_eq!(at("out.v"), Some(0));
+    assert_eq!(at("copy.n"), None);
+    i.fill(&Path::parse("in.n").unwrap(), &Data::int(5)).unwrap();
+    assert_eq!(at("out.v"), Some(5));
+    assert_eq!(at("copy.n"), Some(5));
+}

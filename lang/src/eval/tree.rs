@@ -1,0 +1,131 @@
+//! The whole of a value as a tree of JSON, errors and types included: what `eval --out tree` prints.
+
+use super::arena::*;
+use super::core::Evaluator;
+use super::expr::Scalar;
+use super::label::LabelType;
+use crate::diag::Code;
+use crate::pkg::Kind;
+use crate::syntax::ast::Constraint;
+use serde_json::{Map, Value as Json, json};
+
+impl Evaluator {
+    /// The tree of a vertex. The vertex must have been checked ([`Evaluator::all_errors`]), so that fields that are not allowed are known.
+    pub(crate) fn tree(&mut self, v: VId) -> Json {
+        crate::compile::stack(|| self.tree_here(v))
+    }
+
+    fn tree_here(&mut self, v: VId) -> Json {
+        if self.v(v).denied.is_some() {
+            return json!({"error": "error"});
+        }
+        self.expand(v);
+        let t = self.settled(v);
+        self.expand(t);
+        let err = self.v(t).err.or(self.v(v).err);
+        let branches = self.ext_ref(t).map_or(Vec::new(), |x| x.branches.clone());
+        if let Some(e) = err
+            && !self.is_incomplete(e)
+        {
+            let kind = match self.bottom(e).code {
+                Code::StructuralCycle => "structural-cycle",
+                _ => "error",
+            };
+            return json!({ "error": kind });
+        }
+        if !branches.is_empty() {
+            let mut out = Map::new();
+            out.insert("kind".to_owned(), Json::String(super::print::kind(self.v(t).kind)));
+            if let Some(d) = self.default_branch(t) {
+                out.insert("default".to_owned(), self.tree(d));
+            }
+            return Json::Object(out);
+        }
+        if let Some((s, _)) = &self.v(t).scalar {
+            return scalar(s);
+        }
+        let x = self.v(t);
+        if x.kind == Kind::LIST && self.ext_ref(t).is_some_and(|x| x.list.is_some()) {
+            let mut arcs: Vec<Arc_> =
+                x.arcs.iter().filter(|a| a.label.as_index().is_some()).copied().collect();
+            arcs.sort_by_key(|a| a.label.as_index());
+            let items: Vec<Json> = arcs.into_iter().map(|a| self.tree(a.vertex)).collect();
+            return json!({ "list": items });
+        }
+        if x.is_struct && x.kind.contains(Kind::STRUCT) {
+            self.deny(t);
+            let mut fields = Map::new();
+            for a in self.v(t).arcs.clone() {
+                if a.label.kind() == LabelType::Local {
+                    continue;
+                }
+                let name = self.labels.name(a.label);
+                match a.constraint {
+                    Constraint::Regular => {
+                        fields.insert(name.to_string(), self.tree(a.vertex));
+                    }
+                    c => {
+                        let mark = if c == Constraint::Optional { '?' } else { '!' };
+                        self.expand(a.vertex);
+                        let s = self.settled(a.vertex);
+                        let kind = if self.failed(s) { Kind::BOTTOM } else { self.v(s).kind };
+                        fields.insert(format!("{name}{mark}"), json!({"kind": super::print::kind(kind)}));
+                    }
+                }
+            }
+            let mut out = Map::new();
+            out.insert("struct".to_owned(), Json::Object(fields));
+            if err.is_some() {
+                out.insert("error".to_owned(), json!("incomplete"));
+            }
+            return Json::Object(out);
+        }
+        if err.is_some() {
+            return json!({"incomplete": "_|_"});
+        }
+        json!({"kind": super::print::kind(x.kind)})
+    }
+}
+
+fn scalar(s: &Scalar) -> Json {
+    match s {
+        Scalar::Null => Json::Null,
+        Scalar::Bool(b) => json!(b),
+        Scalar::String(s) => json!(&**s),
+        Scalar::Bytes(b) => json!({"bytes": String::from_utf8_lossy(b)}),
+        Scalar::Number(n) => {
+            let text = n.to_json();
+            // The tree is JSON text in the end; the exact digits are put in by the writer.
+            let kind = if n.is_int() { "int" } else { "float" };
+            json!({ kind: Exact(text) })
+        }
+    }
+}
+
+/// A number by its digits. `serde_json` without arbitrary precision would round it, so it travels as text with a mark and is unwrapped by [`text`].
+struct Exact(String);
+
+const MARK: &str = "\u{0}number:";
+
+impl serde::Serialize for Exact {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&format!("{MARK}{}", self.0))
+    }
+}
+
+/// A tree as JSON text, two spaces a level.
+pub(crate) fn text(tree: &Json) -> String {
+    let text = serde_json::to_string_pretty(tree).unwrap_or_default();
+    let mut out = String::with_capacity(text.len());
+    let mark = "\"\\u0000number:";
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find(mark) {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + mark.len()..];
+        let end = after.find('"').unwrap_or(after.len());
+        out.push_str(&after[..end]);
+        rest = after.get(end + 1..).unwrap_or("");
+    }
+    out.push_str(rest);
+    out
+}

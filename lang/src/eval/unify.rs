@@ -1,0 +1,726 @@
+//! Working on a vertex: each conjunct is added, tasks are tried until nothing moves, disjunctions are decided, and what is left is judged.
+
+use super::arena::*;
+use super::core::{Evaluator, Val};
+use super::expr::{Callee, Decl, E, Expr, Predeclared, Scalar, Struct, X};
+use super::label::{Label, LabelType};
+use crate::diag::Code;
+use crate::pkg::Kind;
+use crate::source::Span;
+use crate::syntax::ast::{Constraint, UnaryOp};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What a vertex needs only while it is being worked on.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// The next conjunct to add.
+    next: usize,
+    /// What could not be done yet.
+    tasks: Vec<Task>,
+    /// The choices that are made already, for a branch.
+    decisions: Option<Rc<[u32]>>,
+    /// What those choices were.
+    pub(super) choices: Vec<Choice>,
+    /// How many terms the first undecided disjunction has.
+    pub(super) undecided: Option<u32>,
+    /// Whether a conjunct came through a reference to something around it.
+    cyclic: Option<Span>,
+    /// Whether another one did not.
+    solid: bool,
+    /// Whether anything was undone by being a reference to the vertex itself.
+    itself: bool,
+}
+
+/// A choice made in a disjunction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
+    /// The disjunction (counted from 1) whose chosen term this one is part of; 0 for none.
+    pub(super) parent: u32,
+    /// Which disjunction it is: the same for the same place in the source.
+    pub(super) site: usize,
+    /// Whether any term of the disjunction is marked.
+    pub(super) has_marks: bool,
+    /// Whether the chosen one is.
+    pub(super) marked: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Task {
+    kind: TaskKind,
+    err: Option<ErrId>,
+}
+
+#[derive(Clone, Debug)]
+enum TaskKind {
+    Expr(Conj),
+    Dynamic { env: EnvId, key: E, decl: Arc<super::expr::FieldDecl>, ci: Ci },
+    Comprehension(Conj),
+    List(Conj),
+}
+
+impl Evaluator {
+    /// Works on `v`, the top of the stack.
+    pub(super) fn unify(&mut self, v: VId) {
+        let decisions = self.ext_ref(v).and_then(|x| x.decisions.clone());
+        let branch = decisions.is_some();
+        let mut w = Work { decisions, ..Work::default() };
+        self.run(v, &mut w);
+        if branch {
+            self.outcome = Some(super::disjunct::Outcome { undecided: w.undecided, choices: w.choices });
+            if w.undecided.is_some() {
+                return;
+            }
+        } else if let Some(terms) = w.undecided
+            && !self.failed(v)
+        {
+            self.decide(v, terms);
+            return;
+        }
+        self.finish(v);
+    }
+
+    /// Whether the vertex has an error that nothing can mend.
+    pub(super) fn failed(&self, v: VId) -> bool {
+        self.v(v).err.is_some_and(|e| !self.is_incomplete(e))
+    }
+
+    fn run(&mut self, v: VId, w: &mut Work) {
+        loop {
+            while w.next < self.v(v).conjuncts.len() {
+                let c = self.v(v).conjuncts[w.next].clone();
+                w.next += 1;
+                self.add(v, w, &c);
+                if self.exhausted().is_some() {
+                    break;
+                }
+            }
+            if let Some(e) = self.exhausted() {
+                self.v_mut(v).err = Some(e);
+                return;
+            }
+            self.finish_list(v);
+            if w.tasks.is_empty() || self.failed(v) {
+                break;
+            }
+            if self.run_tasks(v, w, false) {
+                continue;
+            }
+            // Nothing moved: what is missing from this vertex now stays missing, one task at a time.
+            if !self.run_tasks(v, w, true) {
+                break;
+            }
+        }
+        for t in &w.tasks {
+            if let Some(e) = t.err {
+                self.fail(v, e);
+            }
+        }
+        if let Some(span) = w.cyclic
+            && !w.solid
+            && !self.failed(v)
+        {
+            let e = self.error(Code::StructuralCycle, span, "structural cycle");
+            self.fail(v, e);
+        }
+    }
+
+    /// Tries every task once; gives whether one was done. With `last`, fields that are missing from `v` are taken as missing, and the first
+    /// task that is done ends the round.
+    fn run_tasks(&mut self, v: VId, w: &mut Work, last: bool) -> bool {
+        let tasks = std::mem::take(&mut w.tasks);
+        let mut moved = false;
+        let mut tasks = tasks.into_iter();
+        while let Some(mut t) = tasks.next() {
+            let settle = if last { std::mem::replace(&mut self.settle, v) } else { self.settle };
+            let before = w.next;
+            let result = self.run_task(v, w, &t.kind);
+            if last {
+                self.settle = settle;
+            }
+            match result {
+                Ok(()) => moved = true,
+                Err(e) if self.is_incomplete(e) => {
+                    t.err = Some(e);
+                    w.tasks.push(t);
+                }
+                Err(e) => {
+                    self.fail(v, e);
+                    moved = true;
+                }
+            }
+            if (last && moved) || self.v(v).conjuncts.len() > before.max(w.next) {
+                w.tasks.extend(tasks);
+                return true;
+            }
+        }
+        moved
+    }
+
+    fn run_task(&mut self, v: VId, w: &mut Work, t: &TaskKind) -> Result<(), ErrId> {
+        match t {
+            TaskKind::Expr(c) => self.add_evaluated(v, w, c),
+            TaskKind::Dynamic { env, key, decl, ci } => {
+                let label = self.label_value(*env, key)?;
+                let Some(label) = label else { return Ok(()) };
+                let env = if decl.label_alias { self.env(*env, Scope::Label(label)) } else { *env };
+                let c = Conj { env, expr: decl.value.clone(), ci: *ci, decl: Some(decl.clone()) };
+                self.insert(v, label, decl.constraint, c);
+                Ok(())
+            }
+            TaskKind::Comprehension(c) => {
+                let yields = self.comprehension(c.env, &c.expr)?;
+                for (env, expr) in yields {
+                    let origin = self.origin(c.ci.origin, true);
+                    let ci = Ci { origin, ..c.ci };
+                    self.add(v, w, &Conj { env, expr, ci, decl: None });
+                }
+                Ok(())
+            }
+            TaskKind::List(c) => self.add_computed_list(v, w, c),
+        }
+    }
+
+    /// The label that an expression evaluates to. `None` where the field is to be left out.
+    fn label_value(&mut self, env: EnvId, key: &E) -> Result<Option<Label>, ErrId> {
+        match self.operand(env, key)? {
+            Val::Scalar(Scalar::String(s)) => Ok(Some(self.labels.regular(&s))),
+            Val::Scalar(s) => {
+                let shown = super::print::scalar(&s);
+                Err(self.error(
+                    Code::Operand,
+                    key.span,
+                    format!("a field's name must be a string, not {shown}"),
+                ))
+            }
+            Val::Vertex(_) => Err(self.error(Code::Operand, key.span, "a field's name must be a string")),
+        }
+    }
+
+    /// Makes `e` the error of the vertex; a permanent one takes the place of an incomplete one.
+    pub(super) fn fail(&mut self, v: VId, e: ErrId) {
+        match self.v(v).err {
+            Some(old) if old == e => {}
+            Some(old) if !self.is_incomplete(old) || self.is_incomplete(e) => self.ext(v).errors.push(e),
+            _ => self.v_mut(v).err = Some(e),
+        }
+    }
+
+    fn add(&mut self, v: VId, w: &mut Work, c: &Conj) {
+        if let Err(e) = self.step() {
+            self.v_mut(v).err = Some(e);
+            return;
+        }
+        match &c.expr.kind {
+            X::Scalar(s) => self.add_scalar(v, w, s.clone(), c),
+            X::Top => {
+                self.ext(v).open.push(c.ci.origin);
+                w.solid |= !c.ci.cyclic;
+            }
+            X::Bottom => {
+                let e = self.error(Code::User, c.expr.span, "explicit error (_|_ literal) in source");
+                self.fail(v, e);
+            }
+            X::Type { kind, range } => {
+                self.note(w, c);
+                self.restrict(v, *kind, c.expr.span);
+                if let Some((low, high)) = range {
+                    let bound = |op, n: &crate::number::Number| Bound {
+                        op,
+                        value: BoundValue::Scalar(Scalar::Number(n.clone())),
+                        span: c.expr.span,
+                    };
+                    let low = bound(UnaryOp::GreaterEqual, low);
+                    let high = high.as_ref().map(|h| bound(UnaryOp::LessEqual, h));
+                    self.ext(v).bounds.push(low);
+                    self.ext(v).bounds.extend(high);
+                }
+            }
+            X::Struct(s) => self.add_struct(v, w, s, c),
+            X::List(l) => {
+                self.note(w, c);
+                self.restrict(v, Kind::LIST, c.expr.span);
+                if l.elems.iter().any(|e| matches!(e.kind, X::Comprehension(_))) {
+                    w.tasks.push(Task { kind: TaskKind::List(c.clone()), err: None });
+                } else {
+                    let elems = l.elems.iter().map(|e| (c.env, e.clone())).collect();
+                    self.add_list(v, c, elems, l.ellipsis.as_ref());
+                }
+            }
+            X::And(terms) => {
+                for t in terms {
+                    self.add(v, w, &Conj { expr: t.clone(), ..c.clone() });
+                }
+            }
+            X::Or(terms) => self.add_or(v, w, c, terms),
+            X::Alias(inner) => {
+                let env = self.env(c.env, Scope::Vertex(v));
+                self.add(v, w, &Conj { env, expr: inner.clone(), ..c.clone() });
+            }
+            X::Comprehension(_) => w.tasks.push(Task { kind: TaskKind::Comprehension(c.clone()), err: None }),
+            _ => match self.add_evaluated(v, w, c) {
+                Ok(()) => {}
+                Err(e) if self.is_incomplete(e) => {
+                    w.tasks.push(Task { kind: TaskKind::Expr(c.clone()), err: Some(e) });
+                }
+                Err(e) => self.fail(v, e),
+            },
+        }
+    }
+
+    fn note(&mut self, w: &mut Work, c: &Conj) {
+        w.solid |= !c.ci.cyclic;
+    }
+
+    /// Adds an expression that must be evaluated first: a reference, a call, an operation.
+    fn add_evaluated(&mut self, v: VId, w: &mut Work, c: &Conj) -> Result<(), ErrId> {
+        match &c.expr.kind {
+            X::Field { .. }
+            | X::Let { .. }
+            | X::This { .. }
+            | X::Dynamic { .. }
+            | X::Package(_)
+            | X::Linked(_)
+            | X::Select(..)
+            | X::Index(..) => {
+                let target = self.resolve(c.env, &c.expr)?;
+                self.add_vertex(v, w, target, c);
+                Ok(())
+            }
+            X::Bound(op, x) => {
+                let value = match self.operand(c.env, x)? {
+                    Val::Scalar(s) => BoundValue::Scalar(s),
+                    Val::Vertex(t) => BoundValue::Vertex(t),
+                };
+                self.note(w, c);
+                self.add_bound(v, Bound { op: *op, value, span: c.expr.span })
+            }
+            X::Function(f) if self.validates(*f, 0) => {
+                self.note(w, c);
+                self.add_validator(v, c);
+                Ok(())
+            }
+            X::Call(f, args) => self.add_call(v, w, c, f, args),
+            _ => {
+                let value = self.eval(c.env, &c.expr)?;
+                self.add_value(v, w, c, value);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_call(&mut self, v: VId, w: &mut Work, c: &Conj, f: &E, args: &[E]) -> Result<(), ErrId> {
+        let X::Function(callee) = &f.kind else {
+            let shown = super::print::expr(self, f);
+            return Err(self.error(Code::Call, f.span, format!("cannot call {shown}: it is not a function")));
+        };
+        match callee {
+            Callee::Predeclared(Predeclared::Close) if args.len() == 1 => {
+                let origin = self.origin(c.ci.origin, false);
+                let span = c.expr.span;
+                self.ext(v).closers.push(Closer { origin, recursive: false, span });
+                let ci = Ci { origin, ..c.ci };
+                self.add(v, w, &Conj { expr: args[0].clone(), ci, ..c.clone() });
+                Ok(())
+            }
+            Callee::Predeclared(Predeclared::And) if args.len() == 1 => {
+                for e in self.list_elements(c.env, &args[0])? {
+                    let expr = Expr::new(X::Linked(e), c.expr.span);
+                    self.add(v, w, &Conj { env: NONE, expr, ..c.clone() });
+                }
+                Ok(())
+            }
+            Callee::Predeclared(Predeclared::Or) if args.len() == 1 => {
+                let elements = self.list_elements(c.env, &args[0])?;
+                if elements.is_empty() {
+                    return Err(self.error(Code::EmptyDisjunction, c.expr.span, "empty list in call to or"));
+                }
+                let span = c.expr.span;
+                let terms: Vec<(E, bool)> =
+                    elements.into_iter().map(|e| (Expr::new(X::Linked(e), span), false)).collect();
+                self.add_or(v, w, &Conj { env: NONE, ..c.clone() }, &terms);
+                Ok(())
+            }
+            _ if self.validates(*callee, args.len()) => {
+                self.note(w, c);
+                self.add_validator(v, c);
+                Ok(())
+            }
+            _ => {
+                let value = self.eval(c.env, &c.expr)?;
+                self.add_value(v, w, c, value);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_value(&mut self, v: VId, w: &mut Work, c: &Conj, value: Val) {
+        match value {
+            Val::Scalar(s) => self.add_scalar(v, w, s, c),
+            Val::Vertex(t) => self.add_vertex(v, w, t, c),
+        }
+    }
+
+    // Scalars and kinds
+
+    fn add_scalar(&mut self, v: VId, w: &mut Work, s: Scalar, c: &Conj) {
+        self.note(w, c);
+        let span = c.expr.span;
+        if let Some((old, at)) = &self.v(v).scalar {
+            if !super::operate::same_scalar(old, &s) {
+                let (at, old, new) = (*at, old.clone(), s);
+                let detail = match old.kind() == new.kind() {
+                    true => String::new(),
+                    false => format!(
+                        " (mismatched types {} and {})",
+                        super::print::kind(old.kind()),
+                        super::print::kind(new.kind())
+                    ),
+                };
+                let (a, b) = (super::print::scalar(&old), super::print::scalar(&new));
+                let e = self.error(Code::Conflict, at, format!("conflicting values {a} and {b}{detail}"));
+                self.errors[e as usize].spans.push(span);
+                self.fail(v, e);
+            }
+            return;
+        }
+        let kind = s.kind();
+        let conflict = self.v(v).kind.and(kind).is_bottom();
+        let shown = if conflict { super::print::scalar(&s) } else { String::new() };
+        if conflict {
+            self.restrict_shown(v, kind, span, || shown);
+        } else {
+            self.v_mut(v).kind = kind;
+        }
+        self.v_mut(v).scalar = Some((s, span));
+    }
+
+    fn restrict(&mut self, v: VId, kind: Kind, span: Span) {
+        self.restrict_shown(v, kind, span, || super::print::kind(kind));
+    }
+
+    fn restrict_shown(&mut self, v: VId, kind: Kind, span: Span, shown: impl FnOnce() -> String) {
+        let old = self.v(v).kind;
+        let new = old.and(kind);
+        if new.is_bottom() && !old.is_bottom() {
+            let (other, other_span) = self.kind_source(v, kind);
+            let (a, b) = (other, shown());
+            let types =
+                format!("(mismatched types {} and {})", super::print::kind(old), super::print::kind(kind));
+            let e = self.error(Code::Conflict, other_span, format!("conflicting values {a} and {b} {types}"));
+            self.errors[e as usize].spans.push(span);
+            self.fail(v, e);
+        }
+        self.v_mut(v).kind = new;
+        // Scalars know their place themselves, and most vertices are plain structs: only types are worth the space.
+        if kind != Kind::STRUCT
+            && kind != Kind::LIST
+            && !(kind.0.is_power_of_two() && self.v(v).scalar.is_some())
+        {
+            self.ext(v).types.push((kind, span));
+        }
+    }
+
+    /// What restricted the vertex to kinds other than `kind`, and where.
+    fn kind_source(&self, v: VId, kind: Kind) -> (String, Span) {
+        if let Some((s, span)) = &self.v(v).scalar {
+            return (super::print::scalar(s), *span);
+        }
+        let types = self.ext_ref(v).map_or(&[][..], |x| &x.types);
+        match types.iter().find(|(k, _)| k.and(kind).is_bottom()).or(types.first()) {
+            Some((k, span)) => (super::print::kind(*k), *span),
+            None => {
+                let first = self.v(v).conjuncts.first().map_or(crate::compile::NOWHERE, |c| c.expr.span);
+                (super::print::kind(self.v(v).kind), first)
+            }
+        }
+    }
+
+    // Structs
+
+    fn add_struct(&mut self, v: VId, w: &mut Work, s: &Struct, c: &Conj) {
+        if s.is_struct || s.decls.is_empty() {
+            self.note(w, c);
+            self.restrict(v, Kind::STRUCT, c.expr.span);
+        }
+        self.v_mut(v).is_struct = true;
+        let env = self.env(c.env, Scope::Vertex(v));
+        if !s.lets.is_empty() {
+            self.envs[env as usize].literal = Some(c.expr.clone());
+        }
+        let origin = if s.embeds { self.origin(c.ci.origin, false) } else { c.ci.origin };
+        let ci = Ci { origin, ..c.ci };
+        for d in &s.decls {
+            match d {
+                Decl::Field(f) => {
+                    if !f.label.is_regular() {
+                        self.note(w, c);
+                    }
+                    let child = Conj { env, expr: f.value.clone(), ci: inner(ci), decl: Some(f.clone()) };
+                    self.insert(v, f.label, f.constraint, child);
+                }
+                Decl::Dynamic(key, f) => {
+                    let kind = TaskKind::Dynamic { env, key: key.clone(), decl: f.clone(), ci: inner(ci) };
+                    w.tasks.push(Task { kind, err: None });
+                }
+                Decl::Pattern(p, f) => self.add_pattern(v, env, p, f, inner(ci)),
+                Decl::Embed(e) => {
+                    let origin = self.origin(origin, true);
+                    self.add(v, w, &Conj { env, expr: e.clone(), ci: Ci { origin, ..ci }, decl: None });
+                }
+                Decl::Comprehension(e) => {
+                    let task = TaskKind::Comprehension(Conj { env, expr: e.clone(), ci, decl: None });
+                    w.tasks.push(Task { kind: task, err: None });
+                }
+                Decl::Ellipsis => self.ext(v).open.push(origin),
+            }
+        }
+    }
+
+    fn add_pattern(&mut self, v: VId, env: EnvId, p: &E, f: &Arc<super::expr::FieldDecl>, ci: Ci) {
+        let matcher = match &p.kind {
+            X::Top => Matcher::All,
+            X::Type { kind, range: None } if kind.contains(Kind::STRING) => Matcher::All,
+            _ => Matcher::Expr(p.clone()),
+        };
+        let pattern = Pattern { matcher, env, decl: f.clone(), ci };
+        for a in self.v(v).arcs.clone() {
+            if self.matches(&pattern, a.label) {
+                self.apply(&pattern, a.label, a.vertex);
+            }
+        }
+        self.ext(v).patterns.push(pattern);
+    }
+
+    /// Whether a pattern takes a label.
+    pub(super) fn matches(&mut self, p: &Pattern, label: Label) -> bool {
+        if !label.is_regular() {
+            return false;
+        }
+        match &p.matcher {
+            Matcher::All => true,
+            Matcher::Expr(x) => {
+                let name = self.labels.name(label);
+                let probe = self.local(p.env, x.clone());
+                let expr = Expr::new(X::Scalar(Scalar::String(name)), x.span);
+                let c = Conj { env: NONE, expr, ci: Ci::default(), decl: None };
+                self.v_mut(probe).conjuncts.push(c);
+                self.expand(probe);
+                let settled = self.settled(probe);
+                self.v(settled).err.is_none()
+            }
+        }
+    }
+
+    fn apply(&mut self, p: &Pattern, label: Label, child: VId) {
+        let env = if p.decl.label_alias { self.env(p.env, Scope::Label(label)) } else { p.env };
+        let c = Conj { env, expr: p.decl.value.clone(), ci: p.ci, decl: Some(p.decl.clone()) };
+        self.add_conjunct(child, c);
+    }
+
+    /// Adds a conjunct to a field, making the field where it is new.
+    pub(super) fn insert(&mut self, v: VId, label: Label, constraint: Constraint, c: Conj) {
+        if let Some(i) = self.v(v).arcs.iter().position(|a| a.label == label) {
+            let arc = &mut self.v_mut(v).arcs[i];
+            arc.constraint = arc.constraint.min(constraint);
+            let child = arc.vertex;
+            self.add_conjunct(child, c);
+            return;
+        }
+        let reused = self.vs[v as usize].ext.as_mut().and_then(|x| x.reuse.remove(&label));
+        let child = match reused {
+            Some(child) => {
+                self.v_mut(child).conjuncts.clear();
+                self.reset(child);
+                child
+            }
+            None => self.vertex(v, label),
+        };
+        self.v_mut(v).arcs.push(Arc_ { label, vertex: child, constraint });
+        self.add_conjunct(child, c);
+        let patterns = self.ext_ref(v).map_or(Vec::new(), |x| x.patterns.clone());
+        for p in &patterns {
+            if self.matches(p, label) {
+                self.apply(p, label, child);
+            }
+        }
+    }
+
+    // Lists
+
+    fn add_list(&mut self, v: VId, c: &Conj, elems: Vec<(EnvId, E)>, ellipsis: Option<&Option<E>>) {
+        let n = elems.len();
+        for (i, (env, expr)) in elems.into_iter().enumerate() {
+            let child = Conj { env, expr, ci: inner(c.ci), decl: None };
+            self.insert(v, Label::index(i), Constraint::Regular, child);
+        }
+        let list = self.ext(v).list.get_or_insert_with(ListState::default);
+        list.span = c.expr.span;
+        match ellipsis {
+            None => {
+                if let Some((m, at)) = list.exact.filter(|(m, _)| *m != n) {
+                    let e =
+                        self.error(Code::Conflict, at, format!("incompatible list lengths ({m} and {n})"));
+                    self.errors[e as usize].spans.push(c.expr.span);
+                    self.fail(v, e);
+                } else {
+                    list.exact = Some((n, c.expr.span));
+                }
+            }
+            Some(rest) => {
+                list.min = list.min.max(n);
+                let rest = Rest { from: n, expr: rest.clone(), env: c.env, ci: inner(c.ci), next: n };
+                list.rest.push(rest);
+            }
+        }
+    }
+
+    fn add_computed_list(&mut self, v: VId, w: &mut Work, c: &Conj) -> Result<(), ErrId> {
+        let _ = w;
+        let X::List(l) = &c.expr.kind else { return Ok(()) };
+        let mut elems = Vec::new();
+        for e in &l.elems {
+            match &e.kind {
+                X::Comprehension(_) => elems.extend(self.comprehension(c.env, e)?),
+                _ => elems.push((c.env, e.clone())),
+            }
+        }
+        self.add_list(v, c, elems, l.ellipsis.as_ref());
+        Ok(())
+    }
+
+    /// Gives the elements after an ellipsis their type, and checks lengths.
+    fn finish_list(&mut self, v: VId) {
+        let Some(mut list) = self.vs[v as usize].ext.as_mut().and_then(|x| x.list.clone()) else { return };
+        let n = self.v(v).arcs.iter().filter(|a| a.label.kind() == LabelType::Index).count();
+        if let Some((exact, at)) = list.exact
+            && n > exact
+        {
+            let e = self.error(Code::Conflict, at, format!("incompatible list lengths ({exact} and {n})"));
+            self.errors[e as usize].spans.push(list.span);
+            self.fail(v, e);
+            return;
+        }
+        if let Some((exact, at)) = list.exact
+            && list.min > exact
+        {
+            let min = list.min;
+            let e = self.error(Code::Conflict, at, format!("incompatible list lengths ({exact} and {min})"));
+            self.errors[e as usize].spans.push(list.span);
+            self.fail(v, e);
+        }
+        for rest in &mut list.rest {
+            for i in rest.next.max(rest.from)..n {
+                if let (Some(expr), Some(a)) = (&rest.expr, self.arc(v, Label::index(i))) {
+                    let c = Conj { env: rest.env, expr: expr.clone(), ci: rest.ci, decl: None };
+                    self.add_conjunct(a.vertex, c);
+                }
+            }
+            rest.next = rest.next.max(n);
+        }
+        self.ext(v).list = Some(list);
+    }
+
+    // References
+
+    /// Adds what `target` is made of.
+    fn add_vertex(&mut self, v: VId, w: &mut Work, target: VId, c: &Conj) {
+        let me = self.v(v).stands_for;
+        let it = self.v(target).stands_for;
+        if me == it {
+            w.itself = true;
+            return;
+        }
+        let mut ci = c.ci;
+        let mut link = ci.chain;
+        while link != 0 {
+            let l = self.chains[link as usize];
+            if l.target == it {
+                if l.at == me {
+                    w.itself = true;
+                    return;
+                }
+                ci.cyclic = true;
+                break;
+            }
+            link = l.next;
+        }
+        if !ci.cyclic && self.inside(me, it) {
+            ci.cyclic = true;
+        }
+        if ci.cyclic {
+            w.cyclic = Some(c.expr.span);
+        }
+        self.chains.push(Chain { target: it, at: me, next: c.ci.chain });
+        ci.chain = self.chains.len() as ChainId - 1;
+        if is_definition(&c.expr) {
+            ci.origin = self.origin(c.ci.origin, false);
+            let closer = Closer { origin: ci.origin, recursive: true, span: c.expr.span };
+            self.ext(v).closers.push(closer);
+        }
+        self.reads(target);
+        let parent = self.v(target).parent;
+        let growing = self.v(target).state == State::Processing
+            || (parent != NONE && self.v(parent).state == State::Processing);
+        let n = self.v(target).conjuncts.len();
+        for i in 0..n {
+            let t = self.v(target).conjuncts[i].clone();
+            self.add(v, w, &Conj { env: t.env, expr: t.expr, ci, decl: t.decl });
+        }
+        if growing {
+            self.ext(target).notify.push((v, ci));
+        }
+        if n == 0 {
+            // A vertex that an operation made and that has a value but no conjuncts.
+            self.note(w, c);
+        }
+    }
+
+    /// Whether `outer` contains `v`.
+    fn inside(&self, v: VId, outer: VId) -> bool {
+        let mut at = self.v(v).parent;
+        while at != NONE {
+            let s = self.v(at).stands_for;
+            if s == outer {
+                return true;
+            }
+            at = self.v(s).parent;
+        }
+        false
+    }
+
+    // Disjunctions
+
+    fn add_or(&mut self, v: VId, w: &mut Work, c: &Conj, terms: &[(E, bool)]) {
+        let n = w.choices.len();
+        let made = w.decisions.as_ref().and_then(|d| d.get(n).copied());
+        match made {
+            Some(chosen) if w.undecided.is_none() => {
+                let Some((term, marked)) = terms.get(chosen as usize) else { return };
+                let has_marks = terms.iter().any(|t| t.1);
+                let site = Arc::as_ptr(&c.expr) as usize;
+                w.choices.push(Choice { parent: c.ci.branch, site, has_marks, marked: *marked });
+                let ci = Ci { branch: n as u32 + 1, ..c.ci };
+                self.add(v, w, &Conj { expr: term.clone(), ci, ..c.clone() });
+            }
+            _ => {
+                w.undecided.get_or_insert(terms.len() as u32);
+            }
+        }
+    }
+}
+
+/// What a field's conjunct keeps of that of its struct: choices are those of one vertex.
+fn inner(ci: Ci) -> Ci {
+    Ci { branch: 0, ..ci }
+}
+
+/// Whether a reference goes through a definition, so that it closes what it refers to.
+fn is_definition(e: &E) -> bool {
+    match &e.kind {
+        X::Field { label, .. } => label.is_definition(),
+        X::Select(x, label, _) => label.is_definition() || is_definition(x),
+        X::Index(x, _) => is_definition(x),
+        _ => false,
+    }
+}

@@ -1,0 +1,234 @@
+//! Checking finished values: errors anywhere below a vertex, and whether two values are the same.
+
+use super::arena::*;
+use super::core::Evaluator;
+use super::label::LabelType;
+use crate::diag::{Code, Diagnostic};
+use crate::pkg::Kind;
+use crate::syntax::ast::Constraint;
+
+impl Evaluator {
+    /// The first error in a vertex or below that nothing can mend.
+    pub(super) fn first_error(&mut self, v: VId) -> Option<ErrId> {
+        let mut out = Vec::new();
+        self.collect(v, false, true, &mut out);
+        out.into_iter().next()
+    }
+
+    /// Every error in a vertex and below. With `concrete`, values that are not concrete are errors too, in what is output: regular fields.
+    pub(crate) fn all_errors(&mut self, v: VId, concrete: bool) -> Vec<ErrId> {
+        let mut out = Vec::new();
+        self.collect(v, concrete, false, &mut out);
+        out
+    }
+
+    fn collect(&mut self, v: VId, concrete: bool, first: bool, out: &mut Vec<ErrId>) {
+        if self.exhausted().is_some() {
+            out.extend(self.exhausted().filter(|e| !out.contains(e)));
+            return;
+        }
+        crate::compile::stack(|| self.collect_here(v, concrete, first, out));
+    }
+
+    fn collect_here(&mut self, v: VId, concrete: bool, first: bool, out: &mut Vec<ErrId>) {
+        if let Some(e) = self.v(v).denied {
+            out.push(e);
+            return;
+        }
+        self.expand(v);
+        let mut t = self.settled(v);
+        if concrete {
+            t = self.with_default(v);
+        }
+        self.expand(t);
+        if self.v(t).state == State::Processing {
+            return;
+        }
+        let mut own: Vec<ErrId> = self.v(t).err.into_iter().collect();
+        own.extend(self.v(v).err.filter(|e| !own.contains(e)));
+        own.extend(self.ext_ref(t).map_or(&[][..], |x| &x.errors).iter().copied());
+        let before = out.len();
+        for e in own {
+            if (concrete || !self.is_incomplete(e)) && !out.contains(&e) {
+                out.push(e);
+            }
+        }
+        if first && !out.is_empty() || (out.len() > before && self.failed(t)) {
+            return;
+        }
+        if concrete
+            && out.len() == before
+            && let Some(e) = self.not_concrete(t)
+        {
+            out.push(e);
+            return;
+        }
+        self.deny(t);
+        let mut i = 0;
+        while let Some(a) = self.v(t).arcs.get(i).copied() {
+            i += 1;
+            match a.constraint {
+                Constraint::Regular => {}
+                Constraint::Required if concrete && a.label.is_regular() => {
+                    let name = self.labels.selector(a.label);
+                    let spans: Vec<_> = self
+                        .v(a.vertex)
+                        .conjuncts
+                        .iter()
+                        .map(|c| c.decl.as_ref().map_or(c.expr.span, |d| d.label_span))
+                        .collect();
+                    let e = self.push_error(Bottom {
+                        code: Code::Required,
+                        incomplete: true,
+                        pending: false,
+                        message: "field is required but not present".to_owned(),
+                        spans,
+                        at: a.vertex,
+                        causes: Vec::new(),
+                        hint: Some(format!("give {name} a value")),
+                    });
+                    out.push(e);
+                    continue;
+                }
+                _ => continue,
+            }
+            let output = matches!(a.label.kind(), LabelType::Regular | LabelType::Index);
+            self.collect(a.vertex, concrete && output, first, out);
+            if first && !out.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Why a vertex without an error of its own is no concrete value.
+    fn not_concrete(&mut self, t: VId) -> Option<ErrId> {
+        let x = self.v(t);
+        if x.scalar.is_some() {
+            return None;
+        }
+        let value = match x.kind {
+            Kind::LIST => self.ext_ref(t).is_some_and(|e| e.list.is_some()),
+            k => x.is_struct && k.contains(Kind::STRUCT),
+        };
+        let branches = self.ext_ref(t).is_some_and(|e| !e.branches.is_empty());
+        if value && !branches {
+            return None;
+        }
+        let spans: Vec<_> = self.spans(t);
+        let shown = self.show(t);
+        Some(self.push_error(Bottom {
+            code: if branches { Code::Ambiguous } else { Code::Incomplete },
+            incomplete: true,
+            pending: false,
+            message: format!("incomplete value {shown}"),
+            spans,
+            at: t,
+            causes: Vec::new(),
+            hint: None,
+        }))
+    }
+
+    /// Where the conjuncts of a vertex are written.
+    pub(crate) fn spans(&self, v: VId) -> Vec<crate::source::Span> {
+        let mut out = Vec::new();
+        for c in &self.v(v).conjuncts {
+            if !out.contains(&c.expr.span) {
+                out.push(c.expr.span);
+            }
+        }
+        out
+    }
+
+    /// Whether two finished values are the same, so that a disjunction needs only one of them.
+    pub(super) fn equivalent(&mut self, a: VId, b: VId) -> bool {
+        self.expand(a);
+        self.expand(b);
+        let (a, b) = (self.settled(a), self.settled(b));
+        if a == b {
+            return true;
+        }
+        let (x, y) = (self.v(a), self.v(b));
+        if x.kind != y.kind || x.is_struct != y.is_struct || x.arcs.len() != y.arcs.len() {
+            return false;
+        }
+        if x.err.is_some() || y.err.is_some() || x.state != State::Done || y.state != State::Done {
+            return false;
+        }
+        match (&x.scalar, &y.scalar) {
+            (None, None) => {}
+            (Some((s, _)), Some((t, _))) if super::operate::same_scalar(s, t) => return true,
+            _ => return false,
+        }
+        if !self.same_constraints(a, b) {
+            return false;
+        }
+        let arcs = self.v(a).arcs.clone();
+        arcs.into_iter().all(|p| match self.arc(b, p.label) {
+            Some(q) if q.constraint == p.constraint => {
+                if p.constraint == Constraint::Regular {
+                    return self.equivalent(p.vertex, q.vertex);
+                }
+                self.same_conjuncts(p.vertex, q.vertex)
+            }
+            _ => false,
+        })
+    }
+
+    fn same_conjuncts(&self, a: VId, b: VId) -> bool {
+        let (x, y) = (&self.v(a).conjuncts, &self.v(b).conjuncts);
+        x.len() == y.len() && x.iter().zip(y).all(|(c, d)| std::sync::Arc::ptr_eq(&c.expr, &d.expr))
+    }
+
+    fn same_constraints(&self, a: VId, b: VId) -> bool {
+        let empty = Ext::default();
+        let (x, y) = (self.ext_ref(a).unwrap_or(&empty), self.ext_ref(b).unwrap_or(&empty));
+        let bounds = x.bounds.len() == y.bounds.len()
+            && x.bounds.iter().all(|p| y.bounds.iter().any(|q| self.show_bound(p) == self.show_bound(q)));
+        let patterns = x.patterns.len() == y.patterns.len()
+            && x.patterns.iter().zip(&y.patterns).all(|(p, q)| std::sync::Arc::ptr_eq(&p.decl, &q.decl));
+        let validators = x.validators.len() == y.validators.len()
+            && x.validators.iter().zip(&y.validators).all(|(p, q)| std::sync::Arc::ptr_eq(&p.expr, &q.expr));
+        let lists = match (&x.list, &y.list) {
+            (None, None) => true,
+            (Some(p), Some(q)) => {
+                p.exact.map(|e| e.0) == q.exact.map(|e| e.0)
+                    && p.rest.len() == q.rest.len()
+                    && p.rest.iter().zip(&q.rest).all(|(r, s)| match (&r.expr, &s.expr) {
+                        (None, None) => true,
+                        (Some(a), Some(b)) => std::sync::Arc::ptr_eq(a, b),
+                        _ => false,
+                    })
+            }
+            _ => false,
+        };
+        let closed = self.closers(a).is_empty() == self.closers(b).is_empty();
+        let branches = x.branches.is_empty() && y.branches.is_empty();
+        bounds && patterns && validators && lists && closed && branches
+    }
+
+    /// An error as the user sees it.
+    pub(crate) fn diagnostic(&self, e: ErrId) -> Diagnostic {
+        let b = self.bottom(e);
+        let mut d = Diagnostic::new(b.code, b.message.clone());
+        if b.at != NONE {
+            d.path = self.path_text(b.at);
+        }
+        for s in &b.spans {
+            if *s != crate::compile::NOWHERE && !d.labels.iter().any(|l| l.span == *s) {
+                d = d.at(*s, "");
+            }
+        }
+        if !b.causes.is_empty() {
+            for c in &b.causes {
+                let c = self.bottom(*c);
+                for s in &c.spans {
+                    if let Some(l) = d.labels.iter_mut().find(|l| l.span == *s) {
+                        l.message = c.message.clone();
+                    }
+                }
+            }
+        }
+        d.hint = b.hint.clone();
+        d
+    }
+}
