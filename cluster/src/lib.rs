@@ -26,6 +26,7 @@ mod objects;
 mod patch;
 mod schema;
 mod selector;
+mod share;
 mod store;
 
 use std::{
@@ -36,6 +37,7 @@ use std::{
 use serde_json::json;
 
 pub use clock::{Clock, SharedClock, SystemClock};
+pub use share::Session;
 
 use api::Api;
 use objects::Write;
