@@ -26,7 +26,6 @@ mod objects;
 mod patch;
 mod schema;
 mod selector;
-mod share;
 mod store;
 
 use std::{
@@ -37,7 +36,6 @@ use std::{
 use serde_json::json;
 
 pub use clock::{Clock, SharedClock, SystemClock};
-pub use share::Session;
 
 use api::Api;
 use objects::Write;

@@ -4,8 +4,5 @@
 
 pub mod document;
 pub mod engine;
-pub mod json;
 pub mod model;
-pub mod ops;
 pub mod problem;
-pub mod stdlib;

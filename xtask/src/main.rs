@@ -31,6 +31,8 @@ enum Command {
     ApiSuite(api_suite::ApiSuite),
     /// Everything that is shown on a real control plane (built with Go) and with kubectl
     E2e,
+    /// A real control plane (built with Go) to try things on, until Ctrl-C
+    Plane,
     Bench(bench::Bench),
     Ci(ci::Ci),
     Conformance(conformance::Conformance),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::ApiSuite(command) => command.run(),
         Command::E2e => e2e::run(),
+        Command::Plane => plane::hold(),
         Command::Bench(command) => command.run(),
         Command::Ci(command) => command.run(),
         Command::Conformance(command) => command.run(),

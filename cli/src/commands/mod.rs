@@ -4,7 +4,6 @@
 mod completions;
 mod eval;
 mod export;
-mod fmt;
 mod help;
 mod vet;
 
@@ -45,7 +44,6 @@ enum Command {
     Completions(completions::Arguments),
     Eval(eval::Arguments),
     Export(export::Arguments),
-    Fmt(fmt::Arguments),
     Help(help::Arguments),
     /// Print the version
     Version,
@@ -54,7 +52,7 @@ enum Command {
 
 /// The commands as the help page groups them.
 const GROUPS: &[(&str, &[&str])] =
-    &[("The language", &["export", "eval", "vet", "fmt"]), ("Other", &["completions", "help", "version"])];
+    &[("The language", &["export", "eval", "vet"]), ("Other", &["completions", "help", "version"])];
 
 /// Calls the command.
 pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
@@ -62,7 +60,6 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Completions(args) => completions::run(&args, out),
         Command::Eval(args) => eval::run(&args, out),
         Command::Export(args) => export::run(&args, out),
-        Command::Fmt(args) => fmt::run(&args, out),
         Command::Help(args) => help::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Vet(args) => vet::run(&args, out),

@@ -293,8 +293,7 @@ impl Reader {
             .map(|(i, v)| self.output(v, &format!("{path}.outputs[{i}]")))
             .collect();
         let subs = self.list(m, "subSteps", path);
-        let holds = top && kind == GROUP;
-        if !holds && !subs.is_empty() {
+        if !subs.is_empty() && !(top && kind == GROUP) {
             let why = if top {
                 "only a step of type `step-group` has sub-steps"
             } else {
