@@ -27,6 +27,8 @@ mod patch;
 mod schema;
 mod selector;
 mod store;
+mod strategy;
+mod validate;
 
 use std::{
     path::{Path, PathBuf},
@@ -130,15 +132,17 @@ impl EmbeddedCluster {
         self.api
             .store
             .write(move |txn| {
-                let write = Write { resource: &namespaces, namespace: "", now, subresource: None };
+                let write = Write {
+                    resource: &namespaces,
+                    namespace: "",
+                    now,
+                    subresource: None,
+                    manager: "stepwell",
+                    applied: false,
+                };
                 for name in ["default", "kube-system", "kube-public", "kube-node-lease", "vela-system"] {
                     if !txn.has(&write.key(name))? {
-                        let labels = json!({"kubernetes.io/metadata.name": name});
-                        let object = json!({
-                            "metadata": {"name": name, "labels": labels},
-                            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
-                        });
-                        write.create(txn, object)?;
+                        write.create(txn, json!({"metadata": {"name": name}}))?;
                     }
                 }
                 Ok(())

@@ -7,6 +7,7 @@
 )]
 
 mod api_suite;
+mod apply_schema;
 mod bench;
 mod ci;
 mod conformance;
@@ -37,6 +38,8 @@ enum Command {
     Ci(ci::Ci),
     Conformance(conformance::Conformance),
     Docs(docs::Docs),
+    /// The structure of built-in kinds, for the embedded cluster
+    ApplySchema(apply_schema::ApplySchema),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Ci(command) => command.run(),
         Command::Conformance(command) => command.run(),
         Command::Docs(command) => command.run(),
+        Command::ApplySchema(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
