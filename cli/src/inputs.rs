@@ -61,31 +61,29 @@ fn not_text(name: String, valid: usize, bytes: &[u8]) -> Error {
     .into()
 }
 
-/// The files that arguments name: files as they are, folders for the `.cue` files in them, nothing for the folder we are in.
-pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Error> {
-    if paths.is_empty() {
-        let files = folder(Path::new("."))?;
-        if files.is_empty() {
-            return Err(
-                Error::mistake("io", "there are no .cue files in this folder").hint("name the files to read")
-            );
-        }
-        return files.iter().map(|p| read(p.strip_prefix(".").unwrap_or(p))).collect();
-    }
+/// The files that arguments name, with their paths: files as they are, folders for the `.cue` files in them, nothing for the folder we
+/// are in.
+pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Source)>, Error> {
+    let here = [PathBuf::from(".")];
+    let paths = if paths.is_empty() { &here } else { paths };
     let mut out = Vec::new();
     for path in paths {
-        match path.is_dir() {
-            true => {
-                let files = folder(path)?;
-                if files.is_empty() {
-                    let message = format!("there are no .cue files in {}", path.display());
-                    return Err(Error::mistake("io", message));
-                }
-                for file in files {
-                    out.push(read(&file)?);
-                }
-            }
-            false => out.push(read(path)?),
+        if !path.is_dir() {
+            out.push((path.clone(), read(path)?));
+            continue;
+        }
+        let files = folder(path)?;
+        if files.is_empty() {
+            let message = match path.as_os_str() == "." {
+                true => "there are no .cue files in this folder".to_owned(),
+                false => format!("there are no .cue files in {}", path.display()),
+            };
+            return Err(Error::mistake("io", message).hint("name the files to read"));
+        }
+        for file in files {
+            let file = file.strip_prefix(".").unwrap_or(&file).to_owned();
+            let source = read(&file)?;
+            out.push((file, source));
         }
     }
     Ok(out)
@@ -200,6 +198,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, Error> {
     let is_data = |p: &PathBuf| p.extension().is_some_and(|e| e == "json" || e == "yaml" || e == "yml");
     let (data, code): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(is_data);
     let sources = if code.is_empty() && !data.is_empty() { Vec::new() } else { sources(&code)? };
+    let sources = sources.into_iter().map(|(_, source)| source).collect();
     let first = code.first().map_or(Path::new("."), PathBuf::as_path);
     let program = match Module::around(first) {
         Some(module) => Program::compile(sources, &module)?,

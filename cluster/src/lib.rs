@@ -26,9 +26,8 @@ mod objects;
 mod patch;
 mod schema;
 mod selector;
+mod share;
 mod store;
-mod strategy;
-mod validate;
 
 use std::{
     path::{Path, PathBuf},
@@ -38,6 +37,7 @@ use std::{
 use serde_json::json;
 
 pub use clock::{Clock, SharedClock, SystemClock};
+pub use share::Session;
 
 use api::Api;
 use objects::Write;
@@ -132,17 +132,15 @@ impl EmbeddedCluster {
         self.api
             .store
             .write(move |txn| {
-                let write = Write {
-                    resource: &namespaces,
-                    namespace: "",
-                    now,
-                    subresource: None,
-                    manager: "stepwell",
-                    applied: false,
-                };
+                let write = Write { resource: &namespaces, namespace: "", now, subresource: None };
                 for name in ["default", "kube-system", "kube-public", "kube-node-lease", "vela-system"] {
                     if !txn.has(&write.key(name))? {
-                        write.create(txn, json!({"metadata": {"name": name}}))?;
+                        let labels = json!({"kubernetes.io/metadata.name": name});
+                        let object = json!({
+                            "metadata": {"name": name, "labels": labels},
+                            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
+                        });
+                        write.create(txn, object)?;
                     }
                 }
                 Ok(())

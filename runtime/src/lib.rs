@@ -2,7 +2,9 @@
 //!
 //! The crate never looks at source text of the language; what it needs of a definition it asks of values.
 
+pub mod definitions;
 pub mod document;
 pub mod engine;
 pub mod model;
 pub mod problem;
+pub mod render;

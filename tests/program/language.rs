@@ -20,3 +20,34 @@ fn data_that_does_not_parse() {
     sandbox.file("bad.json", "{\"a\": 1,\n \"b\": tru}\n");
     check!("bad-json", sandbox.run(&["vet", "bad.json"]));
 }
+
+#[test]
+fn fmt_formats_standard_input() {
+    let sandbox = Sandbox::new();
+    check!("fmt-stdin", sandbox.run_with_input(&["fmt", "-"], "a:1\nlonger:   {b : [1,2]}\n"));
+}
+
+#[test]
+fn fmt_rewrites_files_and_says_what_it_would() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.file("a.cue", "a:1\n");
+    sandbox.file("b.cue", "b: 1\n");
+    check!("fmt-check", sandbox.run(&["fmt", "--check"]));
+    check!("fmt-diff", sandbox.run(&["fmt", "-d", "a.cue", "b.cue"]));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "a:1\n");
+    assert_eq!(sandbox.run(&["fmt"]).shown(), "---- exit status 0");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "a: 1\n");
+    assert_eq!(sandbox.run(&["fmt", "--check"]).shown(), "---- exit status 0");
+    let left: Vec<_> = std::fs::read_dir(sandbox.path()).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn fmt_shows_every_mistake_and_touches_nothing() {
+    let sandbox = Sandbox::new();
+    let text = "a: {\nb: ]\nc: 1\n";
+    let file = sandbox.file("bad.cue", text);
+    check!("fmt-syntax", sandbox.run(&["fmt", "bad.cue"]));
+    check!("fmt-syntax-json", sandbox.run(&["fmt", "bad.cue", "--error-format", "json"]));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+}

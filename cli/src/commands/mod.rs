@@ -4,6 +4,7 @@
 mod completions;
 mod eval;
 mod export;
+mod fmt;
 mod help;
 mod vet;
 
@@ -44,6 +45,7 @@ enum Command {
     Completions(completions::Arguments),
     Eval(eval::Arguments),
     Export(export::Arguments),
+    Fmt(fmt::Arguments),
     Help(help::Arguments),
     /// Print the version
     Version,
@@ -52,7 +54,7 @@ enum Command {
 
 /// The commands as the help page groups them.
 const GROUPS: &[(&str, &[&str])] =
-    &[("The language", &["export", "eval", "vet"]), ("Other", &["completions", "help", "version"])];
+    &[("The language", &["export", "eval", "vet", "fmt"]), ("Other", &["completions", "help", "version"])];
 
 /// Calls the command.
 pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
@@ -60,6 +62,7 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Completions(args) => completions::run(&args, out),
         Command::Eval(args) => eval::run(&args, out),
         Command::Export(args) => export::run(&args, out),
+        Command::Fmt(args) => fmt::run(&args, out),
         Command::Help(args) => help::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Vet(args) => vet::run(&args, out),

@@ -1,5 +1,6 @@
 //! The documents that users write and read: their types, read from data with every fault named. No I/O here, nothing of the language.
 
 pub mod application;
+pub mod definition;
 pub mod run;
 pub mod workflow;

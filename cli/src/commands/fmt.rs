@@ -1,0 +1,97 @@
+//! `stepwell fmt [FILE...]`: files of the language in their one form.
+
+use crate::error::{Error, Problem};
+use crate::inputs;
+use crate::output::Output;
+use clap::Args;
+use similar::TextDiff;
+use std::fs;
+use std::path::{Path, PathBuf};
+use stepwell_lang::source::{Source, SourceMap};
+use stepwell_lang::syntax;
+
+/// Format files of the language
+///
+/// Files are rewritten in place; `-` formats standard input to standard output. Folders stand for the .cue files in them; without
+/// files, the current folder is taken. A file that does not parse is left as it is.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The files and folders (`-` for standard input)
+    files: Vec<PathBuf>,
+    /// Write nothing; name the files that are not formatted, and fail if there are any
+    #[arg(long, conflicts_with = "diff")]
+    check: bool,
+    /// Write nothing; show what would change, and fail if anything would
+    #[arg(short, long)]
+    diff: bool,
+}
+
+pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
+    let mut problems = Vec::new();
+    let mut unformatted = 0;
+    for (path, source) in inputs::sources(&args.files)? {
+        let formatted = match format(&source) {
+            Ok(formatted) => formatted,
+            Err(found) => {
+                problems.extend(found);
+                continue;
+            }
+        };
+        let stdin = path.as_os_str() == "-";
+        if stdin && !args.check && !args.diff {
+            out.result(formatted)?;
+        } else if formatted != *source.text {
+            unformatted += 1;
+            if args.check {
+                out.result(format!("{}\n", source.name))?;
+            } else if args.diff {
+                out.result(difference(&source, &formatted))?;
+            } else {
+                write(&path, &formatted)?;
+            }
+        }
+    }
+    if (args.check || args.diff) && unformatted > 0 {
+        let files = if unformatted == 1 { "1 file is".into() } else { format!("{unformatted} files are") };
+        let problem = Problem {
+            code: "format".into(),
+            message: format!("{files} not formatted"),
+            hint: Some("`stepwell fmt` with the same files formats them".into()),
+            ..Problem::default()
+        };
+        problems.push(problem);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
+}
+
+fn format(source: &Source) -> Result<String, Vec<Problem>> {
+    let mut sources = SourceMap::default();
+    let id = sources.add(source.clone());
+    let (file, diagnostics) = syntax::parse(id, &source.text);
+    match diagnostics.is_empty() {
+        true => Ok(syntax::fmt::format(&file)),
+        false => Err(diagnostics.iter().map(|d| Problem::of(d, &sources)).collect()),
+    }
+}
+
+fn difference(source: &Source, formatted: &str) -> String {
+    let diff = TextDiff::from_lines(&*source.text, formatted);
+    let formatted_name = format!("{} (formatted)", source.name);
+    diff.unified_diff().context_radius(3).header(&source.name, &formatted_name).to_string()
+}
+
+/// Replaces a file as a whole: whoever reads it sees the old text or the new one, and a full disk loses neither.
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let cannot = |e: std::io::Error| Error::file(path, "write", &e);
+    let target = fs::canonicalize(path).map_err(cannot)?;
+    let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let new = target.with_file_name(format!(".{name}.{}", std::process::id()));
+    let permissions = fs::metadata(&target).map_err(cannot)?.permissions();
+    let written = fs::write(&new, text)
+        .and_then(|()| fs::set_permissions(&new, permissions))
+        .and_then(|()| fs::rename(&new, &target));
+    written.map_err(|e| {
+        let _ = fs::remove_file(&new);
+        cannot(e)
+    })
+}

@@ -1,0 +1,101 @@
+//! What a definition says of itself: its kind, its name, and the attributes around its template.
+//!
+//! What may be changed: a new attribute that the runtime acts on is one method of [`Header`]. How files are read is in `definitions`.
+
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// What a definition defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A workload: `output` and `outputs`.
+    Component,
+    /// What changes or adds to a component: `patch`, `patchOutputs`, `outputs`.
+    Trait,
+    /// What holds for the whole Application.
+    Policy,
+    /// A step of a workflow.
+    WorkflowStep,
+}
+
+impl Kind {
+    /// All kinds, in the order in which they are shown.
+    pub const ALL: [Kind; 4] = [Kind::Component, Kind::Trait, Kind::Policy, Kind::WorkflowStep];
+
+    /// As `type:` in a definition file says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Component => "component",
+            Kind::Trait => "trait",
+            Kind::Policy => "policy",
+            Kind::WorkflowStep => "workflow-step",
+        }
+    }
+
+    /// The folder below `defs/`.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Kind::WorkflowStep => "workflowstep",
+            other => other.as_str(),
+        }
+    }
+
+    /// The `kind:` of the Kubernetes object that holds such a definition.
+    pub fn object_kind(self) -> &'static str {
+        match self {
+            Kind::Component => "ComponentDefinition",
+            Kind::Trait => "TraitDefinition",
+            Kind::Policy => "PolicyDefinition",
+            Kind::WorkflowStep => "WorkflowStepDefinition",
+        }
+    }
+
+    /// The kind that `type:` names.
+    pub fn parse(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|k| k.as_str() == text)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::WorkflowStep => "workflow step",
+            other => other.as_str(),
+        })
+    }
+}
+
+/// What a definition says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Header {
+    /// What it is for, in a sentence.
+    pub description: String,
+    /// Its labels.
+    pub labels: Map<String, Value>,
+    /// Its annotations.
+    pub annotations: Map<String, Value>,
+    /// The workload, where traits apply, when they run, status.
+    pub attributes: Map<String, Value>,
+}
+
+impl Header {
+    /// Whether changes by this trait restart pods.
+    pub fn pod_disruptive(&self) -> bool {
+        self.attributes.get("podDisruptive").and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// When the trait is applied: `PreDispatch`, `PostDispatch`, or together with the workload.
+    pub fn stage(&self) -> Option<&str> {
+        self.attributes.get("stage").and_then(Value::as_str).filter(|s| !s.is_empty())
+    }
+
+    /// The path in a trait's objects where a reference to the workload is put.
+    pub fn workload_ref_path(&self) -> Option<&str> {
+        self.attributes.get("workloadRefPath").and_then(Value::as_str).filter(|s| !s.is_empty())
+    }
+
+    /// A text of the `status` attribute: `healthPolicy`, `customStatus` or `statusDetails`.
+    pub fn status(&self, name: &str) -> Option<&str> {
+        self.attributes.get("status")?.get(name)?.as_str().filter(|s| !s.trim().is_empty())
+    }
+}

@@ -1,0 +1,251 @@
+//! Mistakes of the language told as mistakes of the user's document: which parameter, where it stands, what is allowed, the nearest name.
+//!
+//! What may be changed: wording, in one place for each kind of mistake. Tests in `tests/definitions.rs`.
+
+use super::patch::Conflict;
+use super::tree::is_open;
+use crate::definitions::{Compiled, Definition};
+use crate::document::{element, field};
+use crate::model::application::Application;
+use crate::problem::{Problem, Problems, nearest};
+use serde_json::{Map, Value as Json};
+use stepwell_lang::diag::{Code, Diagnostic};
+use stepwell_lang::{Failure, Instance, Path, Step, Value, Which};
+
+/// Where a template is used: the definition, and the path of its properties in the Application.
+pub(crate) struct Site<'a> {
+    pub(crate) app: &'a Application,
+    pub(crate) definition: &'a Definition,
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) path: String,
+}
+
+impl Site<'_> {
+    fn what(&self) -> String {
+        format!("{} `{}`", self.definition.kind, self.definition.name)
+    }
+
+    /// What is wrong with the parameters. With `missing`, what is required and not there is wrong too.
+    pub(crate) fn parameters(&self, instance: &Instance, missing: bool) -> Problems {
+        let mut problems = Problems::new(self.app.document.sources.clone());
+        let Some(parameter) = instance.root().lookup(&self.compiled.parameter) else { return problems };
+        let Err(failure) = parameter.validate(missing) else { return problems };
+        let Failure { diagnostics, sources } = failure;
+        for d in diagnostics.into_iter().filter(|d| missing || !is_open(d.code)) {
+            let problem = self.parameter(instance, &d);
+            let at = self.app.document.span(&problem.path);
+            let mut of_definition = Problems { list: vec![problem], sources: sources.clone() };
+            // The place in the user's document comes first; then those in the definition.
+            if let Some(p) = of_definition.list.first_mut() {
+                p.labels.clone_from(&d.labels);
+            }
+            let before = problems.list.len();
+            problems.absorb(of_definition);
+            if let (Some(p), Some(span)) = (problems.list.get_mut(before), at) {
+                p.labels.insert(0, stepwell_lang::diag::Label { span, message: String::new() });
+            }
+        }
+        problems
+    }
+
+    /// One mistake in a parameter, in the words of the document.
+    fn parameter(&self, instance: &Instance, d: &Diagnostic) -> Problem {
+        let steps = self.below_parameter(&d.path);
+        let path = self.document_path(&steps);
+        let name = steps.last().map(String::as_str).unwrap_or("parameter");
+        let problem = match d.code {
+            Code::NotAllowed => {
+                let problem = Problem::new(
+                    "unknown-parameter",
+                    &path,
+                    format!("the {} has no parameter `{name}` here", self.what()),
+                );
+                let parent = &steps[..steps.len().saturating_sub(1)];
+                let names = self.names(instance, parent);
+                match nearest(name, names.iter().map(String::as_str)) {
+                    Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                    None if names.is_empty() => problem,
+                    None => problem.hint(format!("parameters are `{}`", names.join("`, `"))),
+                }
+            }
+            code if is_open(code) => {
+                let problem = Problem::new(
+                    "missing-parameter",
+                    &path,
+                    format!("the {} needs the parameter `{name}`", self.what()),
+                );
+                match self.allowed(&steps) {
+                    Some(allowed) => problem.hint(format!("it is {allowed}")),
+                    None => problem,
+                }
+            }
+            code => {
+                let given = self.given(&path);
+                let message = match given {
+                    Some(given) => format!("the parameter `{name}` cannot be {given}: {}", d.message),
+                    None => format!("the parameter `{name}`: {}", d.message),
+                };
+                let problem = Problem::new(
+                    if code == Code::Conflict { "parameter" } else { code.as_str() },
+                    &path,
+                    message,
+                );
+                match self.allowed(&steps) {
+                    Some(allowed) => problem.hint(format!("it is {allowed}")),
+                    None => problem,
+                }
+            }
+        };
+        match &d.hint {
+            Some(hint) if problem.hint.is_none() => problem.hint(hint.clone()),
+            _ => problem,
+        }
+    }
+
+    /// The parts of a path below `parameter`.
+    fn below_parameter(&self, path: &str) -> Vec<String> {
+        let steps = Path::parse(path).unwrap_or_default().0;
+        let names: Vec<String> = steps
+            .into_iter()
+            .map(|s| match s {
+                Step::Field(n) | Step::Special(n) => n.to_string(),
+                Step::Index(i) => i.to_string(),
+            })
+            .collect();
+        match names.iter().position(|n| n == "parameter") {
+            Some(i) if i < self.compiled.parameter.0.len() => names[i + 1..].to_vec(),
+            _ => names,
+        }
+    }
+
+    /// The path in the Application of a part of the parameters.
+    fn document_path(&self, steps: &[String]) -> String {
+        let mut path = self.path.clone();
+        let mut at = self.properties();
+        for s in steps {
+            let index = s.parse::<usize>().ok().filter(|_| at.is_none_or(Json::is_array));
+            (path, at) = match index {
+                Some(i) => (element(&path, i), at.and_then(|v| v.get(i))),
+                None => (field(&path, s), at.and_then(|v| v.get(s.as_str()))),
+            };
+        }
+        path
+    }
+
+    /// The properties as they were written, if they stand in the document.
+    fn properties(&self) -> Option<&Json> {
+        self.at(&self.path)
+    }
+
+    fn at(&self, path: &str) -> Option<&Json> {
+        Path::parse(path)?.0.iter().try_fold(&self.app.document.value, |v, step| match step {
+            Step::Field(n) | Step::Special(n) => v.get(&**n),
+            Step::Index(i) => v.get(*i),
+        })
+    }
+
+    /// What was given, in short.
+    fn given(&self, path: &str) -> Option<String> {
+        let value = self.at(path)?;
+        let text = value.to_string();
+        match value {
+            Json::Array(_) => Some("a list".to_string()),
+            Json::Object(_) => Some("an object".to_string()),
+            _ if text.len() > 60 => None,
+            _ => Some(text),
+        }
+    }
+
+    /// The declaration of a parameter in the template before anything is filled in.
+    fn declared<'i>(&self, fresh: &'i Instance, steps: &[String]) -> Option<Value<'i>> {
+        steps.iter().try_fold(fresh.root().lookup(&self.compiled.parameter)?, |v, s| {
+            let fields = v.fields(Which { constraints: true, ..Which::default() });
+            fields.into_iter().map(|f| f.value).find(|f| *f.label() == **s)
+        })
+    }
+
+    /// What a parameter may be, if that is short.
+    fn allowed(&self, steps: &[String]) -> Option<String> {
+        let fresh = self.compiled.program.instance();
+        let text = self.declared(&fresh, steps)?.to_source();
+        (text.len() <= 80 && !text.contains('\n') && text != "_").then(|| format!("`{text}`"))
+    }
+
+    /// The names of parameters at a place.
+    fn names(&self, instance: &Instance, steps: &[String]) -> Vec<String> {
+        let fresh = self.compiled.program.instance();
+        let of = |v: Option<Value<'_>>| -> Vec<String> {
+            let fields =
+                v.map(|v| v.fields(Which { constraints: true, ..Which::default() })).unwrap_or_default();
+            fields
+                .into_iter()
+                .filter(|f| f.value.error().is_none_or(|d| d.code != Code::NotAllowed))
+                .map(|f| f.value.label().to_string())
+                .collect()
+        };
+        let declared = of(self.declared(&fresh, steps));
+        if !declared.is_empty() {
+            return declared;
+        }
+        let path = Path::from_iter(steps);
+        of(instance.root().lookup(&self.compiled.parameter).and_then(|p| p.lookup(&path)))
+    }
+
+    /// Parameters that are probably misspelt: the template does not declare them, but a name very near.
+    pub(crate) fn warnings(&self, parameter: Option<&Map<String, Json>>) -> Vec<Problem> {
+        let Some(given) = parameter.filter(|p| !p.is_empty()) else { return Vec::new() };
+        let declared = self.compiled.parameter_names();
+        let unknown = given.keys().filter(|k| !declared.iter().any(|d| **d == ***k));
+        unknown
+            .filter_map(|k| {
+                let near = nearest(k, declared.iter().map(|d| &**d).filter(|d| !given.contains_key(*d)))?;
+                let message = format!("the {} has no parameter `{k}`; it is ignored", self.what());
+                Some(
+                    self.app
+                        .problem("unknown-parameter", field(&self.path, k), message)
+                        .hint(format!("did you mean `{near}`?")),
+                )
+            })
+            .collect()
+    }
+
+    /// Mistakes in the template, with the place where it is used first.
+    pub(crate) fn template(&self, instance: &Instance, diagnostics: Vec<Diagnostic>) -> Problems {
+        let mut problems = Problems::new(self.app.document.sources.clone());
+        let use_path = self.path.trim_end_matches(".properties").to_string();
+        let at = self.app.document.span(&use_path);
+        for d in diagnostics {
+            let path = d.path.strip_prefix("template.").unwrap_or(&d.path).to_string();
+            let message = match d.path.is_empty() {
+                true => format!("the {} does not evaluate here: {}", self.what(), d.message),
+                false => format!("the {} does not evaluate here: {path}: {}", self.what(), d.message),
+            };
+            let problem = Problem {
+                code: d.code.as_str(),
+                path: use_path.clone(),
+                message,
+                labels: d.labels,
+                hint: d.hint,
+            };
+            let before = problems.list.len();
+            problems.absorb(Problems { list: vec![problem], sources: instance.sources() });
+            if let (Some(p), Some(span)) = (problems.list.get_mut(before), at) {
+                p.labels.insert(0, stepwell_lang::diag::Label { span, message: String::new() });
+            }
+        }
+        problems
+    }
+
+    /// A patch that does not fit.
+    pub(crate) fn conflicts(&self, onto: &str, conflicts: Vec<Conflict>) -> Problems {
+        let path = self.path.trim_end_matches(".properties");
+        let mut problems = Problems::new(self.app.document.sources.clone());
+        for c in conflicts {
+            let place = if c.path.is_empty() { String::new() } else { format!(" at {}", c.path) };
+            let message =
+                format!("the trait `{}` does not fit {onto}{place}: {}", self.definition.name, c.message);
+            problems.push(self.app.problem("patch", path, message));
+        }
+        problems
+    }
+}
