@@ -2,6 +2,7 @@
 //! JSON, YAML and the other encodings are written from.
 
 use crate::number::Number;
+use crate::pkg::Kind;
 use std::sync::Arc;
 
 /// A concrete value. Structs keep the order of their fields.
@@ -48,11 +49,73 @@ impl Data {
         }
     }
 
+    /// The kind of the value.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Data::Null => Kind::NULL,
+            Data::Bool(_) => Kind::BOOL,
+            Data::Number(n) if n.is_int() => Kind::INT,
+            Data::Number(_) => Kind::FLOAT,
+            Data::String(_) => Kind::STRING,
+            Data::Bytes(_) => Kind::BYTES,
+            Data::List(_) => Kind::LIST,
+            Data::Struct(_) => Kind::STRUCT,
+        }
+    }
+
     /// The field of a struct.
     pub fn get(&self, label: &str) -> Option<&Data> {
         match self {
             Data::Struct(fields) => fields.iter().find(|(l, _)| &**l == label).map(|(_, v)| v),
             _ => None,
         }
+    }
+}
+
+impl From<bool> for Data {
+    fn from(b: bool) -> Data {
+        Data::Bool(b)
+    }
+}
+
+impl From<i64> for Data {
+    fn from(n: i64) -> Data {
+        Data::Number(n.into())
+    }
+}
+
+impl From<Number> for Data {
+    fn from(n: Number) -> Data {
+        Data::Number(n)
+    }
+}
+
+impl From<num_bigint::BigInt> for Data {
+    fn from(n: num_bigint::BigInt) -> Data {
+        Data::Number(n.into())
+    }
+}
+
+impl From<&str> for Data {
+    fn from(s: &str) -> Data {
+        Data::String(s.into())
+    }
+}
+
+impl From<String> for Data {
+    fn from(s: String) -> Data {
+        Data::String(s.into())
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(b: Vec<u8>) -> Data {
+        Data::Bytes(b.into())
+    }
+}
+
+impl From<Vec<Data>> for Data {
+    fn from(items: Vec<Data>) -> Data {
+        Data::List(items)
     }
 }

@@ -158,7 +158,11 @@ impl Decimal {
         }
         let (mut coeff, mut exp) = (self.coeff.clone(), self.exp);
         // Large steps first, so that a long run of zeros is not divided away one by one.
+        let room = digits(coeff.magnitude());
         for step in [1024u32, 128, 16, 1] {
+            if u64::from(step) >= room {
+                continue;
+            }
             let divisor = BigInt::from(pow10(u64::from(step)));
             while coeff.magnitude() >= divisor.magnitude() {
                 let (q, r) = coeff.div_rem(&divisor);

@@ -3,7 +3,13 @@
 //! A function here is pure, from [`Data`] to [`Data`]. What needs unevaluated values (comparers, schemas) is marked
 //! [`Run::Eval`] and carried out by the evaluator. To add a function: one entry in its package's list, with its tests beside it.
 
+mod args;
+mod list;
+mod math;
 pub mod regexp;
+mod strconv;
+mod strings;
+mod structs;
 
 use crate::data::Data;
 
@@ -65,6 +71,8 @@ pub struct Param {
     pub name: &'static str,
     /// The kinds it takes.
     pub kind: Kind,
+    /// The string that stands for it where it is left out; only the last ones have such.
+    pub default: Option<&'static str>,
 }
 
 /// Why a call failed, in the words that follow `error in call to NAME: `.
@@ -91,7 +99,7 @@ pub enum Run {
 pub struct Function {
     /// Its name, upper case first.
     pub name: &'static str,
-    /// Its parameters, all of them required.
+    /// Its parameters; those with a default may be left out.
     pub params: &'static [Param],
     /// The kind of its result. With `bool`, the function called with its first argument missing is a validator.
     pub result: Kind,
@@ -101,6 +109,9 @@ pub struct Function {
     pub run: Run,
 }
 
+/// A constant of a package: its name and its value.
+pub type Constant = (&'static str, fn() -> Data);
+
 /// A standard package.
 #[derive(Clone, Copy)]
 pub struct Package {
@@ -109,7 +120,7 @@ pub struct Package {
     /// Its functions.
     pub functions: &'static [Function],
     /// Its constants.
-    pub constants: &'static [(&'static str, fn() -> Data)],
+    pub constants: &'static [Constant],
     /// Definitions written in the language (`list.Comparer`), as source text without a package clause; empty if none.
     pub source: &'static str,
 }
@@ -121,5 +132,14 @@ pub fn package(path: &str) -> Option<&'static Package> {
 
 /// All packages, by path.
 pub fn packages() -> &'static [&'static Package] {
-    &[]
+    static PACKAGES: [&Package; 7] = [
+        &list::PACKAGE,
+        &math::PACKAGE,
+        &math::bits::PACKAGE,
+        &regexp::PACKAGE,
+        &strconv::PACKAGE,
+        &strings::PACKAGE,
+        &structs::PACKAGE,
+    ];
+    &PACKAGES
 }
