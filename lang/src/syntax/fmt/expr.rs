@@ -198,7 +198,10 @@ impl Printer {
             self.decls(&s.decls, Behind::Brace, comments.iter().any(|c| c.place == Place::Inner));
         broken |= self.inner(comments, if s.decls.is_empty() { Behind::Brace } else { Behind::Node });
         broken |= s.close >= Space::Newline && !s.decls.is_empty();
-        if broken {
+        if s.decls.last().is_some_and(ends_in_bracket) {
+            // Brackets that close together stay together, and stay apart.
+            self.gap(line_gap(s.close));
+        } else if broken {
             self.gap(Gap::Line);
         }
         self.close();
@@ -315,6 +318,30 @@ impl Printer {
                 end = Some(x.span.end);
             }
         }
+    }
+}
+
+/// Whether the last token of a declaration is a brace or square bracket.
+fn ends_in_bracket(d: &Decl) -> bool {
+    let mut x = match &d.kind {
+        DeclKind::Field(f) if f.attributes.is_empty() => &f.value,
+        DeclKind::Embed(x) | DeclKind::Let { value: x, .. } | DeclKind::Ellipsis(Some(x)) => x,
+        _ => return false,
+    };
+    if d.comments.iter().any(|c| matches!(c.place, Place::Line | Place::After)) {
+        return false;
+    }
+    loop {
+        x = match &x.kind {
+            ExprKind::Struct(StructLit { braces: None, decls, .. }) => return decls.last().is_some_and(ends_in_bracket),
+            ExprKind::Struct(_)
+            | ExprKind::List(_)
+            | ExprKind::Index { .. }
+            | ExprKind::Slice { .. }
+            | ExprKind::Comprehension(_) => return true,
+            ExprKind::Binary { r: y, .. } | ExprKind::Unary { x: y, .. } | ExprKind::Alias { value: y, .. } => y,
+            _ => return false,
+        };
     }
 }
 
