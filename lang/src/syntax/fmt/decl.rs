@@ -99,6 +99,18 @@ pub(super) fn lead(d: &Decl) -> Space {
     docs_of(d).iter().find(|c| c.place == Place::Doc).map_or(d.space, |c| c.space)
 }
 
+/// Whether an inner declaration of a chain is put in braces, because an attribute behind it would seem to belong to the whole chain.
+pub(super) fn gets_braces(d: &Decl) -> bool {
+    matches!(&d.kind, DeclKind::Field(f) if !f.attributes.is_empty())
+}
+
+/// Whether a comment in front stands directly behind what is before it, but apart from the declaration.
+fn floats_behind(d: &Decl) -> bool {
+    let mut docs = docs_of(d).iter().filter(|c| c.place == Place::Doc);
+    let adjoins = docs.next().is_some_and(|c| c.space == Space::Newline);
+    adjoins && docs.next().map_or(d.space, |c| c.space) == Space::Section
+}
+
 impl Printer {
     pub(super) fn file(&mut self, f: &File) {
         for a in &f.attributes {
@@ -120,7 +132,7 @@ impl Printer {
             self.gap(Gap::Section);
             self.import(i);
         }
-        if !f.imports.is_empty() {
+        if !f.imports.is_empty() && !f.decls.first().is_some_and(floats_behind) {
             self.gap(Gap::Section);
         }
         if let Some(first) = f.decls.first()
@@ -177,9 +189,8 @@ impl Printer {
         self.line_comments(&i.comments);
     }
 
-    /// The declarations of a struct or file. Gives whether lines were broken between them.
-    pub(super) fn decls(&mut self, decls: &[Decl], behind: Behind, followed: bool) -> bool {
-        let mut broken = false;
+    /// The declarations of a struct or file. `followed` tells of comments behind the last.
+    pub(super) fn decls(&mut self, decls: &[Decl], behind: Behind, followed: bool) {
         for (i, d) in decls.iter().enumerate() {
             let before = i.checked_sub(1).and_then(|i| decls.get(i));
             let space = lead(d);
@@ -188,7 +199,9 @@ impl Printer {
             if let Some(before) = before {
                 if own_line {
                     let nd = depth(before);
-                    let change = breaks_columns(d) || nd == 0 || nd != depth(d);
+                    let block = matches!(&innermost(before).kind, DeclKind::Field(f) if is_block(&f.value));
+                    let block = block && !has_line_comment(&before.comments);
+                    let change = breaks_columns(d) || block || nd == 0 || nd != depth(d);
                     if change && gap == Gap::Line {
                         gap = Gap::Flush;
                     }
@@ -196,7 +209,7 @@ impl Printer {
                         || !d.comments.is_empty()
                         || (followed && i + 1 == decls.len());
                     let plain = matches!(before.kind, DeclKind::Field(_)) && !is_definition(before);
-                    if commented && !plain {
+                    if commented && !plain && !floats_behind(d) {
                         gap = Gap::Section;
                     }
                 } else if has_line_comment(&before.comments) {
@@ -223,18 +236,14 @@ impl Printer {
                 }
                 self.docs(docs, d.space.max(Space::Newline), if i == 0 { behind } else { Behind::Node });
                 own_line = true;
-                broken = true;
                 if gap == Gap::Flush {
                     self.gap(Gap::Flush);
                 }
             } else {
                 self.gap(gap);
             }
-            broken |= own_line && !(i == 0 && behind == Behind::Node);
-            broken |= has_line_comment(&d.comments);
             self.decl(d, own_line);
         }
-        broken
     }
 
     fn decl(&mut self, d: &Decl, own_line: bool) {
@@ -280,16 +289,20 @@ impl Printer {
                 Constraint::Required => "!:",
                 Constraint::Optional => "?:",
             });
-            self.open();
-            opened += 1;
+            if !matches!(
+                &f.value.kind,
+                ExprKind::Struct(StructLit { braces: Some(_), .. }) | ExprKind::List(_)
+            ) {
+                self.open();
+                opened += 1;
+            }
             let Some(inner) = nested(d) else {
                 self.value(f, own_line);
                 break;
             };
-            let DeclKind::Field(next) = &inner.kind else { break };
             let notes = &f.value.comments;
-            if !next.attributes.is_empty() || !notes.is_empty() {
-                // An attribute would seem to belong to the whole chain; a comment needs lines of its own.
+            if gets_braces(inner) || !notes.is_empty() {
+                // Comments need lines of their own.
                 self.gap(Gap::Blank);
                 self.token("{");
                 self.open();
@@ -316,8 +329,7 @@ impl Printer {
             self.docs(&f.value.comments, f.value.space, Behind::Token);
         } else {
             let line = line_gap(f.value.space);
-            let struct_ = matches!(f.value.kind, ExprKind::Struct(_));
-            self.gap(if line >= Gap::Line && !struct_ { line } else { gap });
+            self.gap(if line >= Gap::Line { line } else { gap });
         }
         self.expr(&f.value, 1);
         for (i, a) in f.attributes.iter().enumerate() {

@@ -194,10 +194,10 @@ impl Printer {
         }
         self.token("{");
         self.open();
-        let mut broken =
-            self.decls(&s.decls, Behind::Brace, comments.iter().any(|c| c.place == Place::Inner));
-        broken |= self.inner(comments, if s.decls.is_empty() { Behind::Brace } else { Behind::Node });
-        broken |= s.close >= Space::Newline && !s.decls.is_empty();
+        let line = self.line;
+        self.decls(&s.decls, Behind::Brace, comments.iter().any(|c| c.place == Place::Inner));
+        let inner = self.inner(comments, if s.decls.is_empty() { Behind::Brace } else { Behind::Node });
+        let broken = inner || self.line > line || (s.close >= Space::Newline && !s.decls.is_empty());
         if s.decls.last().is_some_and(ends_in_bracket) {
             // Brackets that close together stay together, and stay apart.
             self.gap(line_gap(s.close));
@@ -333,13 +333,17 @@ fn ends_in_bracket(d: &Decl) -> bool {
     }
     loop {
         x = match &x.kind {
-            ExprKind::Struct(StructLit { braces: None, decls, .. }) => return decls.last().is_some_and(ends_in_bracket),
+            ExprKind::Struct(StructLit { braces: None, decls, .. }) => {
+                return decls.last().is_some_and(|d| super::decl::gets_braces(d) || ends_in_bracket(d));
+            }
             ExprKind::Struct(_)
             | ExprKind::List(_)
             | ExprKind::Index { .. }
             | ExprKind::Slice { .. }
             | ExprKind::Comprehension(_) => return true,
-            ExprKind::Binary { r: y, .. } | ExprKind::Unary { x: y, .. } | ExprKind::Alias { value: y, .. } => y,
+            ExprKind::Binary { r: y, .. }
+            | ExprKind::Unary { x: y, .. }
+            | ExprKind::Alias { value: y, .. } => y,
             _ => return false,
         };
     }

@@ -74,6 +74,8 @@ struct Printer {
     open: Vec<bool>,
     /// How far lines are indented.
     level: usize,
+    /// How many lines have been ended.
+    line: usize,
     /// Whether something has been written.
     begun: bool,
     /// Whether the last thing written was a comment behind something on its line.
@@ -122,6 +124,7 @@ impl Printer {
             Gap::Blank => self.lines.text(" "),
             Gap::Cell => self.lines.cell(),
             Gap::Line | Gap::Flush | Gap::Section => {
+                self.line += 1;
                 self.lines.newline();
                 if gap > Gap::Line {
                     self.lines.flush();
