@@ -119,6 +119,8 @@ pub fn load(dir: &Path) -> Result<Vec<Group>, Error> {
 /// Reads one YAML file into `T`.
 pub(crate) fn read_yaml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
-    serde_saphyr::from_str(&text)
+    // `y` and `no` are words here, as in YAML 1.2.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(&text, options)
         .map_err(|error| Error::Form { path: path.to_owned(), message: error.to_string() })
 }
