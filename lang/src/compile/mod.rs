@@ -452,13 +452,11 @@ impl<'p> Compiler<'p> {
                 };
                 X::Select(self.expr(x), label, sel.span)
             }
-            K::Slice { .. } => {
-                self.error(
-                    Code::Syntax,
-                    e.span,
-                    "slices are not supported; use list.Slice or strings.SliceRunes",
-                );
-                X::Bottom
+            K::Slice { x, lo, hi } => {
+                let x = self.expr(x);
+                let mut end = |e: &Option<Box<ast::Expr>>| e.as_ref().map(|e| self.expr(e));
+                let (lo, hi) = (end(lo), end(hi));
+                X::Slice(x, lo, hi)
             }
             K::Index { x, index } => X::Index(self.expr(x), self.expr(index)),
             K::Call { fun, args, .. } => {
@@ -588,7 +586,7 @@ fn docs(comments: &ast::Comments) -> Vec<Arc<str>> {
 fn shape(s: &Struct) -> bool {
     let declares = s.decls.iter().any(|d| match d {
         Decl::Field(f) => f.label.is_regular(),
-        Decl::Dynamic(..) | Decl::Pattern(..) | Decl::Ellipsis => true,
+        Decl::Dynamic(..) => true,
         _ => false,
     });
     declares || !s.embeds

@@ -142,6 +142,7 @@ fn unused(block: &Block, diagnostics: &mut Vec<Diagnostic>) {
     for name in &block.order {
         if let Some(local) = block.locals.get(name)
             && !local.used
+            && !matches!(local.binding, Binding::Label)
         {
             let message = format!("unreferenced alias or let clause {name}");
             diagnostics.push(Diagnostic::new(Code::Reference, message).at(local.span, "nothing uses this"));

@@ -227,6 +227,8 @@ pub(crate) struct Ext {
     pub patterns: Vec<Pattern>,
     /// Origins that allow any field.
     pub open: Vec<OriginId>,
+    /// Whether `_` is among the conjuncts.
+    pub top: bool,
     /// What closes the struct.
     pub closers: Vec<Closer>,
     /// Its list.

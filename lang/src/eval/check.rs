@@ -20,7 +20,7 @@ impl Evaluator {
             (UnaryOp::Equal, BoundValue::Vertex(_)) => Kind::STRUCT.or(Kind::LIST),
             (UnaryOp::Match | UnaryOp::NotMatch, BoundValue::Scalar(Scalar::String(p))) => {
                 self.regex(&p.clone(), b.span)?;
-                Kind::TEXT
+                Kind::STRING
             }
             (_, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
             (_, BoundValue::Scalar(s @ (Scalar::String(_) | Scalar::Bytes(_)))) => s.kind(),
@@ -77,7 +77,10 @@ impl Evaluator {
         if x.is_struct && x.scalar.is_none() && x.kind.contains(Kind::STRUCT) && x.kind != Kind::STRUCT {
             // Struct literals that only embed or declare hidden fields are structs unless something in them is not.
             let bounds = self.ext_ref(v).is_some_and(|x| !x.bounds.is_empty());
-            if x.kind == Kind::TOP && !bounds {
+            let top = self.ext_ref(v).is_some_and(|x| x.top) && x.arcs.is_empty();
+            if top {
+                self.v_mut(v).is_struct = false;
+            } else if x.kind == Kind::TOP && !bounds {
                 self.v_mut(v).kind = Kind::STRUCT;
             }
         }
@@ -243,7 +246,10 @@ impl Evaluator {
                     None => Between::None,
                 };
             }
-            return Between::One(l.clone());
+            return match l.kind() == self.v(v).kind {
+                true if self.v(v).kind == Kind::INT => Between::One(l.clone()),
+                _ => Between::Many,
+            };
         }
         // Integers strictly between neighbours: none; `>0 & <2`: one.
         if let (Scalar::Number(a), Scalar::Number(b)) = (l, h)

@@ -29,16 +29,6 @@ impl Evaluator {
         child.is_none_or(|c| self.origins[c as usize].embedded)
     }
 
-    /// Whether `by` is inside of `closer`.
-    fn within(&self, closer: OriginId, by: OriginId) -> bool {
-        let mut b = by;
-        let depth = self.origins[closer as usize].depth;
-        while self.origins[b as usize].depth > depth {
-            b = self.origins[b as usize].parent;
-        }
-        b == closer
-    }
-
     /// What closes a vertex: its own definitions and those around it.
     pub(super) fn closers(&self, v: VId) -> Vec<Closer> {
         let mut out = self.ext_ref(v).map_or(Vec::new(), |x| x.closers.clone());
@@ -47,7 +37,7 @@ impl Evaluator {
             return out;
         }
         for c in self.closers(parent) {
-            if c.recursive && self.v(v).conjuncts.iter().any(|k| self.within(c.origin, k.ci.origin)) {
+            if c.recursive && self.v(v).conjuncts.iter().any(|k| self.admits(c.origin, k.ci.origin)) {
                 out.push(c);
             }
         }

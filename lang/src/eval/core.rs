@@ -28,6 +28,8 @@ pub(crate) struct Evaluator {
     provisional: Vec<VId>,
     /// While it is set, fields missing from this vertex count as missing for good although it is being worked on.
     pub(super) settle: VId,
+    /// How the conjunct that is being added came to its vertex: values made on the way inherit it.
+    pub(super) way: Ci,
     /// How the branch that was worked on last came out.
     pub(super) outcome: Option<super::disjunct::Outcome>,
     budget: Budget,
@@ -76,6 +78,7 @@ impl Evaluator {
             frames: Vec::new(),
             provisional: Vec::new(),
             settle: NONE,
+            way: Ci::default(),
             outcome: None,
             budget,
             steps: 0,
@@ -130,8 +133,7 @@ impl Evaluator {
     pub(super) fn local(&mut self, env: EnvId, expr: E) -> VId {
         let parent = self.frames.last().map_or(NONE, |f| f.v);
         let v = self.vertex(parent, Label::NONE);
-        let chain = 0;
-        let ci = Ci { chain, ..Ci::default() };
+        let ci = Ci { chain: self.way.chain, cyclic: self.way.cyclic, ..Ci::default() };
         self.vs[v as usize].conjuncts.push(Conj { env, expr, ci, decl: None });
         v
     }
@@ -301,7 +303,9 @@ impl Evaluator {
         let x = self.v_mut(v);
         x.state = State::Processing;
         x.frame = place;
+        let way = std::mem::take(&mut self.way);
         self.unify(v);
+        self.way = way;
         self.v_mut(v).state = State::Done;
         let Some(frame) = self.frames.pop() else { return };
         if frame.low < place {
@@ -317,6 +321,14 @@ impl Evaluator {
                     self.reset(s);
                 }
             }
+        }
+    }
+
+    /// Throws away what was computed on behalf of the current vertex before it had what it has now.
+    pub(super) fn renew(&mut self) {
+        let Some(mark) = self.frames.last().map(|f| f.mark) else { return };
+        for s in self.provisional.split_off(mark) {
+            self.reset(s);
         }
     }
 

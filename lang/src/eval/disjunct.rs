@@ -21,30 +21,45 @@ pub(super) struct Outcome {
     pub(super) choices: Vec<Choice>,
 }
 
+/// A vertex with the disjunctions met so far decided.
+#[derive(Debug)]
 struct Leaf {
     v: VId,
-    choices: Vec<Choice>,
+    decisions: Rc<[u32]>,
+    /// The choices that lead to this value: more than one list where different choices came out the same.
+    histories: Vec<Vec<Choice>>,
+    /// How many terms the next disjunction has.
+    undecided: Option<u32>,
 }
+
+/// Different ways to one value are kept only as far as they may matter for defaults.
+const MAX_HISTORIES: usize = 16;
 
 impl Evaluator {
     /// Decides the disjunctions of `v`, of which the first has `terms` terms.
     pub(super) fn decide(&mut self, v: VId, terms: u32) {
-        let mut leaves = Vec::new();
         let mut failures = Vec::new();
-        self.branch(v, &[], terms, &mut leaves, &mut failures);
+        let mut leaves: Vec<Leaf> = Vec::new();
+        let start = Leaf { v, decisions: Rc::from([]), histories: vec![Vec::new()], undecided: Some(terms) };
+        let mut open = vec![start];
+        // One disjunction after the other, so that what comes out the same is followed only once.
+        while !open.is_empty() && self.exhausted().is_none() {
+            let mut next: Vec<Leaf> = Vec::new();
+            for leaf in open {
+                self.branch(v, &leaf, &mut next, &mut failures);
+            }
+            open = Vec::new();
+            for leaf in next {
+                let into = if leaf.undecided.is_some() { &mut open } else { &mut leaves };
+                self.merge(into, leaf);
+            }
+        }
         if let Some(e) = self.exhausted() {
             self.v_mut(v).err = Some(e);
             return;
         }
         let modes = modes(&leaves);
-        let mut branches: Vec<(VId, Mode)> = Vec::new();
-        for (leaf, mode) in leaves.iter().zip(modes) {
-            let same = branches.iter().position(|(b, _)| self.equivalent(*b, leaf.v));
-            match same {
-                Some(i) => branches[i].1 = stronger(branches[i].1, mode),
-                None => branches.push((leaf.v, mode)),
-            }
-        }
+        let branches: Vec<(VId, Mode)> = leaves.iter().map(|l| l.v).zip(modes).collect();
         match branches.as_slice() {
             [] => {
                 let e = self.all_failed(v, failures);
@@ -69,21 +84,13 @@ impl Evaluator {
         }
     }
 
-    fn branch(
-        &mut self,
-        v: VId,
-        before: &[u32],
-        terms: u32,
-        leaves: &mut Vec<Leaf>,
-        failures: &mut Vec<ErrId>,
-    ) {
-        for i in 0..terms {
+    /// Goes through the vertex once for each term of the first disjunction that `from` has not decided.
+    fn branch(&mut self, v: VId, from: &Leaf, out: &mut Vec<Leaf>, failures: &mut Vec<ErrId>) {
+        for i in 0..from.undecided.unwrap_or(0) {
             if self.step().is_err() {
                 return;
             }
-            let mut decisions = before.to_vec();
-            decisions.push(i);
-            let decisions: Rc<[u32]> = decisions.into();
+            let decisions: Rc<[u32]> = from.decisions.iter().copied().chain([i]).collect();
             let (parent, label) = (self.v(v).parent, self.v(v).label);
             let b = self.vertex(parent, label);
             let conjuncts = self.v(v).conjuncts.clone();
@@ -99,14 +106,31 @@ impl Evaluator {
                 continue;
             }
             let Some(outcome) = outcome else { continue };
-            match outcome.undecided {
-                Some(more) => self.branch(v, &decisions, more, leaves, failures),
-                None => match self.first_error(b) {
-                    Some(e) => failures.push(e),
-                    None => leaves.push(Leaf { v: b, choices: outcome.choices }),
-                },
+            // More conjuncts mend nothing, so a branch that fails now is followed no further.
+            if let Some(e) = self.first_error(b) {
+                failures.push(e);
+                continue;
+            }
+            let new = outcome.choices.get(from.decisions.len()..).unwrap_or_default();
+            let histories = from.histories.iter().map(|h| h.iter().chain(new).copied().collect()).collect();
+            out.push(Leaf { v: b, decisions, histories, undecided: outcome.undecided });
+        }
+    }
+
+    /// Adds a leaf, or its histories to those of a leaf with the same value.
+    fn merge(&mut self, leaves: &mut Vec<Leaf>, leaf: Leaf) {
+        for l in leaves.iter_mut() {
+            if l.undecided == leaf.undecided && self.equivalent(l.v, leaf.v) {
+                for h in leaf.histories {
+                    let known = l.histories.iter().any(|k| same_history(k, &h));
+                    if !known && l.histories.len() < MAX_HISTORIES {
+                        l.histories.push(h);
+                    }
+                }
+                return;
             }
         }
+        leaves.push(leaf);
     }
 
     fn all_failed(&mut self, v: VId, failures: Vec<ErrId>) -> ErrId {
@@ -186,23 +210,32 @@ fn together(a: Mode, b: Mode) -> Mode {
     }
 }
 
+fn same_history(a: &[Choice], b: &[Choice]) -> bool {
+    let same = |(x, y): (&Choice, &Choice)| {
+        x.site == y.site && x.parent == y.parent && (!x.has_marks || x.marked == y.marked)
+    };
+    a.len() == b.len() && a.iter().zip(b).all(same)
+}
+
 fn modes(leaves: &[Leaf]) -> Vec<Mode> {
     // Whether a marked term of a disjunction is still there in any branch.
     let mut alive: FxHashMap<usize, bool> = FxHashMap::default();
-    for c in leaves.iter().flat_map(|l| &l.choices) {
+    for c in leaves.iter().flat_map(|l| &l.histories).flatten() {
         *alive.entry(c.site).or_default() |= c.marked;
     }
-    leaves.iter().map(|l| under(l, 0, &alive)).collect()
+    let mode =
+        |l: &Leaf| l.histories.iter().map(|h| under(h, 0, &alive)).reduce(stronger).unwrap_or(Mode::Maybe);
+    leaves.iter().map(mode).collect()
 }
 
 /// The mode of all choices that are part of the term chosen in disjunction `parent`.
-fn under(l: &Leaf, parent: u32, alive: &FxHashMap<usize, bool>) -> Mode {
+fn under(history: &[Choice], parent: u32, alive: &FxHashMap<usize, bool>) -> Mode {
     let mut mode = Mode::Maybe;
-    for (i, c) in l.choices.iter().enumerate() {
+    for (i, c) in history.iter().enumerate() {
         if c.parent != parent {
             continue;
         }
-        let nested = under(l, i as u32 + 1, alive);
+        let nested = under(history, i as u32 + 1, alive);
         let marks = c.has_marks && alive.get(&c.site).copied().unwrap_or(false);
         let own = match (marks, c.marked) {
             (true, true) if nested == Mode::Maybe => Mode::Default,

@@ -121,6 +121,8 @@ pub enum X {
     Select(E, Label, Span),
     /// `x[i]`
     Index(E, E),
+    /// `x[lo:hi]`
+    Slice(E, Option<E>, Option<E>),
     /// `f(args)`
     Call(E, Vec<E>),
     /// `op x`, without bounds.

@@ -78,12 +78,9 @@ impl Evaluator {
         }
         if matches!(op, B::LogicalAnd | B::LogicalOr) {
             let a = self.truth(env, e, op, l)?;
-            let b = match (op, a) {
-                (B::LogicalAnd, false) => return truth(false),
-                (B::LogicalOr, true) => return truth(true),
-                _ => self.truth(env, e, op, r)?,
-            };
-            return truth(b);
+            // Both sides are evaluated, as the reference does: an error on the right counts whatever is on the left.
+            let b = self.truth(env, e, op, r)?;
+            return truth(if op == B::LogicalAnd { a && b } else { a || b });
         }
         let a = self.operand_of(env, op, l)?;
         let b = self.operand_of(env, op, r)?;

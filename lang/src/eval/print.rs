@@ -166,11 +166,15 @@ pub(super) fn expr(ev: &Evaluator, e: &E) -> String {
         X::Field { label, .. } => ev.labels.name(*label).to_string(),
         X::Let { .. } | X::This { .. } | X::LabelOf { .. } | X::Dynamic { .. } => "_".to_owned(),
         X::Package(_) => "package".to_owned(),
-        X::Linked(v) => ev.show(*v),
+        X::Linked(v) => ev.show_depth(*v, 0),
         X::Function(f) => callee(*f),
         X::Alias(x) => expr(ev, x),
         X::Select(x, label, _) => format!("{}.{}", expr(ev, x), ev.labels.selector(*label)),
         X::Index(x, i) => format!("{}[{}]", expr(ev, x), expr(ev, i)),
+        X::Slice(x, lo, hi) => {
+            let end = |e: &Option<E>| e.as_ref().map(|e| expr(ev, e)).unwrap_or_default();
+            format!("{}[{}:{}]", expr(ev, x), end(lo), end(hi))
+        }
         X::Call(f, args) => {
             let args: Vec<String> = args.iter().map(|a| expr(ev, a)).collect();
             format!("{}({})", expr(ev, f), args.join(","))

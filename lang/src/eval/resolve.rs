@@ -243,6 +243,7 @@ impl Evaluator {
             X::Binary(op, l, r) => self.binary(env, e, *op, l, r),
             X::Interpolation { parts, bytes } => self.interpolate(env, parts, *bytes),
             X::Call(f, args) => self.call(env, e, f, args),
+            X::Slice(x, lo, hi) => self.slice(env, e, x, lo.as_ref(), hi.as_ref()),
             X::Bottom => Err(self.error(Code::User, e.span, "explicit error (_|_ literal) in source")),
             X::Function(f) => {
                 let message = format!("the function {} is not called", super::print::callee(*f));
@@ -253,6 +254,31 @@ impl Evaluator {
                 Ok(Val::Vertex(v))
             }
         }
+    }
+
+    fn slice(&mut self, env: EnvId, e: &E, x: &E, lo: Option<&E>, hi: Option<&E>) -> Res<Val> {
+        let items = self.list_elements(env, x)?;
+        let end = |ev: &mut Evaluator, at: Option<&E>, default: usize| -> Res<usize> {
+            let Some(at) = at else { return Ok(default) };
+            match ev.operand(env, at)? {
+                Val::Scalar(Scalar::Number(n)) if n.is_int() && n.sign() >= 0 => {
+                    Ok(n.to_i64().map_or(usize::MAX, |n| n as usize))
+                }
+                other => {
+                    let shown = ev.show_val(&other);
+                    Err(ev.error(Code::Operand, at.span, format!("invalid slice index {shown}")))
+                }
+            }
+        };
+        let (from, to) = (end(self, lo, 0)?, end(self, hi, items.len())?);
+        if from > to || to > items.len() {
+            let n = items.len();
+            let message = format!("slice bounds out of range [{from}:{to}] with length {n}");
+            return Err(self.error(Code::Operand, e.span, message));
+        }
+        let elems = items[from..to].iter().map(|v| Self::link(*v, e.span)).collect();
+        let list = Expr::new(X::List(super::expr::List { elems, ellipsis: None }), e.span);
+        Ok(Val::Vertex(self.local(NONE, list)))
     }
 
     /// Evaluates an expression to something concrete: a scalar, or a vertex that is a list or struct. Defaults are taken.

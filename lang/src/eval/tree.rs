@@ -27,10 +27,11 @@ impl Evaluator {
         if let Some(e) = err
             && !self.is_incomplete(e)
         {
-            let kind = match self.bottom(e).code {
-                Code::StructuralCycle => "structural-cycle",
-                _ => "error",
-            };
+            let kind = self.error_kind(e);
+            let regular = self.v(t).arcs.iter().any(|a| a.label.as_index().is_none());
+            if self.v(t).is_struct && regular && branches.is_empty() && self.v(t).forward == NONE {
+                return json!({ "struct": self.tree_fields(t), "error": kind });
+            }
             return json!({ "error": kind });
         }
         if !branches.is_empty() {
@@ -41,6 +42,10 @@ impl Evaluator {
             }
             return Json::Object(out);
         }
+        let arcs = self.v(t).arcs.iter().any(|a| a.label.as_index().is_none());
+        if err.is_some() && !arcs {
+            return json!({"incomplete": "_|_"});
+        }
         if let Some((s, _)) = &self.v(t).scalar {
             return scalar(s);
         }
@@ -49,41 +54,52 @@ impl Evaluator {
             let mut arcs: Vec<Arc_> =
                 x.arcs.iter().filter(|a| a.label.as_index().is_some()).copied().collect();
             arcs.sort_by_key(|a| a.label.as_index());
+            // A list with a bad element is bad itself.
+            let mut found = Vec::new();
+            for a in &arcs {
+                found.extend(self.all_errors(a.vertex, false));
+            }
+            if let Some(e) = found.first() {
+                return json!({ "error": self.error_kind(*e) });
+            }
             let items: Vec<Json> = arcs.into_iter().map(|a| self.tree(a.vertex)).collect();
             return json!({ "list": items });
         }
-        if x.is_struct && x.kind.contains(Kind::STRUCT) {
-            self.deny(t);
-            let mut fields = Map::new();
-            for a in self.v(t).arcs.clone() {
-                if a.label.kind() == LabelType::Local {
-                    continue;
-                }
-                let name = self.labels.name(a.label);
-                match a.constraint {
-                    Constraint::Regular => {
-                        fields.insert(name.to_string(), self.tree(a.vertex));
-                    }
-                    c => {
-                        let mark = if c == Constraint::Optional { '?' } else { '!' };
-                        self.expand(a.vertex);
-                        let s = self.settled(a.vertex);
-                        let kind = if self.failed(s) { Kind::BOTTOM } else { self.v(s).kind };
-                        fields.insert(format!("{name}{mark}"), json!({"kind": super::print::kind(kind)}));
-                    }
-                }
-            }
-            let mut out = Map::new();
-            out.insert("struct".to_owned(), Json::Object(fields));
-            if err.is_some() {
-                out.insert("error".to_owned(), json!("incomplete"));
-            }
-            return Json::Object(out);
-        }
-        if err.is_some() {
-            return json!({"incomplete": "_|_"});
+        if x.is_struct && (x.kind == Kind::STRUCT || arcs) {
+            return json!({ "struct": self.tree_fields(t) });
         }
         json!({"kind": super::print::kind(x.kind)})
+    }
+
+    fn error_kind(&self, e: ErrId) -> &'static str {
+        match self.bottom(e).code {
+            Code::StructuralCycle => "structural-cycle",
+            _ => "error",
+        }
+    }
+
+    fn tree_fields(&mut self, t: VId) -> Json {
+        self.deny(t);
+        let mut fields = Map::new();
+        for a in self.v(t).arcs.clone() {
+            if a.label.kind() == LabelType::Local || a.label.as_index().is_some() {
+                continue;
+            }
+            let name = self.labels.name(a.label);
+            match a.constraint {
+                Constraint::Regular => {
+                    fields.insert(name.to_string(), self.tree(a.vertex));
+                }
+                c => {
+                    let mark = if c == Constraint::Optional { '?' } else { '!' };
+                    let failed = self.first_error(a.vertex).is_some();
+                    let s = self.settled(a.vertex);
+                    let kind = if failed { Kind::BOTTOM } else { self.v(s).kind };
+                    fields.insert(format!("{name}{mark}"), json!({"kind": super::print::kind(kind)}));
+                }
+            }
+        }
+        Json::Object(fields)
     }
 }
 

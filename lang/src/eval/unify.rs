@@ -128,6 +128,7 @@ impl Evaluator {
     /// Tries every task once; gives whether one was done. With `last`, fields that are missing from `v` are taken as missing, and the first
     /// task that is done ends the round.
     fn run_tasks(&mut self, v: VId, w: &mut Work, last: bool) -> bool {
+        self.renew();
         let tasks = std::mem::take(&mut w.tasks);
         let mut moved = false;
         let mut tasks = tasks.into_iter();
@@ -158,6 +159,10 @@ impl Evaluator {
     }
 
     fn run_task(&mut self, v: VId, w: &mut Work, t: &TaskKind) -> Result<(), ErrId> {
+        self.way = match t {
+            TaskKind::Expr(c) | TaskKind::Comprehension(c) | TaskKind::List(c) => c.ci,
+            TaskKind::Dynamic { ci, .. } => *ci,
+        };
         match t {
             TaskKind::Expr(c) => self.add_evaluated(v, w, c),
             TaskKind::Dynamic { env, key, decl, ci } => {
@@ -211,10 +216,12 @@ impl Evaluator {
             self.v_mut(v).err = Some(e);
             return;
         }
+        self.way = c.ci;
         match &c.expr.kind {
             X::Scalar(s) => self.add_scalar(v, w, s.clone(), c),
             X::Top => {
                 self.ext(v).open.push(c.ci.origin);
+                self.ext(v).top = true;
                 w.solid |= !c.ci.cyclic;
             }
             X::Bottom => {
@@ -645,7 +652,9 @@ impl Evaluator {
             }
             link = l.next;
         }
-        if !ci.cyclic && self.inside(me, it) {
+        // A value made on the way may hold what contains it once: only going round again is a cycle.
+        let made = self.v(v).label == Label::NONE && self.v(v).parent != NONE;
+        if !ci.cyclic && !made && self.inside(me, it) {
             ci.cyclic = true;
         }
         if ci.cyclic {
@@ -659,9 +668,7 @@ impl Evaluator {
             self.ext(v).closers.push(closer);
         }
         self.reads(target);
-        let parent = self.v(target).parent;
-        let growing = self.v(target).state == State::Processing
-            || (parent != NONE && self.v(parent).state == State::Processing);
+        let growing = self.growing(target);
         let n = self.v(target).conjuncts.len();
         for i in 0..n {
             let t = self.v(target).conjuncts[i].clone();
@@ -674,6 +681,18 @@ impl Evaluator {
             // A vertex that an operation made and that has a value but no conjuncts.
             self.note(w, c);
         }
+    }
+
+    /// Whether a vertex may still get conjuncts: it or something around it is being worked on.
+    fn growing(&self, v: VId) -> bool {
+        let mut at = v;
+        while at != NONE {
+            if self.v(at).state == State::Processing {
+                return true;
+            }
+            at = self.v(at).parent;
+        }
+        false
     }
 
     /// Whether `outer` contains `v`.
