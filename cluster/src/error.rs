@@ -72,7 +72,10 @@ impl ApiError {
     }
 
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        let message = "the server does not allow this method on the requested resource";
+        let mut error = Self::new(405, "MethodNotAllowed", message);
+        error.details = Some(Box::new(json!({})));
+        error
     }
 
     pub(crate) fn unsupported_media(accepted: &[&str]) -> Self {
@@ -92,6 +95,22 @@ impl ApiError {
 
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {limit}"))
+    }
+
+    /// A 422 about the options of a request (`PatchOptions` and the like).
+    pub(crate) fn invalid_options(options: &str, error: &FieldError) -> Self {
+        let message = format!("{options}.meta.k8s.io \"\" is invalid: {error}");
+        let cause = json!({"reason": error.fault.reason(), "message": error.body(), "field": error.field});
+        let mut out = Self::new(422, "Invalid", message);
+        out.details = Some(Box::new(json!({"group": "meta.k8s.io", "kind": options, "causes": [cause]})));
+        out
+    }
+
+    /// What a real server says of a resource it does not have in a group that it has.
+    pub(crate) fn no_such_resource() -> Self {
+        let mut error = Self::new(404, "NotFound", "the server could not find the requested resource");
+        error.details = Some(Box::new(json!({})));
+        error
     }
 
     /// A 422 with one cause per fault. `errors` must not be empty.
@@ -119,9 +138,11 @@ impl ApiError {
     /// The `Status` object of this refusal.
     pub(crate) fn status(&self) -> Value {
         let mut status = json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason,
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message,
         });
+        if !self.reason.is_empty() {
+            status["reason"] = self.reason.into();
+        }
         if let Some(details) = &self.details {
             status["details"] = (**details).clone();
         }
@@ -141,19 +162,23 @@ pub(crate) enum Fault {
     Duplicate(Value),
     TooLong(usize),
     TooMany(usize, usize),
+    NotFound(Value),
+    /// A number that is not set, as Go prints it.
+    Unset(String),
 }
 
 impl Fault {
     fn reason(&self) -> &'static str {
         match self {
             Fault::Required(_) => "FieldValueRequired",
-            Fault::Invalid(..) => "FieldValueInvalid",
+            Fault::Invalid(..) | Fault::Unset(_) => "FieldValueInvalid",
             Fault::TypeInvalid(..) => "FieldValueTypeInvalid",
             Fault::NotSupported(..) => "FieldValueNotSupported",
             Fault::Forbidden(_) => "FieldValueForbidden",
             Fault::Duplicate(_) => "FieldValueDuplicate",
             Fault::TooLong(_) => "FieldValueTooLong",
             Fault::TooMany(..) => "FieldValueTooMany",
+            Fault::NotFound(_) => "FieldValueNotFound",
         }
     }
 }
@@ -203,6 +228,8 @@ impl FieldError {
             Fault::Forbidden(detail) => with("Forbidden".into(), detail),
             Fault::Duplicate(value) => format!("Duplicate value: {value}"),
             Fault::TooLong(limit) => format!("Too long: may not be more than {limit} bytes"),
+            Fault::Unset(detail) => format!("Invalid value: 0x0: {detail}"),
+            Fault::NotFound(value) => format!("Not found: {value}"),
             Fault::TooMany(count, limit) => format!("Too many: {count}: must have at most {limit} items"),
         }
     }

@@ -28,6 +28,8 @@ mod schema;
 mod selector;
 mod share;
 mod store;
+mod strategy;
+mod validate;
 
 use std::{
     path::{Path, PathBuf},
@@ -132,15 +134,17 @@ impl EmbeddedCluster {
         self.api
             .store
             .write(move |txn| {
-                let write = Write { resource: &namespaces, namespace: "", now, subresource: None };
+                let write = Write {
+                    resource: &namespaces,
+                    namespace: "",
+                    now,
+                    subresource: None,
+                    manager: "stepwell",
+                    applied: false,
+                };
                 for name in ["default", "kube-system", "kube-public", "kube-node-lease", "vela-system"] {
                     if !txn.has(&write.key(name))? {
-                        let labels = json!({"kubernetes.io/metadata.name": name});
-                        let object = json!({
-                            "metadata": {"name": name, "labels": labels},
-                            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
-                        });
-                        write.create(txn, object)?;
+                        write.create(txn, json!({"metadata": {"name": name}}))?;
                     }
                 }
                 Ok(())

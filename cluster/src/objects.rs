@@ -10,7 +10,11 @@ use crate::{
     error::{ApiError, ApiResult, FieldError},
     kinds::Resource,
     names,
+    patch::managed::Writer,
+    schema::defaults,
     store::{Key, Txn},
+    strategy,
+    validate::validate,
 };
 
 /// One write to one object.
@@ -20,9 +24,22 @@ pub(crate) struct Write<'a> {
     pub(crate) now: Timestamp,
     /// `status` where the subresource is written.
     pub(crate) subresource: Option<&'a str>,
+    /// Who writes, as managedFields has it.
+    pub(crate) manager: &'a str,
+    /// An apply has settled managedFields already.
+    pub(crate) applied: bool,
 }
 
 impl Write<'_> {
+    pub(crate) fn writer(&self) -> Writer<'_> {
+        Writer {
+            resource: self.resource,
+            manager: self.manager,
+            subresource: self.subresource,
+            now: self.now,
+        }
+    }
+
     pub(crate) fn key(&self, name: &str) -> Key {
         Key::new(&self.resource.stored_as, self.namespace, name)
     }
@@ -51,9 +68,24 @@ impl Write<'_> {
             meta.insert("creationTimestamp".into(), rfc3339(self.now).into());
             if self.resource.generation {
                 meta.insert("generation".into(), 1.into());
-            } else {
-                meta.remove("generation");
             }
+        }
+        if self.resource.status {
+            object.as_object_mut().ok_or_else(not_an_object)?.shift_remove("status");
+        }
+        defaults::fill(self.resource, &mut object);
+        strategy::on_create(txn, self.resource, &mut object)?;
+        let mut errors = check_metadata(self.resource, &object);
+        errors.extend(validate(self.resource, &object, None));
+        if !errors.is_empty() {
+            return Err(ApiError::invalid(self.resource, &name, errors));
+        }
+        if !self.applied {
+            let nothing = match self.resource.custom {
+                Some(_) => json!({}),
+                None => defaults::hollow(&self.resource.schema),
+            };
+            self.writer().record_update(&nothing, &mut object)?;
         }
         txn.put(&key, &mut object)?;
         Ok(object)
@@ -64,9 +96,15 @@ impl Write<'_> {
     pub(crate) fn update(&self, txn: &mut Txn<'_>, old: &Value, mut new: Value) -> ApiResult<(Value, bool)> {
         let name = text(&old["metadata"]["name"]);
         self.keep_what_clients_may_not_change(old, &mut new)?;
-        let errors = self.check_metadata_update(old, &new);
+        defaults::fill(self.resource, &mut new);
+        strategy::on_update(self.resource, old, &mut new);
+        let mut errors = self.check_metadata_update(old, &new);
+        errors.extend(validate(self.resource, &new, Some(old)));
         if !errors.is_empty() {
             return Err(ApiError::invalid(self.resource, &name, errors));
+        }
+        if !self.applied {
+            self.writer().record_update(old, &mut new)?;
         }
         if self.resource.generation && self.changes_generation(old, &new) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
@@ -325,8 +363,9 @@ pub(crate) fn check_metadata(resource: &Resource, object: &Value) -> Vec<FieldEr
         errors.push(FieldError::required("metadata.name", "name or generateName is required"));
     } else {
         let outcome = match (resource.group.as_str(), resource.kind.as_str()) {
+            ("", "Namespace") if name.contains('.') => Err("must not contain dots".into()),
             ("", "Namespace") => names::dns_label(name),
-            ("", "Service") => names::dns_label(name),
+            ("", "Service") => names::dns1035_label(name),
             ("rbac.authorization.k8s.io", _) => names::path_segment(name),
             _ => names::dns_subdomain(name),
         };

@@ -5,6 +5,9 @@
 pub mod definitions;
 pub mod document;
 pub mod engine;
+pub mod json;
 pub mod model;
+pub mod ops;
 pub mod problem;
 pub mod render;
+pub mod stdlib;

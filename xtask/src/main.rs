@@ -7,6 +7,7 @@
 )]
 
 mod api_suite;
+mod apply_schema;
 mod bench;
 mod ci;
 mod conformance;
@@ -31,20 +32,26 @@ enum Command {
     ApiSuite(api_suite::ApiSuite),
     /// Everything that is shown on a real control plane (built with Go) and with kubectl
     E2e,
+    /// A real control plane (built with Go) to try things on, until Ctrl-C
+    Plane,
     Bench(bench::Bench),
     Ci(ci::Ci),
     Conformance(conformance::Conformance),
     Docs(docs::Docs),
+    /// The structure of built-in kinds, for the embedded cluster
+    ApplySchema(apply_schema::ApplySchema),
 }
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::ApiSuite(command) => command.run(),
         Command::E2e => e2e::run(),
+        Command::Plane => plane::hold(),
         Command::Bench(command) => command.run(),
         Command::Ci(command) => command.run(),
         Command::Conformance(command) => command.run(),
         Command::Docs(command) => command.run(),
+        Command::ApplySchema(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

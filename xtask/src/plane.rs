@@ -42,6 +42,16 @@ pub(crate) fn build() -> Result<Option<PathBuf>> {
     if status.success() { Ok(Some(binary)) } else { Err("the control plane does not build".into()) }
 }
 
+/// `cargo xtask plane`: one to try things on, until Ctrl-C.
+pub(crate) fn hold() -> Result<()> {
+    let binary = build()?.ok_or("the control plane needs Go, which is not installed")?;
+    let mut plane = Plane::start(&binary)?;
+    println!("export KUBECONFIG={}", plane.kubeconfig().display());
+    // Ctrl-C reaches it too, because it is of our process group; then it is gone in a moment, and we with it.
+    let status = plane.child.wait()?;
+    if status.success() { Ok(()) } else { Err(format!("the control plane ended: {status}").into()) }
+}
+
 /// A running control plane; it ends when this is dropped.
 pub(crate) struct Plane {
     child: Child,

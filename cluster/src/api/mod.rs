@@ -2,8 +2,9 @@
 //! listener both call it. This file routes; `verbs.rs` does the work, `watch.rs` streams.
 //! Tests: `tests/requests.rs`.
 
+pub(crate) mod decode;
 pub(crate) mod request;
-pub(crate) mod verbs;
+mod verbs;
 mod watch;
 
 use std::{
@@ -92,13 +93,16 @@ impl Api {
         match request::route(parts.uri.path()) {
             Route::Resource(path) => {
                 let Some(resource) = self.find(&path.group, &path.version, &path.plural) else {
-                    return Ok(nothing_here());
+                    let known = self.kinds().iter().any(|r| r.group == path.group);
+                    return if known { Err(ApiError::no_such_resource()) } else { Ok(nothing_here()) };
                 };
-                if resource.namespaced && path.namespace.is_none() && path.name.is_some() {
-                    return Ok(nothing_here());
-                }
-                if !resource.namespaced && path.namespace.is_some() {
-                    return Ok(nothing_here());
+                let misplaced = if resource.namespaced {
+                    path.namespace.is_none() && path.name.is_some()
+                } else {
+                    path.namespace.is_some()
+                };
+                if misplaced {
+                    return Err(ApiError::no_such_resource());
                 }
                 let text = |name| parts.headers.get(name).and_then(|v: &header::HeaderValue| v.to_str().ok());
                 let query = Query::parse(parts.uri.query());
@@ -142,7 +146,7 @@ impl Api {
                 Method::PATCH => self.patch(call).await,
                 _ => Err(ApiError::method_not_allowed()),
             },
-            (_, true, Some(_)) => Ok(nothing_here()),
+            (_, true, Some(_)) => Err(ApiError::no_such_resource()),
             _ => Err(ApiError::method_not_allowed()),
         }
     }

@@ -94,19 +94,6 @@ impl Query {
         })
     }
 
-    /// `dryRun=All`.
-    pub(crate) fn dry_run(&self) -> ApiResult<bool> {
-        match self.get("dryRun") {
-            None => Ok(false),
-            Some("All") => Ok(true),
-            Some(other) => Err(ApiError::new(
-                422,
-                "Invalid",
-                format!(" \"\" is invalid: dryRun: Unsupported value: {other:?}: supported values: \"All\""),
-            )),
-        }
-    }
-
     /// `resourceVersion`; `None` for unset and 0, which both mean "any".
     pub(crate) fn resource_version(&self) -> ApiResult<Option<u64>> {
         let Some(text) = self.get("resourceVersion") else { return Ok(None) };
@@ -144,11 +131,15 @@ pub(crate) fn format(accept: Option<&str>) -> ApiResult<Format> {
             Some(_) => {}
         }
     }
-    Err(ApiError::new(
+    let mut error = ApiError::new(
         406,
         "NotAcceptable",
-        "only the following media types are accepted: application/json, application/yaml, application/json;stream=watch",
-    ))
+        "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
+         application/vnd.kubernetes.protobuf, application/json;stream=watch, \
+         application/vnd.kubernetes.protobuf;stream=watch",
+    );
+    error.details = Some(Box::new(serde_json::json!({})));
+    Err(error)
 }
 
 #[cfg(test)]

@@ -6,12 +6,18 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Api, Call, head, json_answer, present, request::Format, splice, success, value_answer};
+use super::{
+    Api, Call,
+    decode::{decode, fit, read_body},
+    head, json_answer, present,
+    request::Format,
+    splice, success, value_answer,
+};
 use crate::{
     error::{ApiError, ApiResult, FieldError},
     kinds::Resource,
     objects::{self, Propagation, Write},
-    patch::Patch,
+    patch::{Patch, apply::apply, check_applied},
     selector::Selector,
     store::{Key, Txn, parse},
 };
@@ -54,6 +60,8 @@ impl Call {
             namespace: self.namespace(),
             now: api.clock.now(),
             subresource: self.path.subresource.as_deref(),
+            manager: &self.manager,
+            applied: false,
         }
     }
 
@@ -157,14 +165,15 @@ impl Api {
     }
 
     pub(super) async fn create(&self, call: Call) -> ApiResult<Response<Body>> {
-        let mut object = decode(&call)?;
         if call.resource.namespaced && call.path.namespace.is_none() {
-            return Err(ApiError::bad_request("an empty namespace may not be set during creation"));
+            return Err(ApiError::method_not_allowed());
         }
+        let (mut object, warnings) = decode(self, &call)?;
         check_namespace_of_body(&call, &object)?;
-        let dry_run = call.query.dry_run()?;
+        let dry_run = dry_run(&call, "CreateOptions")?;
         if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty()) {
-            return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
+            let message = "resourceVersion should not be set on objects to be created";
+            return Err(ApiError::new(500, "", message));
         }
         generate_name(&mut object)?;
         let errors = objects::check_metadata(&call.resource, &object);
@@ -176,19 +185,21 @@ impl Api {
         let (call, object) = self
             .store
             .write(move |txn| {
-                let object = call.write(&api).create(txn, object)?;
+                let mut object = call.write(&api).create(txn, object)?;
                 if dry_run {
                     txn.discard();
+                    objects::metadata(&mut object)?.shift_remove("resourceVersion");
                 }
                 Ok((call, object))
             })
             .await?;
-        Ok(call.one(StatusCode::CREATED, object))
+        Ok(warned(call.one(StatusCode::CREATED, object), &warnings))
     }
 
     pub(super) async fn replace(&self, call: Call) -> ApiResult<Response<Body>> {
-        let object = decode(&call)?;
+        let (object, warnings) = decode(self, &call)?;
         check_namespace_of_body(&call, &object)?;
+        dry_run(&call, "UpdateOptions")?;
         let name = objects::text(&object["metadata"]["name"]);
         if name.is_empty() {
             return Err(ApiError::bad_request("the name of the object must be set on an update"));
@@ -203,40 +214,95 @@ impl Api {
         {
             let error = FieldError {
                 field: "metadata.resourceVersion".into(),
-                fault: crate::error::Fault::Invalid(json!(0), "must be specified for an update".into()),
+                fault: crate::error::Fault::Unset("must be specified for an update".into()),
             };
             return Err(ApiError::invalid(&call.resource, &name, vec![error]));
         }
-        self.change(call, move |_, _| Ok(object)).await
+        let response = self.change(call, move |_, _, _| Ok((object, vec![]))).await?;
+        Ok(warned(response, &warnings))
     }
 
     pub(super) async fn patch(&self, call: Call) -> ApiResult<Response<Body>> {
-        let patch = Patch::parse(&call.content_type, &call.body)?;
-        self.change(call, move |call, old| patch.apply(&call.resource, old)).await
+        let patch = Patch::parse(&call.resource, &call.content_type, &call.body)?;
+        dry_run(&call, "PatchOptions")?;
+        if let Patch::Apply(config) = patch {
+            return self.apply(call, config).await;
+        }
+        if call.query.flag("force") {
+            let error = FieldError::forbidden("force", "may not be specified for non-apply patch");
+            return Err(ApiError::invalid_options("PatchOptions", &error));
+        }
+        self.change(call, move |_, call, old| {
+            fit(&call.resource, &call.query, patch.apply(&call.resource, old)?)
+        })
+        .await
     }
 
     /// Reads, changes and stores one object in a single write.
     async fn change(
         &self,
         call: Call,
-        produce: impl FnOnce(&Call, &Value) -> ApiResult<Value> + Send + 'static,
+        produce: impl FnOnce(&Api, &Call, &Value) -> ApiResult<(Value, Vec<String>)> + Send + 'static,
     ) -> ApiResult<Response<Body>> {
-        let dry_run = call.query.dry_run()?;
+        let dry_run = call.query.flag("dryRun") || call.query.get("dryRun").is_some();
         let api = self.clone();
-        let (call, object) = self
+        let (call, object, warnings) = self
             .store
             .write(move |txn| {
                 let old = find(txn, &call.resource, &call.key(), call.name())?;
-                let new = produce(&call, &old)?;
-                check_version(&call.resource, &old, &new)?;
-                let (object, _) = call.write(&api).update(txn, &old, new)?;
+                let (new, warnings) = produce(&api, &call, &old)?;
+                check_preconditions(&call, &old, &new)?;
+                let (mut object, _) = call.write(&api).update(txn, &old, new)?;
                 if dry_run {
                     txn.discard();
+                    object["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
                 }
-                Ok((call, object))
+                Ok((call, object, warnings))
             })
             .await?;
-        Ok(call.one(StatusCode::OK, object))
+        Ok(warned(call.one(StatusCode::OK, object), &warnings))
+    }
+
+    /// Server-side apply, which also creates.
+    async fn apply(&self, call: Call, config: Value) -> ApiResult<Response<Body>> {
+        let Some(manager) = call.query.get("fieldManager").map(str::to_owned) else {
+            let error = FieldError::required("fieldManager", "is required for apply patch");
+            return Err(ApiError::invalid_options("PatchOptions", &error));
+        };
+        let force = call.query.flag("force");
+        let dry_run = call.query.get("dryRun").is_some();
+        let config = check_applied(&call.resource, call.name(), config)?;
+        check_namespace_of_body(&call, &config)?;
+        let api = self.clone();
+        let (call, code, object) =
+            self.store
+                .write(move |txn| {
+                    let live = txn.get(&call.key())?;
+                    let write = Write { manager: &manager, applied: true, ..call.write(&api) };
+                    let merged = apply(write.writer(), live.as_ref(), &config, force)?;
+                    let (code, mut object) = match &live {
+                        Some(old) => {
+                            check_preconditions(&call, old, &merged)?;
+                            (StatusCode::OK, write.update(txn, old, merged)?.0)
+                        }
+                        None if call.path.subresource.is_some() => {
+                            return Err(ApiError::not_found(&call.resource, call.name()));
+                        }
+                        None => (StatusCode::CREATED, write.create(txn, merged)?),
+                    };
+                    if dry_run {
+                        txn.discard();
+                        let meta = objects::metadata(&mut object)?;
+                        match &live {
+                            Some(old) => meta
+                                .insert("resourceVersion".into(), old["metadata"]["resourceVersion"].clone()),
+                            None => meta.shift_remove("resourceVersion"),
+                        };
+                    }
+                    Ok((call, code, object))
+                })
+                .await?;
+        Ok(call.one(code, object))
     }
 
     pub(super) async fn delete(&self, mut call: Call) -> ApiResult<Response<Body>> {
@@ -298,8 +364,42 @@ fn find(txn: &Txn<'_>, resource: &Resource, key: &Key, name: &str) -> ApiResult<
     txn.get(key)?.ok_or_else(|| ApiError::not_found(resource, name))
 }
 
-/// A resourceVersion in what is written must be the present one.
-fn check_version(resource: &Resource, old: &Value, new: &Value) -> ApiResult<()> {
+fn dry_run(call: &Call, options: &str) -> ApiResult<bool> {
+    match call.query.get("dryRun") {
+        None => Ok(false),
+        Some("All") => Ok(true),
+        Some(other) => {
+            let error = FieldError::not_supported("dryRun", json!([other]), &["All"]);
+            Err(ApiError::invalid_options(options, &error))
+        }
+    }
+}
+
+/// Adds warnings as a real server sends them.
+fn warned(mut response: Response<Body>, warnings: &[String]) -> Response<Body> {
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = http::HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(http::header::WARNING, value);
+        }
+    }
+    response
+}
+
+/// A uid or resourceVersion in what is written must be the present one.
+fn check_preconditions(call: &Call, old: &Value, new: &Value) -> ApiResult<()> {
+    let resource = &*call.resource;
+    let (uid, have) = (objects::text(&new["metadata"]["uid"]), objects::text(&old["metadata"]["uid"]));
+    if !uid.is_empty() && uid != have {
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: /registry/{}/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: \
+             Precondition failed: UID in precondition: {uid}, UID in object meta: {have}",
+            resource.plural,
+            call.namespace(),
+            call.name()
+        );
+        return Err(ApiError::conflict(resource, call.name(), why));
+    }
     let wanted = new["metadata"]["resourceVersion"].as_str().unwrap_or_default();
     let have = old["metadata"]["resourceVersion"].as_str().unwrap_or_default();
     if wanted.is_empty() || wanted == have {
@@ -347,7 +447,7 @@ impl DeleteOptions {
 
 /// Options of a DELETE, from its body or its query.
 fn delete_options(call: &mut Call) -> ApiResult<DeleteOptions> {
-    let body = if call.body.is_empty() { json!({}) } else { decode_any(&call.content_type, &call.body)? };
+    let body = if call.body.is_empty() { json!({}) } else { read_body(&call.content_type, &call.body)? };
     if let Some(policy) = body["propagationPolicy"].as_str() {
         call.query.default_to("propagationPolicy", policy);
     }
@@ -381,73 +481,8 @@ fn delete_options(call: &mut Call) -> ApiResult<DeleteOptions> {
         propagation,
         uid: body["preconditions"]["uid"].as_str().map(str::to_owned),
         version: body["preconditions"]["resourceVersion"].as_str().map(str::to_owned),
-        dry_run: call.query.dry_run()?,
+        dry_run: dry_run(call, "DeleteOptions")?,
     })
-}
-
-/// The object of a create or replace, checked to be of the kind that the path names, without `kind` and `apiVersion`.
-fn decode(call: &Call) -> ApiResult<Value> {
-    let object = decode_any(&call.content_type, &call.body)?;
-    take_kind(&call.resource, object)
-}
-
-/// Checks `kind` and `apiVersion` and takes them off: objects are stored without.
-pub(crate) fn take_kind(resource: &Resource, mut object: Value) -> ApiResult<Value> {
-    let shown = |object: &Value| {
-        let mut text = object.to_string();
-        if text.len() > 300 {
-            let cut = (0..=300).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-            text.truncate(cut);
-            text.push_str("...");
-        }
-        text
-    };
-    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-    let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
-    if kind.is_empty() && resource.custom.is_some() {
-        return Err(ApiError::bad_request(format!("Object 'Kind' is missing in '{}'", shown(&object))));
-    }
-    let expected = resource.api_version();
-    if (!kind.is_empty() && kind != resource.kind) || (!api_version.is_empty() && api_version != expected) {
-        let version = api_version.rsplit('/').next().unwrap_or_default();
-        if kind == resource.kind {
-            return Err(ApiError::bad_request(format!(
-                "the API version in the data ({api_version}) does not match the expected API version ({expected})"
-            )));
-        }
-        return Err(ApiError::bad_request(format!(
-            "{kind} in version {version:?} cannot be handled as a {}",
-            resource.kind
-        )));
-    }
-    let Some(fields) = object.as_object_mut() else {
-        return Err(ApiError::bad_request(format!(
-            "couldn't get version/kind; json parse error: {}",
-            shown(&object)
-        )));
-    };
-    fields.shift_remove("kind");
-    fields.shift_remove("apiVersion");
-    objects::metadata(&mut object)?;
-    Ok(object)
-}
-
-/// A body as JSON or YAML.
-pub(crate) fn decode_any(content_type: &str, body: &[u8]) -> ApiResult<Value> {
-    match content_type {
-        "" | "application/json" | "text/json" => serde_json::from_slice(body).map_err(|error| {
-            ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
-        }),
-        "application/yaml" | "text/yaml" => yaml(body),
-        _ => Err(ApiError::unsupported_media(&["application/json", "application/yaml"])),
-    }
-}
-
-/// One YAML document.
-pub(crate) fn yaml(body: &[u8]) -> ApiResult<Value> {
-    let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
-    serde_saphyr::from_str(text)
-        .map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: {error}")))
 }
 
 fn check_namespace_of_body(call: &Call, object: &Value) -> ApiResult<()> {

@@ -6,16 +6,14 @@ use crate::model::workflow::{GROUP, Mode, Step, Workflow};
 use crate::problem::{Problem, nearest};
 use std::collections::{BTreeSet, HashMap};
 
-/// Checks that the steps of a workflow fit together. `path` is where the workflow stands in its document; `kind` says whether there is
-/// a step type of a name, and if not, what to say and what to advise.
+/// Says whether there is a step type of a name, and if not, what the mistake is.
+pub type Kinds<'k> = &'k dyn Fn(&str) -> Result<(), Problem>;
+
+/// Checks that the steps of a workflow fit together. `path` is where the workflow stands in its document; `kind` knows the step types.
 ///
 /// # Errors
 /// Everything that is wrong, each with its path.
-pub fn check(
-    workflow: &Workflow,
-    path: &str,
-    kind: &dyn Fn(&str) -> Result<(), (String, Option<String>)>,
-) -> Result<(), Vec<Problem>> {
+pub fn check(workflow: &Workflow, path: &str, kind: Kinds<'_>) -> Result<(), Vec<Problem>> {
     let mut all: Vec<Place<'_>> = Vec::new();
     for (i, step) in workflow.steps.iter().enumerate() {
         let at = format!("{path}.steps[{i}]");
@@ -58,16 +56,13 @@ fn names<'w>(all: &[Place<'w>], faults: &mut Found) -> HashMap<&'w str, usize> {
     by_name
 }
 
-fn kinds(all: &[Place<'_>], kind: &dyn Fn(&str) -> Result<(), (String, Option<String>)>, faults: &mut Found) {
+fn kinds(all: &[Place<'_>], kind: Kinds<'_>, faults: &mut Found) {
     for (i, p) in all.iter().enumerate() {
         if p.step.kind == GROUP || p.step.kind.is_empty() {
             continue;
         }
-        if let Err((message, hint)) = kind(&p.step.kind) {
-            faults.push((
-                i,
-                Problem { hint, ..Problem::new("unknown-type", format!("{}.type", p.path), message) },
-            ));
+        if let Err(problem) = kind(&p.step.kind) {
+            faults.push((i, Problem { path: format!("{}.type", p.path), ..problem }));
         }
     }
 }
@@ -199,10 +194,8 @@ mod tests {
         let w = Workflow::read(&doc, "spec.workflow").unwrap();
         let kind = |k: &str| match k {
             "x" | "suspend" => Ok(()),
-            other => Err((
-                format!("there is no step type `{other}`"),
-                nearest(other, ["suspend"]).map(|n| format!("did you mean `{n}`?")),
-            )),
+            other => Err(Problem::new("unknown-type", "", format!("there is no step type `{other}`"))
+                .hint("did you mean `suspend`?")),
         };
         match check(&w, "spec.workflow", &kind) {
             Ok(()) => String::new(),

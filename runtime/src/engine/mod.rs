@@ -12,7 +12,7 @@ mod plan;
 #[cfg(test)]
 mod simulation;
 
-pub use check::check;
+pub use check::{Kinds, check};
 pub use data::{DataError, set_path};
 pub use machine::{apply, changes};
 pub use plan::{Limits, Node, Plan};

@@ -94,7 +94,8 @@ fn expected(plan: &Plan, scripts: &HashMap<String, Script>) -> BTreeMap<String, 
                 _ => false,
             });
             let runs = match step.condition.as_deref() {
-                None => !lost && !(failed_before && mode == Mode::StepByStep),
+                None if mode == Mode::StepByStep => !lost && !failed_before,
+                None => !lost,
                 Some("always" | "true") => true,
                 Some("false") => false,
                 // The only other condition asks for the first step; a step that does not depend on it may come before its end, so

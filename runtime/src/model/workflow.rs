@@ -293,7 +293,8 @@ impl Reader {
             .map(|(i, v)| self.output(v, &format!("{path}.outputs[{i}]")))
             .collect();
         let subs = self.list(m, "subSteps", path);
-        if !subs.is_empty() && !(top && kind == GROUP) {
+        let holds = top && kind == GROUP;
+        if !holds && !subs.is_empty() {
             let why = if top {
                 "only a step of type `step-group` has sub-steps"
             } else {

@@ -39,16 +39,17 @@ pub enum Error {
         /// What is wrong, with the line where it is known.
         message: String,
     },
-    /// A step cannot be carried out: no connection, or a variable that no step saved.
-    #[error("case {case}, step {step}: {message}")]
-    Step {
+    /// A case cannot begin.
+    #[error("case {case}: {message}")]
+    Case {
         /// The case.
         case: String,
-        /// The step, from 1.
-        step: usize,
         /// What went wrong.
         message: String,
     },
+    /// A case was not carried out to its end, so that there is nothing to record.
+    #[error("nothing recorded, because a step could not be carried out: {0}")]
+    Incomplete(String),
 }
 
 impl Error {

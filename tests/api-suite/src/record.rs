@@ -32,6 +32,19 @@ pub struct Answer {
     pub body: Value,
 }
 
+impl Answer {
+    /// In place of an answer: why there is none. Its status is 0, which no server gives.
+    pub(crate) fn none(request: &str, why: String) -> Self {
+        Self {
+            request: request.to_owned(),
+            status: 0,
+            content_type: String::new(),
+            warnings: Vec::new(),
+            body: Value::String(why),
+        }
+    }
+}
+
 fn file(dir: &Path, group: &str) -> PathBuf {
     dir.join("expected").join(format!("{group}.yaml"))
 }
@@ -48,8 +61,11 @@ pub fn load(dir: &Path, group: &Group) -> Result<Transcript, Error> {
 /// Writes what a real server answered.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// Where a step was not answered, or the file cannot be written.
 pub fn save(dir: &Path, group: &Group, transcript: &Transcript) -> Result<(), Error> {
+    if let Some(answer) = transcript.values().flatten().find(|answer| answer.status == 0) {
+        return Err(Error::Incomplete(format!("{}: {}", answer.request, answer.body)));
+    }
     let path = file(dir, &group.name);
     let body = serde_saphyr::to_string(transcript)
         .map_err(|error| Error::Form { path: path.clone(), message: error.to_string() })?;

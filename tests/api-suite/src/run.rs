@@ -1,7 +1,7 @@
 //! Sends the requests of cases to a server and gives the normalised answers.
 //!
-//! Every wait is bounded; a case that cannot be carried out (no connection, a variable that was
-//! never saved) is an error, an answer that nobody expected is not: that is for [`crate::compare`].
+//! Every wait is bounded. A step that cannot be carried out (no answer, nothing to save) ends its case
+//! with [`Answer::none`]; what nobody expected is for [`crate::compare`] to tell.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,17 +25,17 @@ const REQUEST: Duration = Duration::from_secs(20);
 /// How long a watch may stay silent before it counts as having no more events.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How long a repeated request may wait for its outcome, and how often it is sent.
-const UNTIL: Duration = Duration::from_secs(30);
+const UNTIL: Duration = Duration::from_secs(20);
 const AGAIN: Duration = Duration::from_millis(50);
 /// Cases that run at the same time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 /// Bodies beyond this are not read.
 const BODY: usize = 32 << 20;
 
 /// Runs all cases of `group` and gives their answers.
 ///
 /// # Errors
-/// Where a case cannot be carried out.
+/// Where a case cannot begin, because it gets no namespace.
 pub async fn run(client: &Client, group: &Group) -> Result<Transcript, Error> {
     stream::iter(&group.cases)
         .map(|case| async move { Ok((case.name.clone(), run_case(client, case).await?)) })
@@ -51,21 +51,21 @@ async fn run_case(client: &Client, case: &Case) -> Result<Vec<Answer>, Error> {
         client,
         names: vec![(namespace.clone(), "<ns>".to_owned())],
         variables: BTreeMap::from([("ns".to_owned(), namespace)]),
+        patience: UNTIL,
     };
-    let problem = |step: usize| move |message: String| Error::Step { case: case.name.clone(), step, message };
+    let problem = |message: String| Error::Case { case: case.name.clone(), message };
     let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "${ns}"}});
     let (status, _, _, answer) =
-        session.request(&plain("POST /api/v1/namespaces", Some(body))).await.map_err(problem(0))?;
+        session.request(&plain("POST /api/v1/namespaces", Some(body))).await.map_err(problem)?;
     if status != 201 {
-        return Err(problem(0)(format!("the namespace was not created: {status} {answer}")));
+        return Err(problem(format!("the namespace was not created: {status} {answer}")));
     }
     let mut answers = Vec::new();
-    let mut outcome = Ok(());
-    for (at, step) in case.steps.iter().enumerate() {
+    for step in &case.steps {
         match session.step(step).await {
             Ok(answer) => answers.push(answer),
             Err(message) => {
-                outcome = Err(problem(at + 1)(message));
+                answers.push(Answer::none(&step.send, message));
                 break;
             }
         }
@@ -74,7 +74,7 @@ async fn run_case(client: &Client, case: &Case) -> Result<Vec<Answer>, Error> {
         // Best effort: the outcome of the case is what counts.
         let _ = session.request(&plain(&format!("DELETE {path}"), None)).await;
     }
-    outcome.map(|()| answers)
+    Ok(answers)
 }
 
 fn plain(send: &str, body: Option<Value>) -> Step {
@@ -98,6 +98,7 @@ struct Session<'a> {
     client: &'a Client,
     names: Names,
     variables: BTreeMap<String, String>,
+    patience: Duration,
 }
 
 impl Session<'_> {
@@ -125,7 +126,7 @@ impl Session<'_> {
         })
     }
 
-    async fn repeat(&self, step: &Step, until: &Until) -> Result<Reply, String> {
+    async fn repeat(&mut self, step: &Step, until: &Until) -> Result<Reply, String> {
         let start = Instant::now();
         loop {
             let reply = self.request(step).await?;
@@ -134,8 +135,13 @@ impl Session<'_> {
                     .body
                     .iter()
                     .all(|(place, want)| reply.3.pointer(place).unwrap_or(&Value::Null) == want);
-            // An answer that never comes is a difference like any other: give what there is.
-            if fits || start.elapsed() > UNTIL {
+            if fits {
+                return Ok(reply);
+            }
+            if start.elapsed() > self.patience {
+                // What never comes is a difference like any other: give what there is, and do not wait as
+                // long again in a case that has failed.
+                self.patience = Duration::ZERO;
                 return Ok(reply);
             }
             sleep(AGAIN).await;

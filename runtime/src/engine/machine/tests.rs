@@ -248,7 +248,7 @@ fn suspend_and_resume() {
         Err(Refused::StepNotSuspended { .. })
     ));
     let unknown = r.event(Event::Resume { step: Some("aa".into()) }).unwrap_err();
-    assert_eq!(unknown.to_string(), "the workflow has no step `aa`; did you mean `a`?");
+    assert_eq!(unknown.to_string(), "the workflow has no step `aa`");
     r.event(Event::Resume { step: None }).unwrap();
     assert_eq!(r.starts(), ["a#2"]);
     assert!(!r.state.status.suspend);

@@ -1,0 +1,305 @@
+//! `http/do`: a call over HTTP.
+
+use super::support::cx::client_builder;
+use super::support::objects::innermost;
+use super::{Answer, Cx, Op, OpError, read};
+use crate::model::workflow::parse_duration;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, Identity, Method, Url};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The longest body of an answer.
+const LONGEST_BODY: usize = 1 << 20;
+/// How long a call may take if nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) struct Do;
+
+#[derive(Deserialize)]
+struct Params {
+    #[serde(default)]
+    method: String,
+    url: String,
+    #[serde(default)]
+    request: Request,
+    tls_config: Option<Tls>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Request {
+    timeout: Option<String>,
+    body: Option<String>,
+    header: BTreeMap<String, String>,
+    trailer: Option<Value>,
+    ratelimiter: Option<Value>,
+    headers_from_secret: Vec<SecretHeader>,
+}
+
+#[derive(Deserialize)]
+struct SecretHeader {
+    header: String,
+    secret: String,
+    key: String,
+}
+
+#[derive(Deserialize)]
+struct Tls {
+    secret: String,
+    #[serde(default)]
+    namespace: String,
+}
+
+impl Op for Do {
+    fn provider(&self) -> &'static str {
+        "http"
+    }
+
+    fn name(&self) -> &'static str {
+        "do"
+    }
+
+    fn older(&self) -> &'static str {
+        "do"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Sends a request over HTTP and returns status code, headers and body of the answer, whatever the code is. A call may take `request.timeout` \
+         (10 s unless told otherwise), its answer may have 1 MiB. Headers can be taken from Secrets, and so can the certificates (`ca.crt`, \
+         `client.crt`, `client.key` in the Secret of `tls_config`). Each request carries an `Idempotency-Key` that is the same when it is sent again after a crash. \
+         If there is no answer at all, the step is tried again."
+    }
+
+    fn repeatable(&self) -> bool {
+        false
+    }
+
+    fn older_returns(&self, _: &Map<String, Value>, returns: Map<String, Value>) -> Map<String, Value> {
+        Map::from_iter([("response".to_string(), Value::Object(returns))])
+    }
+
+    fn run<'a>(&'a self, cx: &'a Cx, params: Map<String, Value>) -> BoxFuture<'a, Result<Answer, OpError>> {
+        Box::pin(call(cx, params))
+    }
+}
+
+async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
+    let params: Params = read(params)?;
+    if params.request.ratelimiter.is_some() || params.request.trailer.is_some() {
+        let field = if params.request.trailer.is_some() { "trailer" } else { "ratelimiter" };
+        return Err(OpError::permanent(format!("`request.{field}` is not supported")));
+    }
+    // The URL may hold a token: messages show where it leads, not what it says.
+    let url: Url = params.url.parse().map_err(|e| OpError::permanent(format!("`url` is no URL: {e}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(OpError::permanent(format!("`url` is of scheme `{}`, not http or https", url.scheme())));
+    }
+    let method = if params.method.is_empty() { "GET" } else { params.method.as_str() };
+    let method: Method = method.parse().map_err(|_| OpError::permanent("`method` is no HTTP method"))?;
+    let what = format!("{method} {}", url.origin().ascii_serialization());
+    let timeout = match params.request.timeout.as_deref().filter(|t| !t.is_empty()) {
+        Some(text) => {
+            parse_duration(text).map_err(|why| OpError::permanent(format!("`request.timeout`: {why}")))?
+        }
+        None => TIMEOUT,
+    };
+    let client = match &params.tls_config {
+        Some(tls) => with_tls(cx, tls).await?,
+        None => cx.http.clone().map_err(|why| OpError::permanent(format!("no calls over HTTP: {why}")))?,
+    };
+    let headers = headers(cx, &params.request).await?;
+    let mut request = client.request(method, url).timeout(timeout).headers(headers);
+    if let Some(body) = params.request.body {
+        request = request.body(body);
+    }
+    let failed = |e: reqwest::Error| {
+        let e = e.without_url();
+        let why = if e.is_timeout() { format!("no answer within {timeout:?}") } else { innermost(&e) };
+        OpError { message: format!("{what}: {why}"), retry: !e.is_builder() }
+    };
+    let answer = request.send().await.map_err(failed)?;
+    let status = answer.status().as_u16();
+    let mut header: Map<String, Value> = Map::new();
+    for (name, value) in answer.headers() {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let all = header.entry(canonical(name.as_str())).or_insert_with(|| json!([]));
+        if let Value::Array(all) = all {
+            all.push(Value::String(text));
+        }
+    }
+    let mut body = Vec::new();
+    let mut chunks = answer.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        body.extend_from_slice(&chunk.map_err(failed)?);
+        if body.len() > LONGEST_BODY {
+            return Err(OpError::permanent(format!("{what}: the answer is longer than 1 MiB")));
+        }
+    }
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let returns = json!({"body": body, "header": header, "trailer": {}, "statusCode": status});
+    Ok(Answer::Returns(returns.as_object().cloned().unwrap_or_default()))
+}
+
+/// `content-type` as `Content-Type`: the form under which existing definitions look for headers.
+fn canonical(name: &str) -> String {
+    let part = |p: &str| {
+        let mut letters = p.chars();
+        letters.next().map(|c| c.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+    };
+    name.split('-').map(part).collect::<Vec<_>>().join("-")
+}
+
+async fn headers(cx: &Cx, request: &Request) -> Result<HeaderMap, OpError> {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    if let Ok(key) = HeaderValue::from_str(&cx.identity) {
+        headers.insert("idempotency-key", key);
+    }
+    let mut set = |name: &str, value: &[u8]| {
+        let wrong =
+            |part: &str| OpError::permanent(format!("the {part} of header `{name}` is not allowed in HTTP"));
+        let key: HeaderName = name.parse().map_err(|_| wrong("name"))?;
+        let mut value = HeaderValue::from_bytes(value).map_err(|_| wrong("value"))?;
+        value.set_sensitive(true);
+        headers.insert(key, value);
+        Ok::<(), OpError>(())
+    };
+    for (name, value) in &request.header {
+        set(name, value.as_bytes())?;
+    }
+    for h in &request.headers_from_secret {
+        let secret = secret(cx, &h.secret, "").await?;
+        let value = secret.get(&h.key);
+        let missing = || OpError::transient(format!("the Secret `{}` has no key `{}`", h.secret, h.key));
+        set(&h.header, value.ok_or_else(missing)?)?;
+    }
+    Ok(headers)
+}
+
+async fn secret(cx: &Cx, name: &str, namespace: &str) -> Result<BTreeMap<String, Vec<u8>>, OpError> {
+    let namespace = if namespace.is_empty() { cx.owner.namespace.as_str() } else { namespace };
+    let api: Api<Secret> = Api::namespaced(cx.client.clone(), namespace);
+    let found = api
+        .get(name)
+        .await
+        .map_err(|e| super::support::objects::refused(&format!("read Secret {namespace}/{name}"), e))?;
+    Ok(found.data.unwrap_or_default().into_iter().map(|(k, v)| (k, v.0)).collect())
+}
+
+async fn with_tls(cx: &Cx, tls: &Tls) -> Result<Client, OpError> {
+    let files = secret(cx, &tls.secret, &tls.namespace).await?;
+    let wrong = |what: &str| {
+        OpError::permanent(format!("{what} in the Secret `{}` of `tls_config` cannot be used", tls.secret))
+    };
+    let mut client = client_builder();
+    if let Some(ca) = files.get("ca.crt") {
+        client = client.tls_certs_merge([Certificate::from_pem(ca).map_err(|_| wrong("`ca.crt`"))?]);
+    }
+    if let (Some(certificate), Some(key)) = (files.get("client.crt"), files.get("client.key")) {
+        let both = [key.as_slice(), b"\n", certificate.as_slice()].concat();
+        client =
+            client.identity(Identity::from_pem(&both).map_err(|_| wrong("`client.crt` or `client.key`"))?);
+    }
+    client.build().map_err(|_| wrong("a certificate"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::ops::support::cx::tests::nowhere;
+    use axum::Router;
+    use axum::extract::Request as Incoming;
+    use axum::response::IntoResponse;
+    use axum::routing::any;
+
+    /// A server that says what it was sent, is slow, or says too much. Gives its address.
+    async fn serve() -> String {
+        async fn echo(request: Incoming) -> impl IntoResponse {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 4096).await.unwrap();
+            let header =
+                |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("").to_string();
+            let text = format!(
+                "{} {} auth={} type={} key={} body={}",
+                parts.method,
+                parts.uri,
+                header("authorization"),
+                header("content-type"),
+                header("idempotency-key"),
+                String::from_utf8_lossy(&body)
+            );
+            ([("x-two", "1"), ("x-two", "2")], text)
+        }
+        let app = Router::new()
+            .route("/echo", any(echo))
+            .route("/slow", any(|| async { tokio::time::sleep(Duration::from_secs(30)).await }))
+            .route("/big", any(|| async { vec![b'x'; LONGEST_BODY + 1] }))
+            .route("/no", any(|| async { (http::StatusCode::INTERNAL_SERVER_ERROR, "no") }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        format!("http://{address}")
+    }
+
+    async fn run(params: Value) -> Result<Map<String, Value>, OpError> {
+        let cx = Cx { identity: "run-1/step/1/req".into(), ..nowhere() };
+        match Do.run(&cx, params.as_object().unwrap().clone()).await? {
+            Answer::Returns(r) => Ok(r),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_and_its_answer() {
+        let server = serve().await;
+        let request = json!({"body": "{}", "header": {"Authorization": "Bearer t"}});
+        let got = run(json!({"method": "POST", "url": format!("{server}/echo?a=1"), "request": request}))
+            .await
+            .unwrap();
+        assert_eq!(got["statusCode"], 200);
+        assert_eq!(
+            got["body"],
+            "POST /echo?a=1 auth=Bearer t type=application/json key=run-1/step/1/req body={}"
+        );
+        assert_eq!(got["header"]["X-Two"], json!(["2"]));
+        let got = run(json!({"url": format!("{server}/no")})).await.unwrap();
+        assert_eq!((got["statusCode"].as_u64(), got["body"].as_str()), (Some(500), Some("no")));
+    }
+
+    #[tokio::test]
+    async fn errors_say_where_but_nothing_secret() {
+        let server = serve().await;
+        let slow = json!({"url": format!("{server}/slow?token=SECRET"), "request": {"timeout": "100ms"}});
+        let slow = run(slow).await.unwrap_err();
+        assert_eq!(slow, OpError::transient(format!("GET {server}: no answer within 100ms")));
+        let big = run(json!({"url": format!("{server}/big")})).await.unwrap_err();
+        assert_eq!(big, OpError::permanent(format!("GET {server}: the answer is longer than 1 MiB")));
+        let refused = json!({"url": "http://u:SECRET@127.0.0.1:1/SECRET?SECRET", "request": {"body": "SECRET", "header": {"a": "SECRET"}}});
+        let refused = run(refused).await.unwrap_err();
+        assert!(
+            refused.retry && refused.message.contains("127.0.0.1:1") && refused.message.contains("refused"),
+            "{refused}"
+        );
+        assert!(!refused.message.contains("SECRET"), "{refused}");
+        for bad in [
+            json!({"url": "nowhere"}),
+            json!({"url": "file:///etc/passwd"}),
+            json!({"url": "http://x", "request": {"timeout": "soon"}}),
+            json!({"url": "http://x", "request": {"header": {"a b": "SECRET"}}}),
+            json!({"url": "http://x", "request": {"header": {"a": "SE\nCRET"}}}),
+            json!({"url": "http://x", "request": {"ratelimiter": {"limit": 1, "period": "1s"}}}),
+            json!({}),
+        ] {
+            let e = run(bad).await.unwrap_err();
+            assert!(!e.retry && !e.message.contains("SECRET"), "{e}");
+        }
+    }
+}

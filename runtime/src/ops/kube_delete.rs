@@ -1,0 +1,96 @@
+//! `kube/delete`: deletes an object, or all that a filter fits.
+
+use super::kube_list::Filter;
+use super::support::objects::{self, Target};
+use super::{Answer, Cx, Op, OpError, read};
+use futures::future::BoxFuture;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, PropagationPolicy};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub(super) struct Delete;
+
+#[derive(Deserialize)]
+struct Params {
+    #[serde(default)]
+    cluster: String,
+    value: Map<String, Value>,
+    filter: Option<Filter>,
+}
+
+impl Op for Delete {
+    fn provider(&self) -> &'static str {
+        "kube"
+    }
+
+    fn name(&self) -> &'static str {
+        "delete"
+    }
+
+    fn older(&self) -> &'static str {
+        "delete"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Deletes the object that `value` names, and what belongs to it; one that is not there is no mistake. With `filter`, deletes all objects of the \
+         kind in the namespace that carry the labels."
+    }
+
+    fn older_returns(&self, _: &Map<String, Value>, mut returns: Map<String, Value>) -> Map<String, Value> {
+        returns.remove("value");
+        returns
+    }
+
+    fn run<'a>(&'a self, cx: &'a Cx, params: Map<String, Value>) -> BoxFuture<'a, Result<Answer, OpError>> {
+        Box::pin(async move {
+            let params: Params = read(params)?;
+            cx.only_here(&params.cluster)?;
+            let options = DeleteParams {
+                propagation_policy: Some(PropagationPolicy::Background),
+                ..DeleteParams::default()
+            };
+            if let Some(filter) = params.filter.filter(|f| !f.matching_labels.is_empty()) {
+                return all(cx, &params.value, &filter, &options).await;
+            }
+            let mut target = Target::of(&params.value)?;
+            let api = objects::api(cx, &mut target).await?;
+            match api.delete(&target.name, &options).await {
+                Ok(_) => Ok(Answer::Returns(Map::new())),
+                Err(kube::Error::Api(s)) if s.code == 404 => Ok(Answer::Returns(Map::new())),
+                Err(e) => Err(objects::refused(&format!("delete {}", target.words()), e)),
+            }
+        })
+    }
+}
+
+async fn all(
+    cx: &Cx,
+    value: &Map<String, Value>,
+    filter: &Filter,
+    options: &DeleteParams,
+) -> Result<Answer, OpError> {
+    let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
+    let kind = text("kind");
+    let (resource, namespaced) = cx.kinds.find(&cx.client, text("apiVersion"), kind).await?;
+    let written =
+        value.get("metadata").and_then(|m| m.get("namespace")).and_then(Value::as_str).unwrap_or_default();
+    let namespaces = [filter.namespace.as_str(), written, cx.owner.namespace.as_str()];
+    let namespace = namespaces.into_iter().find(|n| !n.is_empty()).unwrap_or("default");
+    let api: Api<DynamicObject> = match namespaced {
+        true => Api::namespaced_with(cx.client.clone(), namespace, &resource),
+        false => Api::all_with(cx.client.clone(), &resource),
+    };
+    let found = ListParams::default().labels(&filter.selector()?);
+    // One by one and not as a collection: not every kind can be deleted as one.
+    let list = api.list(&found).await.map_err(|e| objects::refused(&format!("list {kind}"), e))?;
+    for name in list.items.iter().filter_map(|o| o.metadata.name.as_deref()) {
+        let target =
+            Target { kind: kind.into(), namespace: namespace.into(), name: name.into(), ..Target::default() };
+        match api.delete(name, options).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(s)) if s.code == 404 => {}
+            Err(e) => return Err(objects::refused(&format!("delete {}", target.words()), e)),
+        }
+    }
+    Ok(Answer::Returns(Map::new()))
+}

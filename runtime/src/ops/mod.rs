@@ -1,0 +1,228 @@
+//! Ops: the calls that a definition can make on the world. One file per op, listed once in [`all`].
+//!
+//! To add one: a file named after its provider and name (`kube_apply.rs`), an entry in [`all`], its schema in `/stdlib/vela/PROVIDER`. The
+//! schema states parameters and defaults, so an op finds its parameters complete; it gives returns, or says that the step waits, suspends or
+//! fails. `support` has what several ops share. Nothing secret may get into a message: an op's errors name places, never values.
+
+mod builtin_break;
+mod builtin_fail;
+mod builtin_message;
+mod builtin_suspend;
+mod builtin_var;
+mod builtin_wait;
+mod http_do;
+mod kube_apply;
+mod kube_apply_in_parallel;
+mod kube_delete;
+mod kube_list;
+mod kube_patch;
+mod kube_read;
+mod oam_component_apply;
+pub mod support;
+mod util_log;
+
+pub use support::cx::{Components, Cx, Owner, Rendered};
+
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// An op.
+pub trait Op: Send + Sync {
+    /// The `#provider` that definitions name.
+    fn provider(&self) -> &'static str;
+
+    /// The `#do` that definitions name.
+    fn name(&self) -> &'static str;
+
+    /// The `#do` under the provider `op`, whose params and returns are plain fields; empty if there is no such form.
+    fn older(&self) -> &'static str {
+        ""
+    }
+
+    /// What it does, for its page of documentation.
+    fn doc(&self) -> &'static str;
+
+    /// Whether carrying it out again with the same parameters changes nothing. The result of one that is not is recorded before the
+    /// attempt goes on, so that a crash repeats at most the op that was under way.
+    fn repeatable(&self) -> bool {
+        true
+    }
+
+    /// The older form's fields for the returns.
+    fn older_returns(&self, params: &Map<String, Value>, returns: Map<String, Value>) -> Map<String, Value> {
+        let _ = params;
+        returns
+    }
+
+    /// Carries the op out.
+    fn run<'a>(&'a self, cx: &'a Cx, params: Map<String, Value>) -> BoxFuture<'a, Result<Answer, OpError>>;
+}
+
+/// What an op says when it could be carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Go on, with these returns.
+    Returns(Map<String, Value>),
+    /// Not yet. Everything that the step has read so far is watched.
+    Wait(String),
+    /// Wait for a person, or for the time to pass.
+    Suspend {
+        /// The time.
+        duration: Option<Duration>,
+        /// What to tell.
+        message: Option<String>,
+    },
+    /// The step is done, and the workflow with it.
+    Break(Option<String>),
+    /// The step has failed.
+    Fail(Option<String>),
+    /// Tell this in the status, and go on.
+    Message(String),
+    /// Keep this for later steps, and go on.
+    Put {
+        /// The name.
+        path: String,
+        /// The value.
+        value: Value,
+    },
+}
+
+impl Answer {
+    /// Returns with one field.
+    pub fn one(name: &str, value: Value) -> Answer {
+        Answer::Returns(Map::from_iter([(name.to_string(), value)]))
+    }
+}
+
+/// Why an op could not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct OpError {
+    /// What went wrong, with nothing secret in it.
+    pub message: String,
+    /// Whether trying again may help.
+    pub retry: bool,
+}
+
+impl OpError {
+    /// An error that stays.
+    pub fn permanent(message: impl Into<String>) -> OpError {
+        OpError { message: message.into(), retry: false }
+    }
+
+    /// An error that may pass.
+    pub fn transient(message: impl Into<String>) -> OpError {
+        OpError { message: message.into(), retry: true }
+    }
+}
+
+/// All ops.
+pub fn all() -> &'static [&'static dyn Op] {
+    &[
+        &builtin_break::Break,
+        &builtin_fail::Fail,
+        &builtin_message::Message,
+        &builtin_suspend::Suspend,
+        &builtin_var::Var,
+        &builtin_wait::Wait,
+        &http_do::Do,
+        &kube_apply::Apply,
+        &kube_apply_in_parallel::ApplyInParallel,
+        &kube_delete::Delete,
+        &kube_list::List,
+        &kube_patch::Patch,
+        &kube_read::Read,
+        &oam_component_apply::ComponentApply,
+        &util_log::Log,
+    ]
+}
+
+/// How a definition wrote an op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Params and returns in `$params` and `$returns`.
+    Prefixed,
+    /// Params and returns are plain fields.
+    Plain,
+}
+
+/// The op that `#provider` and `#do` name, and the form that this is.
+///
+/// # Errors
+/// What there is instead, for a message.
+pub fn find(provider: &str, name: &str) -> Result<(&'static dyn Op, Form), String> {
+    let plain = |o: &&&dyn Op| provider == "op" && !o.older().is_empty() && o.older() == name;
+    if let Some(op) = all().iter().find(|o| o.provider() == provider && o.name() == name) {
+        return Ok((*op, Form::Prefixed));
+    }
+    if let Some(op) = all().iter().find(plain) {
+        return Ok((*op, Form::Plain));
+    }
+    let names: Vec<String> = all().iter().map(|o| format!("{}/{}", o.provider(), o.name())).collect();
+    let asked = format!("{provider}/{name}");
+    match crate::problem::nearest(&asked, names.iter().map(String::as_str)) {
+        Some(near) => Err(format!("there is no op `{asked}`; did you mean `{near}`?")),
+        None => Err(format!("there is no op `{asked}`")),
+    }
+}
+
+/// An op's parameters as a type of its own.
+fn read<T: DeserializeOwned>(params: Map<String, Value>) -> Result<T, OpError> {
+    serde_json::from_value(Value::Object(params))
+        .map_err(|e| OpError::permanent(format!("its parameters do not fit: {e}")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_file_is_an_op_in_the_list() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut files = BTreeSet::new();
+        for entry in std::fs::read_dir(root.join("src/ops")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if let Some(name) = name.strip_suffix(".rs").filter(|n| *n != "mod") {
+                files.insert(name.to_string());
+            }
+        }
+        let file = |o: &&dyn Op| format!("{}_{}", o.provider(), o.name()).replace('-', "_");
+        assert_eq!(all().iter().map(file).collect::<BTreeSet<_>>(), files);
+    }
+
+    #[test]
+    fn every_op_has_a_description_and_a_schema() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib/vela");
+        for op in all() {
+            assert!(op.doc().len() > 20, "{}", op.name());
+            let file = root.join(op.provider()).join(format!("{}.cue", op.provider()));
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(
+                text.contains(&format!("#do:       \"{}\"", op.name())),
+                "{} in {}",
+                op.name(),
+                file.display()
+            );
+            if !op.older().is_empty() {
+                let text = std::fs::read_to_string(root.join("op/op.cue")).unwrap();
+                assert!(text.contains(&format!("#do:       \"{}\"", op.older())), "{}", op.older());
+            }
+        }
+    }
+
+    #[test]
+    fn ops_are_found_in_both_forms() {
+        assert!(matches!(find("kube", "apply"), Ok((o, Form::Prefixed)) if o.name() == "apply"));
+        assert!(matches!(find("op", "wait"), Ok((o, Form::Plain)) if o.name() == "wait"));
+        assert_eq!(
+            find("kube", "aply").err().unwrap(),
+            "there is no op `kube/aply`; did you mean `kube/apply`?"
+        );
+        assert_eq!(find("x", "").err().unwrap(), "there is no op `x/`");
+    }
+}

@@ -1,0 +1,148 @@
+//! `oam/component-apply`: renders a component of the application with its traits, applies it, waits until it is healthy.
+
+use super::support::objects;
+use super::support::ready::{Readiness, judge};
+use super::{Answer, Cx, Op, OpError, Rendered, read};
+use futures::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub(super) struct ComponentApply;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    #[serde(default)]
+    cluster: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default = "yes")]
+    wait_healthy: bool,
+    value: Component,
+}
+
+#[derive(Deserialize)]
+struct Component {
+    name: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Op for ComponentApply {
+    fn provider(&self) -> &'static str {
+        "oam"
+    }
+
+    fn name(&self) -> &'static str {
+        "component-apply"
+    }
+
+    fn older(&self) -> &'static str {
+        "component-apply"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Renders the component that `value` names with its traits, applies every object of it, and unless `waitHealthy` is false waits until it is healthy: as its \
+         definition judges, or where it does not, until each object's status is of its present generation and says that it is ready. \
+         Returns the main object as `output` and the others as `outputs`."
+    }
+
+    fn run<'a>(&'a self, cx: &'a Cx, params: Map<String, Value>) -> BoxFuture<'a, Result<Answer, OpError>> {
+        Box::pin(async move {
+            let params: Params = read(params)?;
+            cx.only_here(&params.cluster)?;
+            let name = &params.value.name;
+            let Some(components) = &cx.components else {
+                return Err(OpError::permanent(
+                    "only the workflow of an Application has components to apply",
+                ));
+            };
+            let names = components.names();
+            if !names.contains(name) {
+                let near = crate::problem::nearest(name, names.iter().map(String::as_str));
+                let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+                return Err(OpError::permanent(format!("the application has no component `{name}`{hint}")));
+            }
+            let rendered = components.render(name).map_err(OpError::permanent)?;
+            let live = apply(cx, rendered, &params.namespace).await?;
+            if params.wait_healthy
+                && let Some(missing) = unhealthy(name, components.as_ref(), &live)?
+            {
+                return Ok(Answer::Wait(missing));
+            }
+            let returns =
+                [("output".to_string(), live.output), ("outputs".to_string(), Value::Object(live.outputs))];
+            Ok(Answer::Returns(Map::from_iter(returns)))
+        })
+    }
+}
+
+/// Applies the objects, the main one first, and gives them as the cluster has them.
+async fn apply(cx: &Cx, rendered: Rendered, namespace: &str) -> Result<Rendered, OpError> {
+    let mut live = Rendered::default();
+    if !rendered.output.is_null() {
+        live.output = apply_one(cx, rendered.output, namespace).await?;
+    }
+    for (name, object) in rendered.outputs {
+        live.outputs.insert(name, apply_one(cx, object, namespace).await?);
+    }
+    Ok(live)
+}
+
+async fn apply_one(cx: &Cx, object: Value, namespace: &str) -> Result<Value, OpError> {
+    let Value::Object(mut object) = object else {
+        return Err(OpError::permanent("a rendered object is no object"));
+    };
+    if !namespace.is_empty()
+        && let Some(Value::Object(metadata)) = object.get_mut("metadata")
+    {
+        metadata.insert("namespace".into(), Value::String(namespace.into()));
+    }
+    objects::apply(cx, object).await
+}
+
+/// What keeps the component from being healthy, if anything does.
+fn unhealthy(
+    name: &str,
+    components: &dyn super::Components,
+    live: &Rendered,
+) -> Result<Option<String>, OpError> {
+    let objects: Vec<&Value> =
+        std::iter::once(&live.output).filter(|o| !o.is_null()).chain(live.outputs.values()).collect();
+    let say = |object: &Value, why: &str| {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        format!("{} {}: {why}", text("/kind"), text("/metadata/name"))
+    };
+    // A definition that looks at the status alone would take that of an older generation for the present one.
+    for object in &objects {
+        let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
+        let observed = object.pointer("/status/observedGeneration").and_then(Value::as_i64);
+        if let (Some(generation), Some(observed)) = (generation, observed)
+            && observed < generation
+        {
+            return Ok(Some(say(
+                object,
+                &format!("its status is of generation {observed}, not yet of {generation}"),
+            )));
+        }
+    }
+    match components.healthy(name, live).map_err(OpError::permanent)? {
+        Some((true, _)) => return Ok(None),
+        Some((false, message)) if message.is_empty() => {
+            return Ok(Some(format!("{name} is not healthy yet")));
+        }
+        Some((false, message)) => return Ok(Some(message)),
+        None => {}
+    }
+    for object in objects {
+        match judge(object) {
+            Readiness::Ready => {}
+            Readiness::Waiting(why) => return Ok(Some(say(object, &why))),
+            // A rollout that has failed is not tried again by trying again.
+            Readiness::Failed(why) => return Err(OpError::permanent(say(object, &why))),
+        }
+    }
+    Ok(None)
+}

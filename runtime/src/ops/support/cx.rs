@@ -1,0 +1,153 @@
+//! What an op is given besides its parameters: the cluster, whose step it is, and what the step has read so far.
+
+use super::objects::{Kinds, innermost};
+use crate::engine::Watched;
+use crate::ops::OpError;
+use serde_json::{Map, Value};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The object whose workflow is carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// `Application` or `WorkflowRun`.
+    pub kind: String,
+    /// Its API version.
+    pub api_version: String,
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// A component as it was rendered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rendered {
+    /// The main object.
+    pub output: Value,
+    /// The others, by name.
+    pub outputs: Map<String, Value>,
+}
+
+/// Renders components of the application and judges their health: what ops need of the render half of this crate.
+pub trait Components: Send + Sync {
+    /// Renders the component of this name, with what `patch` says laid over it.
+    ///
+    /// # Errors
+    /// What is wrong with it, all at once.
+    fn render(&self, name: &str) -> Result<Rendered, String>;
+
+    /// Whether the component is healthy with these objects of the cluster, as its definitions judge it; `None` where they do not.
+    ///
+    /// # Errors
+    /// What is wrong with the definition.
+    fn healthy(&self, name: &str, live: &Rendered) -> Result<Option<(bool, String)>, String>;
+
+    /// The names of the components.
+    fn names(&self) -> Vec<String>;
+}
+
+/// What an op is given.
+pub struct Cx {
+    /// The cluster.
+    pub client: kube::Client,
+    /// The kinds that the cluster serves, as far as they have been asked for.
+    pub kinds: Arc<Kinds>,
+    /// The client for calls over HTTP.
+    pub http: Result<reqwest::Client, String>,
+    /// Whose workflow this is.
+    pub owner: Owner,
+    /// The components, where the owner has any.
+    pub components: Option<Arc<dyn Components>>,
+    /// What steps have put out so far.
+    pub vars: Map<String, Value>,
+    /// The name of the step.
+    pub step: String,
+    /// The path of the op in the step.
+    pub op: String,
+    /// The same for the same op in the same attempt, even if a crash repeats it; different for any other.
+    pub identity: String,
+    /// Whether this op has suspended the step before and the step was resumed.
+    pub resumed: bool,
+    /// What the step has read, listed or applied in this attempt.
+    pub watches: Arc<Mutex<Vec<Watched>>>,
+}
+
+/// The client that calls over HTTP share, with its connections.
+///
+/// # Errors
+/// Why there can be none, such as a system without certificates; only the ops that call over HTTP fail then.
+pub fn http_client() -> Result<reqwest::Client, String> {
+    client_builder().build().map_err(|e| innermost(&e))
+}
+
+/// A client to be made, with the provider of cryptography that the Kubernetes client uses too.
+pub(crate) fn client_builder() -> reqwest::ClientBuilder {
+    // An error means that a provider is set already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
+impl Cx {
+    /// Notes that something was read: if the step has to wait, its change will wake it.
+    pub fn saw(&self, watched: Watched) {
+        let mut all = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|w| {
+            (&w.api_version, &w.kind, &w.namespace, &w.name)
+                != (&watched.api_version, &watched.kind, &watched.namespace, &watched.name)
+                || w.selector != watched.selector
+        });
+        all.push(watched);
+    }
+
+    /// An op that names another cluster than the one the run is on is refused.
+    ///
+    /// # Errors
+    /// For every name but the empty one and `local`.
+    pub fn only_here(&self, cluster: &str) -> Result<(), OpError> {
+        match cluster {
+            "" | "local" => Ok(()),
+            other => Err(OpError::permanent(format!(
+                "there is no cluster `{other}`: a run works on its own cluster (`local`)"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+pub(crate) mod tests {
+    use super::*;
+
+    /// What an op is given on a cluster that nobody can reach.
+    pub(crate) fn nowhere() -> Cx {
+        let _ = http_client();
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        with(kube::Client::try_from(config).unwrap())
+    }
+
+    /// What an op is given on this cluster.
+    pub(crate) fn with(client: kube::Client) -> Cx {
+        let owner = Owner {
+            kind: "WorkflowRun".into(),
+            api_version: "core.oam.dev/v1alpha1".into(),
+            name: "run".into(),
+            namespace: "default".into(),
+            uid: "u-1".into(),
+        };
+        Cx {
+            client,
+            kinds: Arc::default(),
+            http: http_client(),
+            owner,
+            components: None,
+            vars: Map::new(),
+            step: "s".into(),
+            op: "op".into(),
+            identity: String::new(),
+            resumed: false,
+            watches: Arc::default(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The packages that definitions import besides the standard ones: `vela/op`, `vela/kube` and their like, built into the program.
+//!
+//! A package is a folder of `/stdlib`; a new one needs nothing else. That each evaluates is tested at the end.
+
+use stepwell_lang::Packages;
+use stepwell_lang::source::Source;
+
+/// The files in `stdlib/`: name and text.
+const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/stdlib.rs"));
+
+/// The packages built into the program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stdlib;
+
+impl Stdlib {
+    /// The import paths, in order.
+    pub fn paths() -> Vec<&'static str> {
+        let mut paths: Vec<&str> = FILES.iter().filter_map(|(name, _)| folder(name)).collect();
+        paths.dedup();
+        paths
+    }
+}
+
+impl Packages for Stdlib {
+    fn sources(&self, import_path: &str) -> Option<Vec<Source>> {
+        let files = FILES.iter().filter(|(name, _)| folder(name) == Some(import_path));
+        let sources: Vec<Source> = files.map(|(name, text)| Source::new(*name, *text)).collect();
+        if sources.is_empty() { None } else { Some(sources) }
+    }
+}
+
+/// `stdlib/vela/kube/kube.cue` belongs to `vela/kube`.
+fn folder(name: &str) -> Option<&str> {
+    Some(name.strip_prefix("stdlib/")?.rsplit_once('/')?.0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use stepwell_lang::syntax;
+
+    #[test]
+    fn packages_are_found_by_their_paths() {
+        assert_eq!(
+            Stdlib::paths(),
+            ["vela/builtin", "vela/http", "vela/kube", "vela/oam", "vela/op", "vela/util"]
+        );
+        assert!(Stdlib.sources("vela/kube").unwrap()[0].text.contains("#Apply"));
+        assert!(Stdlib.sources("vela").is_none() && Stdlib.sources("vela/nothing").is_none());
+    }
+
+    #[test]
+    fn every_file_parses() {
+        for (name, text) in FILES {
+            let (_, diagnostics) = syntax::parse(Default::default(), text);
+            assert!(diagnostics.is_empty(), "{name}: {diagnostics:?}");
+        }
+    }
+}
