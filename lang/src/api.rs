@@ -521,3 +521,9 @@ impl<'i> Value<'i> {
         crate::eval::tree::text(&tree)
     }
 }
+
+/// An instance may move between threads, though it is used by one at a time: programs that wait while they evaluate rely on it.
+const _: fn() = || {
+    fn sendable<T: Send>() {}
+    sendable::<Instance>();
+};

@@ -244,7 +244,7 @@ pub(crate) struct Ext {
     /// Vertices of fields before the vertex was reset, to be used again.
     pub reuse: FxHashMap<Label, VId>,
     /// The choices that a branch stands for.
-    pub decisions: Option<std::rc::Rc<[u32]>>,
+    pub decisions: Option<Arc<[u32]>>,
     /// Where types are written that restrict the kind.
     pub types: Vec<(Kind, Span)>,
     /// More errors of the vertex.

@@ -10,7 +10,7 @@ use super::unify::Choice;
 use crate::diag::Code;
 use crate::pkg::Kind;
 use rustc_hash::FxHashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// How a branch came out.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Evaluator {
             if self.step().is_err() {
                 return;
             }
-            let decisions: Rc<[u32]> = from.decisions.iter().copied().chain([i]).collect();
+            let decisions: Arc<[u32]> = from.decisions.iter().copied().chain([i]).collect();
             let (parent, label) = (self.v(v).parent, self.v(v).label);
             let b = self.vertex(parent, label);
             let conjuncts = self.v(v).conjuncts.clone();

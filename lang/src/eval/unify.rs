@@ -8,7 +8,6 @@ use crate::diag::Code;
 use crate::pkg::Kind;
 use crate::source::Span;
 use crate::syntax::ast::{Constraint, UnaryOp};
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a vertex needs only while it is being worked on.
@@ -19,7 +18,7 @@ pub(super) struct Work {
     /// What could not be done yet.
     tasks: Vec<Task>,
     /// The choices that are made already, for a branch.
-    decisions: Option<Rc<[u32]>>,
+    decisions: Option<Arc<[u32]>>,
     /// What those choices were.
     pub(super) choices: Vec<Choice>,
     /// How many terms the first undecided disjunction has.

@@ -14,8 +14,8 @@ use crate::problem::{Problem, Problems, nearest};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use stepwell_lang::Packages;
 use stepwell_lang::source::Source;
-use stepwell_lang::{NoPackages, Packages};
 
 /// The files in `defs/`: name and text.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/defs.rs"));
@@ -51,7 +51,7 @@ impl Library {
     /// ```
     pub fn builtin() -> Library {
         static BUILTIN_LIBRARY: OnceLock<Library> = OnceLock::new();
-        BUILTIN_LIBRARY.get_or_init(|| Library::builtin_with(Arc::new(NoPackages))).clone()
+        BUILTIN_LIBRARY.get_or_init(|| Library::builtin_with(Arc::new(crate::stdlib::Stdlib))).clone()
     }
 
     /// The definitions built into the program, which import these packages.
@@ -191,6 +191,7 @@ fn collect(dir: &Path, files: &mut Vec<std::path::PathBuf>, depth: usize) -> std
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use stepwell_lang::NoPackages;
 
     #[test]
     fn a_library_can_be_shared() {
