@@ -5,7 +5,6 @@
 pub mod definitions;
 pub mod document;
 pub mod engine;
-pub mod json;
 pub mod model;
 pub mod ops;
 pub mod problem;

@@ -25,7 +25,7 @@ pub(super) struct Outcome {
 #[derive(Debug)]
 struct Leaf {
     v: VId,
-    decisions: Rc<[u32]>,
+    decisions: Arc<[u32]>,
     /// The choices that lead to this value: more than one list where different choices came out the same.
     histories: Vec<Vec<Choice>>,
     /// How many terms the next disjunction has.
@@ -40,7 +40,7 @@ impl Evaluator {
     pub(super) fn decide(&mut self, v: VId, terms: u32) {
         let mut failures = Vec::new();
         let mut leaves: Vec<Leaf> = Vec::new();
-        let start = Leaf { v, decisions: Rc::from([]), histories: vec![Vec::new()], undecided: Some(terms) };
+        let start = Leaf { v, decisions: Arc::from([]), histories: vec![Vec::new()], undecided: Some(terms) };
         let mut open = vec![start];
         // One disjunction after the other, so that what comes out the same is followed only once.
         while !open.is_empty() && self.exhausted().is_none() {
