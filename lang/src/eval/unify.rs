@@ -668,9 +668,17 @@ impl Evaluator {
         }
         self.reads(target);
         let growing = self.growing(target);
+        let made_target = self.made_on_the_way(target);
         let n = self.v(target).conjuncts.len();
         for i in 0..n {
             let t = self.v(target).conjuncts[i].clone();
+            let mut ci = ci;
+            if made_target {
+                // What a value made on the way came through counts: otherwise it could be made again for ever.
+                ci.cyclic |= t.ci.cyclic;
+                self.chains.push(Chain { target: it, at: me, next: t.ci.chain });
+                ci.chain = self.chains.len() as ChainId - 1;
+            }
             self.add(v, w, &Conj { env: t.env, expr: t.expr, ci, decl: t.decl });
         }
         if growing {
@@ -680,6 +688,19 @@ impl Evaluator {
             // A vertex that an operation made and that has a value but no conjuncts.
             self.note(w, c);
         }
+    }
+
+    /// Whether a vertex is part of a value outside the tree.
+    fn made_on_the_way(&self, v: VId) -> bool {
+        let mut at = v;
+        while at != NONE {
+            let x = self.v(at);
+            if x.label == Label::NONE {
+                return x.parent != NONE;
+            }
+            at = x.parent;
+        }
+        false
     }
 
     /// Whether a vertex may still get conjuncts: it or something around it is being worked on.
