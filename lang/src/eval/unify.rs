@@ -58,6 +58,15 @@ enum TaskKind {
     List(Conj),
 }
 
+impl Task {
+    fn is_cyclic(&self) -> bool {
+        match &self.kind {
+            TaskKind::Expr(c) | TaskKind::Comprehension(c) | TaskKind::List(c) => c.ci.cyclic,
+            TaskKind::Dynamic { ci, .. } => ci.cyclic,
+        }
+    }
+}
+
 impl Evaluator {
     /// Works on `v`, the top of the stack.
     pub(super) fn unify(&mut self, v: VId) {
@@ -100,6 +109,10 @@ impl Evaluator {
             }
             self.finish_list(v);
             if w.tasks.is_empty() || self.failed(v) {
+                break;
+            }
+            if w.cyclic.is_some() && !w.solid && w.tasks.iter().all(Task::is_cyclic) {
+                w.tasks.clear();
                 break;
             }
             if self.run_tasks(v, w, false) {
@@ -264,6 +277,11 @@ impl Evaluator {
                 self.add(v, w, &Conj { env, expr: inner.clone(), ..c.clone() });
             }
             X::Comprehension(_) => w.tasks.push(Task { kind: TaskKind::Comprehension(c.clone()), err: None }),
+            // What came round a cycle is evaluated only if something else gives it an end.
+            _ if c.ci.cyclic => {
+                w.cyclic = Some(c.expr.span);
+                w.tasks.push(Task { kind: TaskKind::Expr(c.clone()), err: None });
+            }
             _ => match self.add_evaluated(v, w, c) {
                 Ok(()) => {}
                 Err(e) if self.is_incomplete(e) => {
