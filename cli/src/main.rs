@@ -2,8 +2,10 @@
 //! belongs here. Whole-program tests are in `tests/program/`.
 
 mod commands;
+mod connect;
 mod error;
 mod inputs;
+mod kinds;
 mod output;
 mod tree;
 

@@ -186,7 +186,7 @@ fn first_line(at: &Place) -> Range<usize> {
 }
 
 /// Text without control characters, which must not reach a terminal from somebody's file. Lengths in bytes stay as they are.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let replace = |c: char| match c {
         '\n' | '\t' => c,
         c if c.is_control() && c.len_utf8() == 1 => '?',
@@ -194,6 +194,24 @@ fn printable(text: &str) -> String {
         c => c,
     };
     text.chars().map(replace).collect()
+}
+
+/// Rows with their cells in columns, two blanks between; the last cell of a row may be as long as it likes.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |i: usize| rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let cell = printable(cell).replace(['\n', '\t'], " ");
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod completions;
 mod eval;
 mod export;
 mod fmt;
+mod get;
 mod help;
 mod vet;
 
@@ -46,6 +47,7 @@ enum Command {
     Eval(eval::Arguments),
     Export(export::Arguments),
     Fmt(fmt::Arguments),
+    Get(get::Arguments),
     Help(help::Arguments),
     /// Print the version
     Version,
@@ -53,8 +55,11 @@ enum Command {
 }
 
 /// The commands as the help page groups them.
-const GROUPS: &[(&str, &[&str])] =
-    &[("The language", &["export", "eval", "vet", "fmt"]), ("Other", &["completions", "help", "version"])];
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Clusters", &["get"]),
+    ("The language", &["export", "eval", "vet", "fmt"]),
+    ("Other", &["completions", "help", "version"]),
+];
 
 /// Calls the command.
 pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
@@ -63,6 +68,7 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Eval(args) => eval::run(&args, out),
         Command::Export(args) => export::run(&args, out),
         Command::Fmt(args) => fmt::run(&args, out),
+        Command::Get(args) => get::run(&args, out),
         Command::Help(args) => help::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Vet(args) => vet::run(&args, out),
