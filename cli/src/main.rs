@@ -6,6 +6,8 @@ mod connect;
 mod error;
 mod inputs;
 mod kinds;
+mod library;
+mod objects;
 mod output;
 mod tree;
 

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::ops::Range;
 use std::process::ExitCode;
+use stepwell_lang::source::SourceMap;
 
 /// How errors are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -60,6 +61,19 @@ impl Output {
     pub(crate) fn note(&self, line: &str) {
         // Nobody is left to be told when standard error is closed.
         let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// Tells what the user should know though it is no mistake. Programs that read errors as JSON are not told.
+    pub(crate) fn warnings(&self, warnings: &[stepwell_runtime::problem::Problem], sources: &SourceMap) {
+        if self.errors == ErrorFormat::Json {
+            return;
+        }
+        for w in warnings {
+            let place = w.labels.first().and_then(|l| sources.position(l.span));
+            let place = place.map_or_else(String::new, |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
+            let path = if w.path.is_empty() { String::new() } else { format!("{}: ", w.path) };
+            self.note(&printable(&format!("warning: {place}{path}{}", w.message)));
+        }
     }
 
     /// Shows what a failed command has to say, and gives the exit status.

@@ -2,6 +2,8 @@
 //! line in [`GROUPS`], which orders the help page.
 
 mod completions;
+mod def;
+mod dry_run;
 mod eval;
 mod export;
 mod fmt;
@@ -44,6 +46,9 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Completions(completions::Arguments),
+    #[command(subcommand)]
+    Def(def::Def),
+    DryRun(dry_run::Arguments),
     Eval(eval::Arguments),
     Export(export::Arguments),
     Fmt(fmt::Arguments),
@@ -65,6 +70,8 @@ const GROUPS: &[(&str, &[&str])] = &[
 pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
     match cli.command {
         Command::Completions(args) => completions::run(&args, out),
+        Command::Def(command) => def::run(&command, out),
+        Command::DryRun(args) => dry_run::run(&args, out),
         Command::Eval(args) => eval::run(&args, out),
         Command::Export(args) => export::run(&args, out),
         Command::Fmt(args) => fmt::run(&args, out),
