@@ -74,7 +74,7 @@ impl Write<'_> {
             object.as_object_mut().ok_or_else(not_an_object)?.shift_remove("status");
         }
         defaults::fill(self.resource, &mut object);
-        strategy::on_create(txn, self.resource, &mut object, self.now)?;
+        strategy::on_create(txn, self.resource, &mut object)?;
         let mut errors = check_metadata(self.resource, &object);
         errors.extend(validate(self.resource, &object, None));
         if !errors.is_empty() {
@@ -97,7 +97,7 @@ impl Write<'_> {
         let name = text(&old["metadata"]["name"]);
         self.keep_what_clients_may_not_change(old, &mut new)?;
         defaults::fill(self.resource, &mut new);
-        strategy::on_update(self.resource, old, &mut new, self.now);
+        strategy::on_update(self.resource, old, &mut new);
         let mut errors = self.check_metadata_update(old, &new);
         errors.extend(validate(self.resource, &new, Some(old)));
         if !errors.is_empty() {
@@ -249,8 +249,8 @@ impl Write<'_> {
                 errors.push(FieldError::forbidden(
                     "metadata.finalizers",
                     format!(
-                        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
-                        added.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().join(", ")
+                        "no new finalizers can be added if the object is being deleted, found new finalizers {}",
+                        serde_json::to_string(&added).unwrap_or_default()
                     ),
                 ));
             }

@@ -1,11 +1,9 @@
 //! What the server itself puts into some kinds when they are made or changed: cluster addresses, the labels of a Job,
 //! the first phase of a Pod. One function per kind; tests: `tests/kinds.rs`.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    crd,
     error::{ApiError, ApiResult},
     kinds::Resource,
     objects::text,
@@ -17,12 +15,7 @@ const SERVICE_NET: [u8; 2] = [10, 96];
 const NODE_PORTS: std::ops::Range<u16> = 30000..32768;
 
 /// Completes a new object.
-pub(crate) fn on_create(
-    txn: &Txn<'_>,
-    resource: &Resource,
-    object: &mut Value,
-    now: Timestamp,
-) -> ApiResult<()> {
+pub(crate) fn on_create(txn: &Txn<'_>, resource: &Resource, object: &mut Value) -> ApiResult<()> {
     if resource.custom.is_some() {
         return Ok(());
     }
@@ -37,17 +30,13 @@ pub(crate) fn on_create(
         ("", "Pod") => object["status"] = json!({"phase": "Pending", "qosClass": qos(&object["spec"])}),
         ("", "PersistentVolumeClaim" | "PersistentVolume") => object["status"] = json!({"phase": "Pending"}),
         ("batch", "Job") => job(object),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-            object["metadata"]["finalizers"] = json!([crd::FINALIZER]);
-            crd::establish(object, now);
-        }
         _ => {}
     }
     Ok(())
 }
 
 /// Carries over what the server set before.
-pub(crate) fn on_update(resource: &Resource, old: &Value, new: &mut Value, now: Timestamp) {
+pub(crate) fn on_update(resource: &Resource, old: &Value, new: &mut Value) {
     if resource.custom.is_some() {
         return;
     }
@@ -80,9 +69,6 @@ pub(crate) fn on_update(resource: &Resource, old: &Value, new: &mut Value, now: 
             drop_nulls(new);
         }
         ("", "Namespace") => keep(new, &["spec", "finalizers"]),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") if old["spec"] != new["spec"] => {
-            crd::establish(new, now)
-        }
         ("batch", "Job") => {
             keep(new, &["spec", "selector"]);
             for label in JOB_LABELS {

@@ -394,6 +394,11 @@ impl<'i> Value<'i> {
         found.into_iter().map(|(v, constraint)| Field { value: self.instance.value(v), constraint }).collect()
     }
 
+    /// Whether the field is there because of a comprehension (`if`, `for`) and nothing else.
+    pub fn is_yielded(self) -> bool {
+        self.ev().is_yielded(self.v)
+    }
+
     /// The elements of a list; `None` for other values.
     pub fn elements(self) -> Option<Vec<Value<'i>>> {
         let found = self.ev().elements(self.v)?;

@@ -178,10 +178,7 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     let limit = (word.chars().count() / 3).max(1);
     let word: Vec<char> = word.chars().take(64).flat_map(char::to_lowercase).collect();
     let distances = names.into_iter().map(|n| (distance(&word, n), n));
-    distances
-        .filter(|(d, n)| *d <= limit && *d < n.chars().count().max(word.len()))
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, n)| n)
+    distances.filter(|(d, n)| *d <= limit && *d < n.chars().count()).min_by_key(|(d, _)| *d).map(|(_, n)| n)
 }
 
 /// How many letters have to be put in, taken out or changed.

@@ -1,7 +1,6 @@
 //! `cargo xtask api-suite`: the suite of API requests (`tests/api-suite`) against a server.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Subcommand;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -12,9 +11,6 @@ use stepwell_api_suite::{data_dir, record, run};
 
 use crate::Result;
 use crate::plane::{self, Plane};
-
-/// How long a change may take to show on a server that also has other things to do.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What to do with the suite.
 #[derive(Debug, Subcommand)]
@@ -62,7 +58,7 @@ fn record_from(kubeconfig: &Path, names: &[String]) -> Result<()> {
     runtime()?.block_on(async {
         let client = client(kubeconfig).await?;
         for group in chosen(names)? {
-            record::save(&dir, &group, &run::run(&client, &group, PATIENCE).await?)?;
+            record::save(&dir, &group, &run::run(&client, &group).await?)?;
             println!("recorded {} ({} cases)", group.name, group.cases.len());
         }
         Ok(())
@@ -76,7 +72,7 @@ pub(crate) fn run_against(kubeconfig: &Path, names: &[String], known: &[Known]) 
         let client = client(kubeconfig).await?;
         let (mut cases, mut differences) = (Vec::new(), Vec::new());
         for group in chosen(names)? {
-            let actual = run::run(&client, &group, PATIENCE).await?;
+            let actual = run::run(&client, &group).await?;
             differences.extend(compare::compare(&record::load(&dir, &group)?, &actual));
             cases.extend(actual.into_keys());
         }

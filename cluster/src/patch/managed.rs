@@ -51,6 +51,9 @@ impl Manager {
         }
         if !self.apply {
             out.push_str(&format!(" using {}", self.api_version));
+            if let Some(time) = &self.time {
+                out.push_str(&format!(" at {time}"));
+            }
         }
         out
     }

@@ -73,6 +73,11 @@ impl Evaluator {
         self.v(t).arcs.iter().filter(wanted).map(|a| (a.vertex, a.constraint)).collect()
     }
 
+    /// Whether comprehensions alone, and nothing else, say that the vertex is there.
+    pub(crate) fn is_yielded(&self, v: VId) -> bool {
+        self.v(v).conjuncts.iter().all(|c| c.ci.yielded)
+    }
+
     /// Marks the fields of a vertex that are not allowed.
     fn deny_path(&mut self, t: VId) {
         if self.v(t).state == State::Done {

@@ -80,6 +80,8 @@ pub(crate) struct Ci {
     pub cyclic: bool,
     /// The disjunction, counted from 1, of whose chosen term it is a part at its vertex; 0 for none.
     pub branch: u32,
+    /// Whether a comprehension yielded it, or something around it.
+    pub yielded: bool,
 }
 
 /// A part of a vertex' definition: an expression and where its names are looked up.
@@ -258,8 +260,6 @@ pub(crate) struct Vertex {
     pub parent: VId,
     /// Its label there.
     pub label: Label,
-    /// How many vertices are around it.
-    pub depth: u32,
     /// What it is made of, in the order in which it came.
     pub conjuncts: Vec<Conj>,
     /// How far it has come.

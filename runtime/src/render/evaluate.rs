@@ -10,7 +10,7 @@ use super::patch;
 use super::tree::{Markers, Node, is_open};
 use crate::definitions::{Compiled, Definition, Library};
 use crate::document::field;
-use crate::model::application::{Application, Component, Policy};
+use crate::model::application::{Application, Component, Policy, sorted};
 use crate::model::definition::Kind;
 use crate::problem::{Problem, Problems};
 use serde_json::{Map, Value as Json};
@@ -61,7 +61,8 @@ impl<'a> Filled<'a> {
         let instance = compiled.program.instance();
         let site = Site { app, definition, compiled, path: field(site_path, "properties") };
         if let Some(p) = parameter {
-            instance.fill(&compiled.parameter, &Data::from_json_value(&Json::Object(p.clone())))?;
+            // Templates that go through maps see them in the order of their names.
+            instance.fill(&compiled.parameter, &Data::from_json_value(&sorted(&Json::Object(p.clone()))))?;
         }
         instance.fill(&Path::from_iter(["context"]), context)?;
         Ok(Filled { compiled, instance, site })
@@ -97,8 +98,10 @@ impl<'a> Filled<'a> {
                 false => return Err(self.site.template(&self.instance, vec![d])),
             }
         }
-        let fields = outputs.fields(Which::default());
-        let mut out = Vec::with_capacity(fields.len());
+        let (first, rest): (Vec<_>, Vec<_>) =
+            outputs.fields(Which::default()).into_iter().partition(|f| f.value.is_yielded());
+        let fields = first.into_iter().chain(rest);
+        let mut out = Vec::with_capacity(fields.size_hint().0);
         for f in fields {
             out.push((f.value.label(), self.node(f.value, false)?));
         }
@@ -140,7 +143,7 @@ pub(crate) fn component(
         ("revision", Data::string(c.external_revision.as_deref().unwrap_or_default())),
     ];
     if let Some(p) = &c.properties {
-        let given = crate::model::application::sorted(&Json::Object(p.clone()));
+        let given = sorted(&Json::Object(p.clone()));
         fields.push(("parameter", Data::from_json_value(&given)));
     }
     let empty = Map::new();
@@ -354,7 +357,7 @@ pub(crate) fn policy(
     let Some(definition) = library.get(Kind::Policy, &p.kind) else {
         return Err(Problems::one(app.document.sources.clone(), library.unknown(Kind::Policy, &p.kind)));
     };
-    let artifacts = crate::model::application::sorted(&Json::Object(artifacts.clone()));
+    let artifacts = sorted(&Json::Object(artifacts.clone()));
     let fields = [
         ("artifacts", Data::from_json_value(&artifacts)),
         ("name", Data::string(p.name.as_str())),

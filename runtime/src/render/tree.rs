@@ -9,6 +9,7 @@ use stepwell_lang::data::Data;
 use stepwell_lang::diag::{Code, Diagnostic};
 use stepwell_lang::encode::cue;
 use stepwell_lang::source::Source;
+use stepwell_lang::syntax::ast::Constraint;
 use stepwell_lang::{NoPackages, Program, Value, Which};
 
 /// How deep a rendered object may be nested.
@@ -224,6 +225,10 @@ impl Node {
     }
 }
 
+fn required(value: Value<'_>) -> Diagnostic {
+    Diagnostic::new(Code::Required, "the field is required and not there").path(value.path())
+}
+
 fn build(value: Value<'_>, markers: bool, depth: usize, errors: &mut Vec<Diagnostic>) -> Node {
     if depth > MAX_DEPTH {
         let message = format!("an object is nested at most {MAX_DEPTH} deep");
@@ -242,10 +247,18 @@ fn build(value: Value<'_>, markers: bool, depth: usize, errors: &mut Vec<Diagnos
         return Node::List(items.into_iter().map(|v| build(v, markers, depth + 1, errors)).collect(), open);
     }
     if value.is_concrete() && value.kind() == stepwell_lang::pkg::Kind::STRUCT {
-        let fields = value.fields(Which::default()).into_iter().map(|f| Field {
+        let fields = value.fields(Which { constraints: true, ..Which::default() });
+        let fields = fields.into_iter().filter(|f| f.constraint != Constraint::Optional).map(|f| Field {
             name: f.value.label(),
             markers: if markers { Markers::of(f.value) } else { Markers::default() },
-            node: build(f.value, markers, depth + 1, errors),
+            node: match f.constraint {
+                Constraint::Required => Node::Open(Arc::new(Open {
+                    source: f.value.to_source(),
+                    default: None,
+                    why: Some(required(f.value)),
+                })),
+                _ => build(f.value, markers, depth + 1, errors),
+            },
         });
         return Node::Struct(fields.collect());
     }
