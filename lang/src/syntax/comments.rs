@@ -24,7 +24,7 @@ pub(crate) fn attach_expr(x: &mut Expr, id: FileId, text: &str, comments: &[(u32
         return;
     }
     let mut w = Walk { groups: groups(id, text, comments), text, next: 0 };
-    w.sequence(std::slice::from_mut(x), 0, text.len() as u32);
+    w.sequence(std::slice::from_mut(x), text.len() as u32);
     let rest = w.rest();
     x.comments.extend(rest.into_iter().map(|g| g.at(Place::After)));
 }
@@ -112,9 +112,8 @@ impl Node for Decl {
                     LabelKind::Interpolation(x) | LabelKind::Dynamic(x) | LabelKind::Pattern(x) => w.expr(x),
                     LabelKind::Ident(_) | LabelKind::String(_) => {}
                 }
-                w.before(f.colon.start, &mut f.value);
                 w.operand(&mut f.value);
-                w.sequence(&mut f.attributes, f.value.span.end, self.span.end);
+                w.sequence(&mut f.attributes, self.span.end);
             }
             DeclKind::Embed(x) | DeclKind::Ellipsis(Some(x)) | DeclKind::Let { value: x, .. } => w.operand(x),
             DeclKind::Ellipsis(None) | DeclKind::Attribute(_) | DeclKind::Bad => {}
@@ -177,7 +176,7 @@ impl Node for ImportDecl {
     }
 
     fn walk(&mut self, w: &mut Walk<'_>) {
-        let inner = w.sequence(&mut self.specs, self.span.start, self.span.end);
+        let inner = w.sequence(&mut self.specs, self.span.end);
         self.comments.extend(inner.into_iter().map(|g| g.at(Place::Inner)));
     }
 }
@@ -271,8 +270,8 @@ impl Walk<'_> {
         rest
     }
 
-    /// The nodes between two offsets. Gives the comments behind the last node, before the second offset.
-    fn sequence<N: Node>(&mut self, nodes: &mut [N], _start: u32, end: u32) -> Vec<Group> {
+    /// A sequence of nodes before an offset. Gives the comments behind the last node.
+    fn sequence<N: Node>(&mut self, nodes: &mut [N], end: u32) -> Vec<Group> {
         if !self.pending(end) {
             return Vec::new();
         }
@@ -300,7 +299,7 @@ impl Walk<'_> {
     }
 
     /// Gives the comments before an expression to it.
-    fn before(&mut self, _from: u32, x: &mut Expr) {
+    fn before(&mut self, x: &mut Expr) {
         while let Some(g) = self.take(x.span.start) {
             x.comments.push(g.at(Place::Doc));
         }
@@ -308,7 +307,7 @@ impl Walk<'_> {
 
     /// An expression that is a part of another node, with the comments before it.
     fn operand(&mut self, x: &mut Expr) {
-        self.before(0, x);
+        self.before(x);
         self.expr(x);
     }
 
@@ -320,24 +319,24 @@ impl Walk<'_> {
         }
         match &mut x.kind {
             ExprKind::Struct(s) => {
-                let (start, end) = s.braces.map_or((span.start, span.end), |(_, r)| (span.start, r.start));
-                let inner = self.sequence(&mut s.decls, start, end);
+                let end = s.braces.map_or(span.end, |(_, r)| r.start);
+                let inner = self.sequence(&mut s.decls, end);
                 x.comments.extend(inner.into_iter().map(|g| g.at(Place::Inner)));
             }
             ExprKind::List(l) => {
                 let mut nodes: Vec<Elem<'_>> = l.elems.iter_mut().map(Elem::Expr).collect();
                 nodes.extend(l.ellipsis.as_mut().map(Elem::Ellipsis));
-                let inner = self.sequence(&mut nodes, span.start, l.brackets.1.start);
+                let inner = self.sequence(&mut nodes, l.brackets.1.start);
                 x.comments.extend(inner.into_iter().map(|g| g.at(Place::Inner)));
             }
             ExprKind::Call { fun, args, parens, .. } => {
                 self.expr(fun);
-                let inner = self.sequence(args, parens.start, parens.end);
+                let inner = self.sequence(args, parens.end);
                 x.comments.extend(inner.into_iter().map(|g| g.at(Place::Inner)));
             }
             ExprKind::Comprehension(c) => {
                 let Comprehension { clauses, value, otherwise } = &mut **c;
-                let rest = self.sequence(clauses, span.start, value.span.start);
+                let rest = self.sequence(clauses, value.span.start);
                 value.comments.extend(rest.into_iter().map(|g| g.at(Place::Doc)));
                 self.expr(value);
                 if let Some(o) = otherwise {
@@ -405,18 +404,18 @@ impl Walk<'_> {
         .collect();
         let after = |i: usize| starts[i..].iter().copied().min().unwrap_or(end);
         // Comments between two parts belong to the later one, unless they stand on the last line of the earlier.
-        let mut rest = self.sequence(&mut f.attributes, 0, after(1));
+        let mut rest = self.sequence(&mut f.attributes, after(1));
         if let Some(p) = &mut f.package {
             rest.into_iter().for_each(|g| p.add(g.at(Place::Doc)));
-            rest = self.sequence(std::slice::from_mut(p), 0, after(2));
+            rest = self.sequence(std::slice::from_mut(p), after(2));
         }
         if let Some(first) = f.imports.first_mut() {
             rest.into_iter().for_each(|g| first.add(g.at(Place::Doc)));
-            rest = self.sequence(&mut f.imports, 0, after(3));
+            rest = self.sequence(&mut f.imports, after(3));
         }
         if let Some(first) = f.decls.first_mut() {
             rest.into_iter().for_each(|g| first.add(g.at(Place::Doc)));
-            rest = self.sequence(&mut f.decls, 0, end);
+            rest = self.sequence(&mut f.decls, end);
         }
         f.comments.extend(rest.into_iter().map(|g| g.at(Place::Inner)));
         f.comments.extend(self.rest().into_iter().map(|g| g.at(Place::Inner)));

@@ -40,4 +40,8 @@ pub fn parse_expr(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
 }
 
 #[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod shape;
+#[cfg(test)]
 mod tests;

@@ -240,3 +240,41 @@ fn bounds_depth() {
     good(&format!("a: {}1", "b | ".repeat(1_900)));
     good(&format!("{}1{}", "{a: ".repeat(300), "}".repeat(300)));
 }
+
+/// Pieces of the language, for texts that are almost programs.
+const PIECES: [&str; 62] = [
+    "a", "b", "#D", "_", "_|_", "1", "01", "1.5Ki", ".5", "0x", "\"", "\"\"\"", "'", "'''", "#\"", "\"#",
+    "\\(", ")", "(", "{", "}", "[", "]", ",", ":", "?", "!", "=", "==", "=~", "|", "&", "||", "&&", "+", "-",
+    "*", "/", "<", ">=", "...", ".", "@a(", "@", "for ", "in ", "if ", "let ", "else ", "try ", "package ",
+    "import ", "null", "true", "\n", " ", "\t", "// c\n", "\r\n", "\\", "é", "\u{feff}",
+];
+
+/// Parses and formats, as the programs do with whatever they are given.
+fn survive(text: &str) {
+    let (file, errors) = parse(FileId(0), text);
+    let formatted = super::fmt::format(&file);
+    let bad = file.decls.iter().any(|d| matches!(d.kind, DeclKind::Bad));
+    assert!(!bad || !errors.is_empty(), "a declaration was given up without a message: {text:?}");
+    let len = text.len() as u32;
+    for l in errors.iter().flat_map(|d| &d.labels) {
+        assert!(l.span.start <= l.span.end && l.span.end <= len, "{:?} is not in {text:?}", l.span);
+    }
+    let _ = (formatted, parse_expr(FileId(0), text));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        cases: 1_000, failure_persistence: None, ..Default::default()
+    })]
+
+    #[test]
+    fn any_text_is_survived(text in ".{0,200}") {
+        survive(&text);
+    }
+
+    #[test]
+    fn any_pieces_are_survived(pieces in proptest::collection::vec(0..PIECES.len(), 0..60)) {
+        let text: String = pieces.into_iter().map(|i| PIECES[i]).collect();
+        survive(&text);
+    }
+}

@@ -66,7 +66,10 @@ fn is_block(x: &Expr) -> bool {
 fn breaks_columns(d: &Decl) -> bool {
     match &d.kind {
         DeclKind::Field(f) => match &f.value.kind {
-            ExprKind::Struct(s) => s.braces.is_some() || s.decls.len() != 1,
+            ExprKind::Struct(s) => {
+                let short = s.braces.is_none() && s.decls.len() == 1 && f.value.comments.is_empty();
+                !short || s.decls.iter().any(gets_braces)
+            }
             ExprKind::List(_) => true,
             _ => false,
         },
@@ -102,6 +105,18 @@ pub(super) fn lead(d: &Decl) -> Space {
 /// Whether an inner declaration of a chain is put in braces, because an attribute behind it would seem to belong to the whole chain.
 pub(super) fn gets_braces(d: &Decl) -> bool {
     matches!(&d.kind, DeclKind::Field(f) if !f.attributes.is_empty())
+}
+
+/// Whether a part of a chain is put in braces.
+fn opens_braces(d: &Decl) -> bool {
+    let mut d = d;
+    while let (DeclKind::Field(f), Some(inner)) = (&d.kind, nested(d)) {
+        if !f.value.comments.is_empty() || gets_braces(inner) {
+            return true;
+        }
+        d = inner;
+    }
+    false
 }
 
 /// Whether a comment in front stands directly behind what is before it, but apart from the declaration.
@@ -163,7 +178,9 @@ impl Printer {
             let gap = line_gap(first);
             broken |= gap >= Gap::Line;
             if n > 0 && gap == Gap::None {
-                self.gap(Gap::Blank);
+                // Imports stand on lines of their own, because commas are not written between them.
+                self.gap(Gap::Line);
+                broken = true;
             }
             if n == 0 && first == Space::Blank && i.parens {
                 self.gap(Gap::Blank);
@@ -199,7 +216,8 @@ impl Printer {
             if let Some(before) = before {
                 if own_line {
                     let nd = depth(before);
-                    let block = matches!(&innermost(before).kind, DeclKind::Field(f) if is_block(&f.value));
+                    let block = opens_braces(before)
+                        || matches!(&innermost(before).kind, DeclKind::Field(f) if is_block(&f.value));
                     let block = block && !has_line_comment(&before.comments);
                     let change = breaks_columns(d) || block || nd == 0 || nd != depth(d);
                     if change && gap == Gap::Line {
@@ -277,8 +295,7 @@ impl Printer {
     fn field(&mut self, d: &Decl, own_line: bool) {
         let mut d = d;
         let mut opened = 0;
-        loop {
-            let DeclKind::Field(f) = &d.kind else { break };
+        while let DeclKind::Field(f) = &d.kind {
             if let Some(alias) = &f.alias {
                 self.token(&alias.name);
                 self.token(if f.label.span.start > alias.span.end + 2 { " = " } else { "=" });
@@ -309,6 +326,7 @@ impl Printer {
                 self.gap(Gap::Flush);
                 for c in notes {
                     self.comment(c);
+                    self.gap(Gap::Flush);
                 }
                 self.field(inner, true);
                 self.gap(Gap::Line);

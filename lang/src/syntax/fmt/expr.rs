@@ -25,6 +25,10 @@ impl Printer {
             ExprKind::Comprehension(c) => self.comprehension(c),
             ExprKind::Unary { op, x, .. } => {
                 self.token(op.as_str());
+                if let ExprKind::Unary { op: UnaryOp::Equal | UnaryOp::Match, .. } = &x.kind {
+                    // The two would be read as one: `! =~x`.
+                    self.gap(Gap::Blank);
+                }
                 self.docs(&x.comments, x.space, Behind::Token);
                 self.expr(x, depth);
             }

@@ -191,7 +191,6 @@ impl Printer {
     /// The comments before a closing bracket. Gives whether there were any.
     fn inner(&mut self, comments: &Comments, behind: Behind) -> bool {
         let mut any = false;
-        let mut first = behind != Behind::Node;
         for c in comments.iter().filter(|c| c.place == Place::Inner || c.place == Place::After) {
             if c.space < Space::Newline {
                 self.gap(if behind == Behind::Brace { Gap::None } else { Gap::Blank });
@@ -201,10 +200,8 @@ impl Printer {
                 self.gap(if self.line_comment { Gap::Section } else { line_gap(c.space) });
                 self.comment(c);
             }
-            first = false;
             any = true;
         }
-        let _ = first;
         any
     }
 }
