@@ -65,6 +65,20 @@ impl ApiError {
         Self::new(409, "Conflict", message).about(resource, name)
     }
 
+    /// A conflict that names the kind rather than the resource, as preconditions of a DELETE do.
+    pub(crate) fn conflict_of_kind(resource: &Resource, name: &str, why: impl std::fmt::Display) -> Self {
+        let kind = match resource.group.as_str() {
+            "" => resource.kind.clone(),
+            group => format!("{}.{group}", resource.kind),
+        };
+        let message = format!("Operation cannot be fulfilled on {kind} \"{name}\": {why}");
+        let mut error = Self::new(409, "Conflict", message).about(resource, name);
+        if let Some(details) = error.details.as_deref_mut() {
+            details["kind"] = resource.kind.clone().into();
+        }
+        error
+    }
+
     pub(crate) fn modified(resource: &Resource, name: &str) -> Self {
         let why =
             "the object has been modified; please apply your changes to the latest version and try again";

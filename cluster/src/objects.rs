@@ -73,6 +73,8 @@ impl Write<'_> {
         if self.resource.status {
             object.as_object_mut().ok_or_else(not_an_object)?.shift_remove("status");
         }
+        let given = object.clone();
+        drop_empty_metadata(&mut object)?;
         defaults::fill(self.resource, &mut object);
         strategy::on_create(txn, self.resource, &mut object)?;
         let mut errors = check_metadata(self.resource, &object);
@@ -82,10 +84,16 @@ impl Write<'_> {
         }
         if !self.applied {
             let nothing = match self.resource.custom {
-                Some(_) => json!({}),
+                Some(_) => json!({"metadata": {}}),
                 None => defaults::hollow(&self.resource.schema),
             };
-            self.writer().record_update(&nothing, &mut object)?;
+            // The writer owns what it gave and the defaults, not what the server allocates.
+            let mut written = object.clone();
+            strategy::take_out_allocated(self.resource, &given, &mut written);
+            self.writer().record_update(&nothing, &mut written)?;
+            if let Some(managed) = written["metadata"].get_mut("managedFields") {
+                metadata(&mut object)?.insert("managedFields".into(), managed.take());
+            }
         }
         txn.put(&key, &mut object)?;
         Ok(object)
@@ -96,6 +104,7 @@ impl Write<'_> {
     pub(crate) fn update(&self, txn: &mut Txn<'_>, old: &Value, mut new: Value) -> ApiResult<(Value, bool)> {
         let name = text(&old["metadata"]["name"]);
         self.keep_what_clients_may_not_change(old, &mut new)?;
+        drop_empty_metadata(&mut new)?;
         defaults::fill(self.resource, &mut new);
         strategy::on_update(self.resource, old, &mut new);
         let mut errors = self.check_metadata_update(old, &new);
@@ -113,7 +122,8 @@ impl Write<'_> {
         let key = self.key(&name);
         let meta = &new["metadata"];
         if !meta["deletionTimestamp"].is_null() && no_finalizers(&new) {
-            txn.remove(&key, &mut new)?;
+            // Watches are told of the object as it was last stored.
+            txn.remove(&key, &mut old.clone())?;
             return Ok((new, true));
         }
         if same(old, &new) {
@@ -335,6 +345,22 @@ pub(crate) fn metadata(object: &mut Value) -> ApiResult<&mut Map<String, Value>>
         *meta = json!({});
     }
     meta.as_object_mut().ok_or_else(|| ApiError::bad_request("metadata must be an object"))
+}
+
+/// An empty list or map in metadata is as good as none, and is not kept.
+fn drop_empty_metadata(object: &mut Value) -> ApiResult<()> {
+    let meta = metadata(object)?;
+    for field in ["labels", "annotations", "finalizers", "ownerReferences"] {
+        let empty = match meta.get(field) {
+            Some(Value::Array(items)) => items.is_empty(),
+            Some(Value::Object(entries)) => entries.is_empty(),
+            _ => false,
+        };
+        if empty {
+            meta.shift_remove(field);
+        }
+    }
+    Ok(())
 }
 
 fn not_an_object() -> ApiError {

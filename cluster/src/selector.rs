@@ -41,10 +41,13 @@ impl Selector {
         let fields = parse_fields(fields_text).map_err(ApiError::bad_request)?;
         for (field, ..) in &fields {
             if !supported_field(resource, field) {
-                let what = format!("{}, Resource={}", resource.api_version(), resource.plural);
+                let mut known = vec!["\"metadata.name\""];
+                if resource.namespaced {
+                    known.push("\"metadata.namespace\"");
+                }
                 return Err(ApiError::bad_request(format!(
-                    "Unable to find {what:?} that match label selector {labels_text:?}, field selector {fields_text:?}: \
-                     field label not supported: {field}"
+                    "{field:?} is not a known field selector: only {}",
+                    known.join(", ")
                 )));
             }
         }
@@ -189,7 +192,11 @@ fn parse_requirement(part: &str) -> Result<Requirement, String> {
             return one(key, if greater { Test::Greater(bound) } else { Test::Less(bound) });
         }
     }
-    if part.split_whitespace().count() > 1 {
+    let words: Vec<&str> = part.split_whitespace().collect();
+    if matches!(words.as_slice(), [_, "in" | "notin"]) {
+        return Err("found '' expected: '('".to_owned());
+    }
+    if words.len() > 1 {
         return Err(format!("found {part:?}, expected: !, in, notin, =, ==, !=, gt, lt"));
     }
     one(part, Test::Exists)
@@ -204,7 +211,7 @@ fn parse_fields(text: &str) -> Result<Vec<(String, bool, String)>, String> {
             } else if let Some((field, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
                 (field, true, value)
             } else {
-                return Err(format!("invalid selector: {text:?}; can't understand {part:?}"));
+                return Err(format!("invalid selector: '{text}'; can't understand '{part}'"));
             };
             Ok((field.trim().to_owned(), equal, value.trim().to_owned()))
         })

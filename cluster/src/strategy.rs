@@ -35,6 +35,26 @@ pub(crate) fn on_create(txn: &Txn<'_>, resource: &Resource, object: &mut Value) 
     Ok(())
 }
 
+/// Takes out of a new object what the server allocated because the client (who sent `given`) left it open.
+pub(crate) fn take_out_allocated(resource: &Resource, given: &Value, object: &mut Value) {
+    if resource.custom.is_some() || !resource.group.is_empty() || resource.kind != "Service" {
+        return;
+    }
+    let given = &given["spec"];
+    let Some(spec) = object["spec"].as_object_mut() else { return };
+    for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        if given[field].is_null() {
+            spec.shift_remove(field);
+        }
+    }
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten();
+    for (at, port) in ports.enumerate() {
+        if let (true, Some(port)) = (given["ports"][at]["nodePort"].is_null(), port.as_object_mut()) {
+            port.shift_remove("nodePort");
+        }
+    }
+}
+
 /// Carries over what the server set before.
 pub(crate) fn on_update(resource: &Resource, old: &Value, new: &mut Value) {
     if resource.custom.is_some() {
@@ -126,6 +146,8 @@ fn service(txn: &Txn<'_>, object: &mut Value) -> ApiResult<()> {
     }
     let wanted = text(&object["spec"]["clusterIP"]);
     if wanted.is_empty() || kind != "ClusterIP" {
+        let ports = kind == "NodePort"
+            || kind == "LoadBalancer" && object["spec"]["allocateLoadBalancerNodePorts"] != false;
         let taken = txn.list(&Key::prefix("services", None))?;
         if wanted.is_empty() {
             let used = |ip: &str| taken.iter().any(|(_, service)| service["spec"]["clusterIP"] == ip);
@@ -138,7 +160,7 @@ fn service(txn: &Txn<'_>, object: &mut Value) -> ApiResult<()> {
             )?
             .into();
         }
-        if kind != "ClusterIP" {
+        if ports {
             let mut used: Vec<u64> = taken
                 .iter()
                 .flat_map(|(_, service)| service["spec"]["ports"].as_array().into_iter().flatten())

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, FieldError};
 
 /// Where a path points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +89,24 @@ impl Query {
 
     pub(crate) fn number(&self, name: &str) -> ApiResult<Option<u64>> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            ApiError::bad_request(format!("strconv.ParseUint: parsing {text:?}: invalid syntax: {name}"))
-        })
+        text.parse()
+            .map(Some)
+            .map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
+    }
+
+    /// Refuses what the options of a list may not be.
+    pub(crate) fn check_list(&self) -> ApiResult<()> {
+        if let Err(error) = self.resource_version() {
+            return Err(ApiError::bad_request(format!("invalid resource version: {}", error.message)));
+        }
+        if self.get("resourceVersionMatch").is_some() && self.get("resourceVersion").is_none() {
+            let error = FieldError::forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden unless resourceVersion is provided",
+            );
+            return Err(ApiError::invalid_options("ListOptions", &error));
+        }
+        Ok(())
     }
 
     /// `resourceVersion`; `None` for unset and 0, which both mean "any".

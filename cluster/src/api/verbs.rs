@@ -95,6 +95,7 @@ impl Api {
 
     pub(super) async fn list(&self, call: Call) -> ApiResult<Response<Body>> {
         let selector = call.selector()?;
+        call.query.check_list()?;
         let limit = call.query.number("limit")?.filter(|limit| *limit > 0).unwrap_or(u64::MAX);
         let prefix = call.prefix();
         let after = call.query.get("continue").map(|token| continue_from(token, &prefix)).transpose()?;
@@ -233,7 +234,19 @@ impl Api {
             return Err(ApiError::invalid_options("PatchOptions", &error));
         }
         self.change(call, move |_, call, old| {
-            fit(&call.resource, &call.query, patch.apply(&call.resource, old)?)
+            let object = patch.apply(&call.resource, old)?;
+            let name = objects::text(&object["metadata"]["name"]);
+            if name != call.name() {
+                return Err(ApiError::bad_request(format!(
+                    "the name of the object ({name}) does not match the name on the URL ({})",
+                    call.name()
+                )));
+            }
+            // What does not fit the kind is the patch's fault, which a real server calls invalid.
+            fit(&call.resource, &call.query, object).map_err(|error| match error.code {
+                400 => ApiError::new(422, "Invalid", format!(" \"\" is invalid: patch: {}", error.message)),
+                _ => error,
+            })
         })
         .await
     }
@@ -430,15 +443,13 @@ impl DeleteOptions {
             if let Some(wanted) = wanted
                 && wanted != have
             {
-                let why = match what {
-                    "UID" => format!(
-                        "Precondition failed: UID in precondition: {wanted}, UID in object meta: {have}"
-                    ),
-                    _ => format!(
-                        "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {have}"
-                    ),
-                };
-                return Err(ApiError::conflict(resource, meta["name"].as_str().unwrap_or_default(), why));
+                let why = format!(
+                    "the {what} in the precondition ({wanted}) does not match the {what} in record ({have}). \
+                     The object might have been {} and then recreated",
+                    if what == "UID" { "deleted" } else { "modified" }
+                );
+                let name = meta["name"].as_str().unwrap_or_default();
+                return Err(ApiError::conflict_of_kind(resource, name, why));
             }
         }
         Ok(())
@@ -448,6 +459,9 @@ impl DeleteOptions {
 /// Options of a DELETE, from its body or its query.
 fn delete_options(call: &mut Call) -> ApiResult<DeleteOptions> {
     let body = if call.body.is_empty() { json!({}) } else { read_body(&call.content_type, &call.body)? };
+    if !(body["gracePeriodSeconds"].is_null() || body["gracePeriodSeconds"].is_i64()) {
+        return Err(ApiError::bad_request("DeleteOptions.gracePeriodSeconds: not an integer"));
+    }
     if let Some(policy) = body["propagationPolicy"].as_str() {
         call.query.default_to("propagationPolicy", policy);
     }
@@ -467,14 +481,9 @@ fn delete_options(call: &mut Call) -> ApiResult<DeleteOptions> {
         Some("Foreground") => Propagation::Foreground,
         Some("Orphan") => Propagation::Orphan,
         Some(other) => {
-            return Err(ApiError::new(
-                422,
-                "Invalid",
-                format!(
-                    "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: {other:?}: \
-                     supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
-                ),
-            ));
+            let allowed = ["Foreground", "Background", "Orphan", "nil"];
+            let error = FieldError::not_supported("propagationPolicy", other, &allowed);
+            return Err(ApiError::invalid_options("DeleteOptions", &error));
         }
     };
     Ok(DeleteOptions {

@@ -82,18 +82,41 @@ impl Patch {
     pub(crate) fn apply(&self, resource: &Resource, old: &Value) -> ApiResult<Value> {
         let mut object = with_kind(resource, old);
         match self {
-            Patch::Json(patch) => {
-                json_patch::patch(&mut object, patch).map_err(|error| json_patch_error(&error))?
-            }
+            Patch::Json(patch) => json(&mut object, patch)?,
             Patch::Merge(patch) => json_patch::merge(&mut object, patch),
             Patch::Strategic(patch) => {
                 object =
-                    strategic::strategic(&resource.schema, &object, patch).map_err(ApiError::bad_request)?;
+                    // A real server takes a patch that it cannot carry out for a fault of its own.
+                    strategic::strategic(&resource.schema, &object, patch)
+                        .map_err(|why| ApiError::new(500, "", why))?;
             }
             Patch::Apply(_) => return Err(ApiError::internal("an apply needs its manager")),
         }
         take_kind(resource, object)
     }
+}
+
+/// Carries out the operations in turn. As on a real server, `replace` also makes a field that is not there.
+fn json(object: &mut Value, patch: &json_patch::Patch) -> ApiResult<()> {
+    use json_patch::{AddOperation, PatchOperation};
+    for operation in &patch.0 {
+        let made = match operation {
+            PatchOperation::Replace(replace) if object.pointer(replace.path.as_str()).is_none() => {
+                let parent = replace.path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
+                object.pointer(parent).is_some_and(Value::is_object).then(|| {
+                    PatchOperation::Add(AddOperation {
+                        path: replace.path.clone(),
+                        value: replace.value.clone(),
+                    })
+                })
+            }
+            _ => None,
+        };
+        let operation = made.as_ref().unwrap_or(operation);
+        json_patch::patch(object, std::slice::from_ref(operation))
+            .map_err(|error| json_patch_error(&error))?;
+    }
+    Ok(())
 }
 
 fn json_patch_error(error: &json_patch::PatchError) -> ApiError {

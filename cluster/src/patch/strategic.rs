@@ -135,10 +135,9 @@ fn items_of(
             (_, None) => out.push(strategic(&list.items, &Value::Null, item)?),
         }
     }
-    Ok(match order {
-        Some(order) => ordered(list, old, &out, order),
-        None => out,
-    })
+    // Without an order of its own the patch's list is one: what it names stands in its order, what it does not keeps its
+    // place among the old ones.
+    Ok(ordered(list, old, &out, order.map_or(patch, Vec::as_slice)))
 }
 
 /// Items in the order asked for; those it does not name keep their place among the old ones.
@@ -181,7 +180,7 @@ mod tests {
         let new = pod(old, json!({"containers": [{"name": "a", "args": ["y"]}, {"name": "c"}]}));
         assert_eq!(
             new,
-            json!({"containers": [{"name": "a", "image": "1", "args": ["y"]}, {"name": "b"}, {"name": "c"}]})
+            json!({"containers": [{"name": "a", "image": "1", "args": ["y"]}, {"name": "c"}, {"name": "b"}]})
         );
     }
 
@@ -217,7 +216,7 @@ mod tests {
         let patch =
             json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a/b"], "finalizers": ["e/f"]}});
         let new = strategic(&schema, &old, &patch).unwrap();
-        assert_eq!(new["metadata"]["finalizers"], json!(["c/d", "e/f"]));
+        assert_eq!(new["metadata"]["finalizers"], json!(["e/f", "c/d"]));
     }
 
     proptest! {

@@ -269,6 +269,8 @@ impl Session<'_> {
             texts.push(Value::String(value));
         }
         texts.iter_mut().for_each(|text| mask(text, &self.names));
+        // Their order says nothing.
+        texts.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
         texts.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 }
