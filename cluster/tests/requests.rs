@@ -99,7 +99,10 @@ async fn lists_select_and_page() {
         ["c"]
     );
     let wrong = status(api.list(&ListParams::default().fields("data.k=c")).await.unwrap_err());
-    assert!(wrong.code == 400 && wrong.message.contains("field label not supported: data.k"), "{wrong:?}");
+    assert!(
+        wrong.code == 400 && wrong.message.contains("\"data.k\" is not a known field selector"),
+        "{wrong:?}"
+    );
 
     let first = api.list(&ListParams::default().limit(2)).await.unwrap();
     assert_eq!(first.metadata.remaining_item_count, Some(3));
