@@ -5,9 +5,11 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
+use stepwell_cluster::ClusterError;
 use stepwell_lang::Failure;
-use stepwell_lang::diag::Diagnostic;
+use stepwell_lang::diag::{Diagnostic, Label};
 use stepwell_lang::source::{Source, SourceMap};
+use stepwell_runtime::problem::Problems;
 
 /// Who has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,17 @@ impl Error {
         }
     }
 
+    /// What a cluster says, in its own words: they name the object and the field.
+    pub(crate) fn from_kube(e: &kube::Error) -> Error {
+        match e {
+            kube::Error::Api(status) => {
+                let code = if status.reason.is_empty() { "api".into() } else { kebab(&status.reason) };
+                Error::mistake(&code, status.message.clone())
+            }
+            e => Error::mistake("api", format!("the cluster could not be asked: {e}")),
+        }
+    }
+
     /// Adds advice to the last problem, unless it has some.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
         if let Some(last) = self.problems.last_mut() {
@@ -102,6 +115,18 @@ impl Error {
             Kind::Answer | Kind::Gone => ExitCode::SUCCESS,
         }
     }
+}
+
+/// `NotFound` as `not-found`.
+fn kebab(reason: &str) -> String {
+    let mut out = String::new();
+    for c in reason.chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push('-');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
 }
 
 /// An I/O error in words, without the number of the system's error.
@@ -142,24 +167,62 @@ impl From<Failure> for Error {
     }
 }
 
+impl From<ClusterError> for Error {
+    fn from(e: ClusterError) -> Error {
+        let error = Error::mistake("state", e.to_string());
+        match e {
+            ClusterError::InUse(_) => error.hint(
+                "another stepwell holds it and does not answer: end it, or choose another with --state DIR",
+            ),
+            ClusterError::Io { .. } => error.hint("choose a folder that you may write to with --state DIR"),
+            ClusterError::Database { .. } => {
+                error.hint("choose another folder with --state DIR, or remove this one to begin anew")
+            }
+            _ => error,
+        }
+    }
+}
+
+impl From<kube::Error> for Error {
+    fn from(e: kube::Error) -> Error {
+        Error::from_kube(&e)
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Error {
+        let problem = |p: &stepwell_runtime::problem::Problem| Problem {
+            code: p.code.into(),
+            path: p.path.clone(),
+            message: p.message.clone(),
+            places: p.labels.iter().filter_map(|l| Place::of(l, &problems.sources)).collect(),
+            hint: p.hint.clone(),
+        };
+        problems.list.iter().map(problem).collect::<Vec<_>>().into()
+    }
+}
+
+impl Place {
+    fn of(label: &Label, sources: &SourceMap) -> Option<Place> {
+        let at = sources.position(label.span)?;
+        Some(Place {
+            source: sources.get(label.span.file)?.clone(),
+            range: label.span.start as usize..label.span.end as usize,
+            message: label.message.clone(),
+            line: at.line,
+            column: at.column,
+        })
+    }
+}
+
 impl Problem {
     /// A diagnostic of the language.
     pub(crate) fn of(d: &Diagnostic, sources: &SourceMap) -> Problem {
-        let place = |label: &stepwell_lang::diag::Label| {
-            let at = sources.position(label.span)?;
-            Some(Place {
-                source: sources.get(label.span.file)?.clone(),
-                range: label.span.start as usize..label.span.end as usize,
-                message: label.message.clone(),
-                line: at.line,
-                column: at.column,
-            })
-        };
         Problem {
             code: d.code.as_str().into(),
             path: d.path.clone(),
             message: d.message.clone(),
-            places: d.labels.iter().filter_map(place).collect(),
+            places: d.labels.iter().filter_map(|l| Place::of(l, sources)).collect(),
             hint: d.hint.clone(),
         }
     }

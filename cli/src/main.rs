@@ -2,8 +2,12 @@
 //! belongs here. Whole-program tests are in `tests/program/`.
 
 mod commands;
+mod connect;
 mod error;
 mod inputs;
+mod kinds;
+mod library;
+mod objects;
 mod output;
 mod tree;
 

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::ops::Range;
 use std::process::ExitCode;
+use stepwell_lang::source::SourceMap;
 
 /// How errors are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -60,6 +61,19 @@ impl Output {
     pub(crate) fn note(&self, line: &str) {
         // Nobody is left to be told when standard error is closed.
         let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// Tells what the user should know though it is no mistake. Programs that read errors as JSON are not told.
+    pub(crate) fn warnings(&self, warnings: &[stepwell_runtime::problem::Problem], sources: &SourceMap) {
+        if self.errors == ErrorFormat::Json {
+            return;
+        }
+        for w in warnings {
+            let place = w.labels.first().and_then(|l| sources.position(l.span));
+            let place = place.map_or_else(String::new, |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
+            let path = if w.path.is_empty() { String::new() } else { format!("{}: ", w.path) };
+            self.note(&printable(&format!("warning: {place}{path}{}", w.message)));
+        }
     }
 
     /// Shows what a failed command has to say, and gives the exit status.
@@ -186,7 +200,7 @@ fn first_line(at: &Place) -> Range<usize> {
 }
 
 /// Text without control characters, which must not reach a terminal from somebody's file. Lengths in bytes stay as they are.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let replace = |c: char| match c {
         '\n' | '\t' => c,
         c if c.is_control() && c.len_utf8() == 1 => '?',
@@ -194,6 +208,24 @@ fn printable(text: &str) -> String {
         c => c,
     };
     text.chars().map(replace).collect()
+}
+
+/// Rows with their cells in columns, two blanks between; the last cell of a row may be as long as it likes.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |i: usize| rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let cell = printable(cell).replace(['\n', '\t'], " ");
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]

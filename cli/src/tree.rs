@@ -120,7 +120,7 @@ fn incomplete(code: Code) -> bool {
 }
 
 /// A set of kinds in words: one bare, several in parentheses, all of them `_`.
-fn kind_text(kind: Kind) -> String {
+pub(crate) fn kind_text(kind: Kind) -> String {
     if kind == Kind::TOP {
         return "_".into();
     }

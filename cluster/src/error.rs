@@ -111,6 +111,18 @@ impl ApiError {
         Self::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {limit}"))
     }
 
+    /// A 422 that names the resource rather than the kind, as the generic parts of a real server do.
+    pub(crate) fn invalid_resource(resource: &Resource, name: &str, error: &FieldError) -> Self {
+        let message = format!("{} \"{name}\" is invalid: {error}", resource.qualified());
+        let mut out = Self::new(422, "Invalid", message).about(resource, name);
+        if let Some(details) = out.details.as_deref_mut() {
+            let cause =
+                json!({"reason": error.fault.reason(), "message": error.body(), "field": error.field});
+            details["causes"] = json!([cause]);
+        }
+        out
+    }
+
     /// A 422 about the options of a request (`PatchOptions` and the like).
     pub(crate) fn invalid_options(options: &str, error: &FieldError) -> Self {
         let message = format!("{options}.meta.k8s.io \"\" is invalid: {error}");
@@ -177,15 +189,13 @@ pub(crate) enum Fault {
     TooLong(usize),
     TooMany(usize, usize),
     NotFound(Value),
-    /// A number that is not set, as Go prints it.
-    Unset(String),
 }
 
 impl Fault {
     fn reason(&self) -> &'static str {
         match self {
             Fault::Required(_) => "FieldValueRequired",
-            Fault::Invalid(..) | Fault::Unset(_) => "FieldValueInvalid",
+            Fault::Invalid(..) => "FieldValueInvalid",
             Fault::TypeInvalid(..) => "FieldValueTypeInvalid",
             Fault::NotSupported(..) => "FieldValueNotSupported",
             Fault::Forbidden(_) => "FieldValueForbidden",
@@ -242,7 +252,6 @@ impl FieldError {
             Fault::Forbidden(detail) => with("Forbidden".into(), detail),
             Fault::Duplicate(value) => format!("Duplicate value: {value}"),
             Fault::TooLong(limit) => format!("Too long: may not be more than {limit} bytes"),
-            Fault::Unset(detail) => format!("Invalid value: 0x0: {detail}"),
             Fault::NotFound(value) => format!("Not found: {value}"),
             Fault::TooMany(count, limit) => format!("Too many: {count}: must have at most {limit} items"),
         }

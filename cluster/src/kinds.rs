@@ -38,14 +38,14 @@ pub(crate) struct Resource {
 /// What only custom kinds have.
 #[derive(Debug)]
 pub(crate) struct Custom {
+    /// The definition's name.
+    pub(crate) definition: String,
     /// The version's `openAPIV3Schema` as the user wrote it.
     pub(crate) open_api: Value,
     /// `additionalPrinterColumns`.
     pub(crate) columns: Vec<Value>,
     /// `selectableFields`: paths a field selector may use.
     pub(crate) selectable: Vec<String>,
-    /// All versions by name, storage version first.
-    pub(crate) versions: Vec<String>,
 }
 
 /// Where the `scale` subresource finds its numbers.

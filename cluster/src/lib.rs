@@ -19,7 +19,9 @@
 
 mod api;
 mod clock;
+mod crd;
 mod error;
+mod gc;
 mod kinds;
 mod names;
 mod objects;
@@ -27,6 +29,7 @@ mod patch;
 mod schema;
 mod selector;
 mod share;
+mod sim;
 mod store;
 mod strategy;
 mod validate;
@@ -53,11 +56,16 @@ const FILE: &str = "cluster.redb";
 pub struct Options {
     /// The time that timestamps and the simulation go by.
     pub clock: SharedClock,
+    /// Whether the status of workloads is simulated.
+    pub simulate: bool,
+    /// Rules of the simulation put over those that come with the cluster, kind by kind: YAML in the form of
+    /// `rules/default.yaml`.
+    pub rules: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { clock: Arc::new(SystemClock) }
+        Options { clock: Arc::new(SystemClock), simulate: true, rules: None }
     }
 }
 
@@ -84,6 +92,9 @@ pub enum ClusterError {
         /// What the database says.
         message: String,
     },
+    /// The rules of the simulation cannot be read.
+    #[error("the rules of the simulation: {0}")]
+    Rules(String),
     /// The cluster itself refused what it needs to start.
     #[error("the embedded cluster cannot start: {0}")]
     Start(String),
@@ -92,6 +103,7 @@ pub enum ClusterError {
 /// A Kubernetes API in this process. Ends when dropped; [`close`](Self::close) ends it with certainty.
 pub struct EmbeddedCluster {
     api: Api,
+    tasks: Vec<tokio::task::AbortHandle>,
 }
 
 impl EmbeddedCluster {
@@ -121,15 +133,30 @@ impl EmbeddedCluster {
     }
 
     async fn start(store: Store, options: Options) -> Result<Self, ClusterError> {
-        let api = Api::new(store, options.clock);
-        let cluster = EmbeddedCluster { api };
+        let own = match &options.rules {
+            Some(text) => sim::rules::Rules::parse(text).map_err(ClusterError::Rules)?,
+            None => sim::rules::Rules::default(),
+        };
+        let rules = sim::rules::Rules::builtin().with(own);
+        let api = Api::new(store, options.clock).map_err(|error| ClusterError::Start(error.to_string()))?;
+        let mut cluster = EmbeddedCluster { api, tasks: Vec::new() };
         cluster.furnish().await.map_err(|error| ClusterError::Start(error.to_string()))?;
+        cluster.tasks.push(tokio::spawn(gc::run(cluster.api.clone())).abort_handle());
+        if options.simulate {
+            cluster.tasks.push(tokio::spawn(sim::run(cluster.api.clone(), rules)).abort_handle());
+        }
         Ok(cluster)
     }
 
     /// What every cluster has from the start.
     async fn furnish(&self) -> Result<(), error::ApiError> {
-        let Some(namespaces) = self.api.find("", "v1", "namespaces") else { return Ok(()) };
+        let resource = |group, plural| {
+            self.api
+                .find(group, "v1", plural)
+                .ok_or_else(|| error::ApiError::internal(format!("no {plural}")))
+        };
+        let namespaces = resource("", "namespaces")?;
+        let definitions = resource("apiextensions.k8s.io", "customresourcedefinitions")?;
         let now = self.api.clock.now();
         self.api
             .store
@@ -147,6 +174,12 @@ impl EmbeddedCluster {
                         write.create(txn, json!({"metadata": {"name": name}}))?;
                     }
                 }
+                let write = Write { resource: &definitions, ..write };
+                for definition in crd::preinstalled() {
+                    if !txn.has(&write.key(&objects::text(&definition["metadata"]["name"])))? {
+                        write.create(txn, definition)?;
+                    }
+                }
                 Ok(())
             })
             .await
@@ -159,13 +192,21 @@ impl EmbeddedCluster {
 
     /// Ends the cluster: waits for the last write, ends watches, lets go of the file. Clients still held get errors.
     pub async fn close(self) {
+        self.stop_tasks();
         let store = self.api.store.clone();
         let _ = tokio::task::spawn_blocking(move || store.close()).await;
     }
 }
 
+impl EmbeddedCluster {
+    fn stop_tasks(&self) {
+        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+}
+
 impl Drop for EmbeddedCluster {
     fn drop(&mut self) {
+        self.stop_tasks();
         self.api.store.close();
     }
 }

@@ -76,7 +76,7 @@ impl Write<'_> {
         let given = object.clone();
         drop_empty_metadata(&mut object)?;
         defaults::fill(self.resource, &mut object);
-        strategy::on_create(txn, self.resource, &mut object)?;
+        strategy::on_create(txn, self.resource, &mut object, self.now)?;
         let mut errors = check_metadata(self.resource, &object);
         errors.extend(validate(self.resource, &object, None));
         if !errors.is_empty() {
@@ -106,7 +106,7 @@ impl Write<'_> {
         self.keep_what_clients_may_not_change(old, &mut new)?;
         drop_empty_metadata(&mut new)?;
         defaults::fill(self.resource, &mut new);
-        strategy::on_update(self.resource, old, &mut new);
+        strategy::on_update(self.resource, old, &mut new, self.now);
         let mut errors = self.check_metadata_update(old, &new);
         errors.extend(validate(self.resource, &new, Some(old)));
         if !errors.is_empty() {
@@ -259,8 +259,8 @@ impl Write<'_> {
                 errors.push(FieldError::forbidden(
                     "metadata.finalizers",
                     format!(
-                        "no new finalizers can be added if the object is being deleted, found new finalizers {}",
-                        serde_json::to_string(&added).unwrap_or_default()
+                        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+                        added.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().join(", ")
                     ),
                 ));
             }

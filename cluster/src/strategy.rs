@@ -1,9 +1,11 @@
 //! What the server itself puts into some kinds when they are made or changed: cluster addresses, the labels of a Job,
 //! the first phase of a Pod. One function per kind; tests: `tests/kinds.rs`.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    crd,
     error::{ApiError, ApiResult},
     kinds::Resource,
     objects::text,
@@ -15,7 +17,12 @@ const SERVICE_NET: [u8; 2] = [10, 96];
 const NODE_PORTS: std::ops::Range<u16> = 30000..32768;
 
 /// Completes a new object.
-pub(crate) fn on_create(txn: &Txn<'_>, resource: &Resource, object: &mut Value) -> ApiResult<()> {
+pub(crate) fn on_create(
+    txn: &Txn<'_>,
+    resource: &Resource,
+    object: &mut Value,
+    now: Timestamp,
+) -> ApiResult<()> {
     if resource.custom.is_some() {
         return Ok(());
     }
@@ -30,6 +37,10 @@ pub(crate) fn on_create(txn: &Txn<'_>, resource: &Resource, object: &mut Value) 
         ("", "Pod") => object["status"] = json!({"phase": "Pending", "qosClass": qos(&object["spec"])}),
         ("", "PersistentVolumeClaim" | "PersistentVolume") => object["status"] = json!({"phase": "Pending"}),
         ("batch", "Job") => job(object),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            object["metadata"]["finalizers"] = json!([crd::FINALIZER]);
+            crd::establish(object, now);
+        }
         _ => {}
     }
     Ok(())
@@ -56,7 +67,7 @@ pub(crate) fn take_out_allocated(resource: &Resource, given: &Value, object: &mu
 }
 
 /// Carries over what the server set before.
-pub(crate) fn on_update(resource: &Resource, old: &Value, new: &mut Value) {
+pub(crate) fn on_update(resource: &Resource, old: &Value, new: &mut Value, now: Timestamp) {
     if resource.custom.is_some() {
         return;
     }
@@ -89,6 +100,9 @@ pub(crate) fn on_update(resource: &Resource, old: &Value, new: &mut Value) {
             drop_nulls(new);
         }
         ("", "Namespace") => keep(new, &["spec", "finalizers"]),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") if old["spec"] != new["spec"] => {
+            crd::establish(new, now)
+        }
         ("batch", "Job") => {
             keep(new, &["spec", "selector"]);
             for label in JOB_LABELS {

@@ -4,17 +4,15 @@
 
 use serde_json::Value;
 
-use crate::{
-    error::FieldError, kinds::Resource, names, schema::defaults::pod_spec_path,
-    selector::matches_label_selector,
-};
+use crate::{error::FieldError, kinds::Resource, names, selector::matches_label_selector};
 
 type Errors = Vec<FieldError>;
 
 /// Faults of `object`, and where `old` is given, of the change to it.
 pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>) -> Errors {
     let mut errors = Vec::new();
-    if resource.custom.is_some() {
+    if let Some(custom) = &resource.custom {
+        crate::crd::check::check(&custom.open_api, object, "", &mut errors);
         return errors;
     }
     let spec = &object["spec"];
@@ -58,7 +56,9 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
                 errors.push(FieldError::required("provisioner", ""));
             }
         }
-        ("", "Namespace") | ("", "ServiceAccount") => {}
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            errors.extend(crate::crd::validate(object, old))
+        }
         _ => {}
     }
     errors
@@ -590,11 +590,6 @@ fn autoscaler(spec: &Value, errors: &mut Errors) {
         let why = "must be greater than or equal to `minReplicas`";
         errors.push(FieldError::invalid("spec.maxReplicas", most, why));
     }
-}
-
-/// Whether a kind has pods.
-pub(crate) fn has_pods(kind: &str) -> bool {
-    pod_spec_path(kind).is_some()
 }
 
 #[cfg(test)]

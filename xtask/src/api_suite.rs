@@ -1,6 +1,7 @@
 //! `cargo xtask api-suite`: the suite of API requests (`tests/api-suite`) against a server.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Subcommand;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -11,6 +12,9 @@ use stepwell_api_suite::{data_dir, record, run};
 
 use crate::Result;
 use crate::plane::{self, Plane};
+
+/// How long a change may take to show on a server that also has other things to do.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What to do with the suite.
 #[derive(Debug, Subcommand)]
@@ -58,7 +62,7 @@ fn record_from(kubeconfig: &Path, names: &[String]) -> Result<()> {
     runtime()?.block_on(async {
         let client = client(kubeconfig).await?;
         for group in chosen(names)? {
-            record::save(&dir, &group, &run::run(&client, &group).await?)?;
+            record::save(&dir, &group, &run::run(&client, &group, PATIENCE).await?)?;
             println!("recorded {} ({} cases)", group.name, group.cases.len());
         }
         Ok(())
@@ -72,7 +76,7 @@ pub(crate) fn run_against(kubeconfig: &Path, names: &[String], known: &[Known]) 
         let client = client(kubeconfig).await?;
         let (mut cases, mut differences) = (Vec::new(), Vec::new());
         for group in chosen(names)? {
-            let actual = run::run(&client, &group).await?;
+            let actual = run::run(&client, &group, PATIENCE).await?;
             differences.extend(compare::compare(&record::load(&dir, &group)?, &actual));
             cases.extend(actual.into_keys());
         }

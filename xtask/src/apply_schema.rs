@@ -26,6 +26,11 @@ pub(crate) struct ApplySchema {
 }
 
 impl ApplySchema {
+    /// Checks that the table is what these documents give.
+    pub(crate) fn check(dir: &std::path::Path) -> Self {
+        Self { dir: dir.to_owned(), check: true }
+    }
+
     pub(crate) fn run(&self) -> Result<()> {
         let mut schemas = BTreeMap::new();
         let mut version = String::new();

@@ -3,6 +3,7 @@
 //! its time, and a line of totals at the end. A new stage is one function and a line in [`run`].
 
 mod kubectl;
+mod schema;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -103,6 +104,11 @@ pub(crate) fn run() -> Result<()> {
 
 /// The stages that need the real control plane.
 fn on_real(run: &mut Run, plane: &Plane) {
+    run.stage("the table of built-in kinds is that of the real server", |stage| {
+        schema::run(plane.kubeconfig())?;
+        stage.check("apply-schema.json", Ok(()));
+        Ok(())
+    });
     run.stage("API suite: the recorded answers are those of the real server", |stage| {
         // What the embedded cluster may do differently, the real server may not.
         suite(stage, plane.kubeconfig(), &[])

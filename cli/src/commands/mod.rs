@@ -2,9 +2,12 @@
 //! line in [`GROUPS`], which orders the help page.
 
 mod completions;
+mod def;
+mod dry_run;
 mod eval;
 mod export;
 mod fmt;
+mod get;
 mod help;
 mod vet;
 
@@ -43,9 +46,13 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Completions(completions::Arguments),
+    #[command(subcommand)]
+    Def(def::Def),
+    DryRun(dry_run::Arguments),
     Eval(eval::Arguments),
     Export(export::Arguments),
     Fmt(fmt::Arguments),
+    Get(get::Arguments),
     Help(help::Arguments),
     /// Print the version
     Version,
@@ -53,16 +60,22 @@ enum Command {
 }
 
 /// The commands as the help page groups them.
-const GROUPS: &[(&str, &[&str])] =
-    &[("The language", &["export", "eval", "vet", "fmt"]), ("Other", &["completions", "help", "version"])];
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Clusters", &["get"]),
+    ("The language", &["export", "eval", "vet", "fmt"]),
+    ("Other", &["completions", "help", "version"]),
+];
 
 /// Calls the command.
 pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
     match cli.command {
         Command::Completions(args) => completions::run(&args, out),
+        Command::Def(command) => def::run(&command, out),
+        Command::DryRun(args) => dry_run::run(&args, out),
         Command::Eval(args) => eval::run(&args, out),
         Command::Export(args) => export::run(&args, out),
         Command::Fmt(args) => fmt::run(&args, out),
+        Command::Get(args) => get::run(&args, out),
         Command::Help(args) => help::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Vet(args) => vet::run(&args, out),

@@ -76,6 +76,12 @@ pub(crate) fn take_kind(resource: &Resource, mut object: Value) -> ApiResult<Val
     }
     let expected = resource.api_version();
     if !kind.is_empty() && kind != resource.kind {
+        if resource.custom.is_some() {
+            let name = objects::text(&object["metadata"]["name"]);
+            let wrong = Resource { kind: kind.clone(), ..resource.clone() };
+            let error = FieldError::invalid("kind", kind, format!("must be {}", resource.kind));
+            return Err(ApiError::invalid(&wrong, &name, vec![error]));
+        }
         let version = api_version.rsplit('/').next().unwrap_or_default();
         return Err(ApiError::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {}",

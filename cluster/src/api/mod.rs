@@ -11,7 +11,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    sync::{Arc, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     task::{Context, Poll},
 };
 
@@ -23,9 +23,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     clock::SharedClock,
+    crd,
     error::{ApiError, ApiResult},
     kinds::{self, Resource},
-    store::Store,
+    store::{Change, Key, Store, parse},
 };
 use request::{Format, Query, ResourcePath, Route};
 
@@ -53,18 +54,49 @@ pub(crate) struct Call {
 }
 
 impl Api {
-    pub(crate) fn new(store: Store, clock: SharedClock) -> Self {
-        Api { store, clock, kinds: Arc::new(RwLock::new(Arc::new(kinds::builtin()))) }
+    /// The server over a store, with the custom kinds that are defined in it.
+    pub(crate) fn new(store: Store, clock: SharedClock) -> ApiResult<Self> {
+        let mut served = kinds::builtin();
+        store.list(&Key::prefix(crd::STORED_AS, None), None, |_, bytes| {
+            served.extend(crd::resources(&parse(bytes)?));
+            Ok(true)
+        })?;
+        let kinds = Arc::new(RwLock::new(Arc::new(served)));
+        let api = Api { store, clock, kinds: kinds.clone() };
+        // A definition is served before it is acknowledged.
+        api.store.on_commit(move |events| {
+            for event in events.iter().filter(|event| event.key.resource() == crd::STORED_AS) {
+                let Ok(definition) = parse(&event.object) else { continue };
+                let mut kinds = kinds.write().unwrap_or_else(PoisonError::into_inner);
+                let mut served: Vec<Arc<Resource>> = kinds.to_vec();
+                served
+                    .retain(|r| r.custom.as_ref().is_none_or(|custom| custom.definition != event.key.name()));
+                if !matches!(event.change, Change::Deleted) {
+                    served.extend(crd::resources(&definition));
+                }
+                *kinds = Arc::new(served);
+            }
+        });
+        Ok(api)
     }
 
     /// Every kind served now.
     pub(crate) fn kinds(&self) -> Arc<Vec<Arc<Resource>>> {
-        self.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.kinds.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The resource of a group version by its plural.
     pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<Arc<Resource>> {
         self.kinds().iter().find(|r| r.group == group && r.version == version && r.plural == plural).cloned()
+    }
+
+    /// The kind in whose form objects of a stored resource lie in the store.
+    pub(crate) fn stored_as(&self, stored: &str) -> Option<Arc<Resource>> {
+        let kinds = self.kinds();
+        let mut same = kinds.iter().filter(|r| r.stored_as == stored);
+        let first = same.next()?;
+        let is_storage = |r: &&Arc<Resource>| r.storage == (r.group.clone(), r.version.clone());
+        if is_storage(&first) { Some(first.clone()) } else { same.find(is_storage).or(Some(first)).cloned() }
     }
 
     async fn answer<B>(&self, request: Request<B>) -> Response<Body>

@@ -213,11 +213,8 @@ impl Api {
         }
         if call.resource.custom.is_some() && objects::text(&object["metadata"]["resourceVersion"]).is_empty()
         {
-            let error = FieldError {
-                field: "metadata.resourceVersion".into(),
-                fault: crate::error::Fault::Unset("must be specified for an update".into()),
-            };
-            return Err(ApiError::invalid(&call.resource, &name, vec![error]));
+            let error = FieldError::invalid("metadata.resourceVersion", 0, "must be specified for an update");
+            return Err(ApiError::invalid_resource(&call.resource, &name, &error));
         }
         let response = self.change(call, move |_, _, _| Ok((object, vec![]))).await?;
         Ok(warned(response, &warnings))

@@ -63,7 +63,8 @@ pub(crate) fn apply(
     for manager in &mut managers {
         manager.fields = manager.fields.minus(&set).minus(&changes.removed);
     }
-    if set.is_empty() && changes.removed.is_empty() && mine.fields == before {
+    // An apply that changes nothing has no time of its own.
+    if set.is_empty() && changes.removed.is_empty() {
         mine.time = before_time;
     }
     managers.push(mine);
@@ -116,6 +117,10 @@ fn merge(schema: &Schema, live: &Value, config: &Value) -> Value {
             let mut out = live.clone();
             for (name, value) in config {
                 let field = schema.field(name).unwrap_or(&ANY);
+                if value.is_null() && !field.nullable && !matches!(field.shape(), Shape::Any) {
+                    out.shift_remove(name);
+                    continue;
+                }
                 let merged = match live.get(name) {
                     Some(live) => merge(field, live, value),
                     None => value.clone(),

@@ -51,9 +51,6 @@ impl Manager {
         }
         if !self.apply {
             out.push_str(&format!(" using {}", self.api_version));
-            if let Some(time) = &self.time {
-                out.push_str(&format!(" at {time}"));
-            }
         }
         out
     }

@@ -26,8 +26,6 @@ pub(crate) struct Schema {
     pub(crate) default: Option<Value>,
     /// Maps and structs merged as a whole by apply.
     pub(crate) atomic: bool,
-    /// Strategic merge: the patch says which keys stay.
-    pub(crate) retain_keys: bool,
     /// Whether null is a value here.
     pub(crate) nullable: bool,
 }
@@ -90,7 +88,7 @@ pub(crate) struct Struct {
 
 impl Schema {
     pub(crate) const fn new(shape: Shape) -> Self {
-        Schema { shape, default: None, atomic: false, retain_keys: false, nullable: false }
+        Schema { shape, default: None, atomic: false, nullable: false }
     }
 
     pub(crate) const fn any() -> Self {
@@ -200,13 +198,7 @@ fn node(value: &Value, name: &str) -> Schema {
     } else {
         Shape::Any
     };
-    Schema {
-        shape,
-        default: value.get("default").cloned(),
-        atomic: value["atomic"] == true,
-        retain_keys: value["retainKeys"] == true,
-        nullable: false,
-    }
+    Schema { shape, default: value.get("default").cloned(), atomic: value["atomic"] == true, nullable: false }
 }
 
 fn strings(value: &Value) -> Vec<String> {

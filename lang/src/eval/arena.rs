@@ -260,6 +260,8 @@ pub(crate) struct Vertex {
     pub parent: VId,
     /// Its label there.
     pub label: Label,
+    /// How many vertices are around it.
+    pub depth: u32,
     /// What it is made of, in the order in which it came.
     pub conjuncts: Vec<Conj>,
     /// How far it has come.

@@ -13,7 +13,7 @@ impl Evaluator {
     /// Whether a function called with this many arguments checks the value it is unified with.
     pub(super) fn validates(&self, f: Callee, args: usize) -> bool {
         match f {
-            Callee::Package(_, f) => f.result == Kind::BOOL && args + 1 == f.params.len(),
+            Callee::Package(_, f) => f.result == Kind::BOOL && args + 1 == f.required(),
             Callee::Predeclared(Predeclared::MatchN) => args == 2,
             Callee::Predeclared(Predeclared::MatchIf) => args == 3,
             Callee::Predeclared(_) => false,
@@ -278,7 +278,7 @@ impl Evaluator {
 
     fn call_function(&mut self, env: EnvId, e: &E, path: &str, f: &'static Function, args: &[E]) -> Res<Val> {
         let name = short(path, f.name);
-        if args.len() != f.params.len() {
+        if args.len() < f.required() || args.len() > f.params.len() {
             if self.validates(Callee::Package("", f), args.len()) {
                 return Ok(Val::Vertex(self.local(env, e.clone())));
             }
@@ -296,6 +296,7 @@ impl Evaluator {
                     let _ = p;
                     data.push(self.argument_expr(env, a)?);
                 }
+                data.extend(f.params[data.len()..].iter().filter_map(|p| p.default).map(Data::from));
                 self.check_kinds(path, f, &data, e.span)?;
                 match run(&data) {
                     Ok(d) => self.data_val(d, e),
@@ -588,7 +589,7 @@ fn is_validator(e: &E) -> bool {
     match &e.kind {
         X::Call(f, args) => match &f.kind {
             X::Function(Callee::Predeclared(p)) => matches!(p, Predeclared::MatchN | Predeclared::MatchIf),
-            X::Function(Callee::Package(_, f)) => f.result == Kind::BOOL && args.len() + 1 == f.params.len(),
+            X::Function(Callee::Package(_, f)) => f.result == Kind::BOOL && args.len() + 1 == f.required(),
             _ => false,
         },
         X::Function(Callee::Package(_, f)) => f.result == Kind::BOOL && f.params.len() == 1,

@@ -36,7 +36,7 @@ impl Evaluator {
         if parent == NONE || self.v(v).label == Label::NONE {
             return out;
         }
-        for c in self.closers(parent) {
+        for c in crate::compile::stack(|| self.closers(parent)) {
             if c.recursive && self.v(v).conjuncts.iter().any(|k| self.admits(c.origin, k.ci.origin)) {
                 out.push(c);
             }

@@ -106,10 +106,12 @@ impl Evaluator {
 
     pub(super) fn vertex(&mut self, parent: VId, label: Label) -> VId {
         let id = self.vs.len() as VId;
+        let depth = if parent == NONE { 0 } else { self.v(parent).depth + 1 };
         self.memory += size_of::<Vertex>() as u64 + 64;
         self.vs.push(Vertex {
             parent,
             label,
+            depth,
             conjuncts: Vec::new(),
             state: State::Unprocessed,
             stands_for: id,
@@ -265,8 +267,8 @@ impl Evaluator {
     }
 
     /// The more generous of the depths that a budget allows is that of nesting; the Rust stack grows as needed.
-    pub(super) fn too_deep(&self) -> bool {
-        self.frames.len() > self.budget.depth as usize
+    pub(super) fn too_deep(&self, v: VId) -> bool {
+        self.frames.len() > self.budget.depth as usize || self.v(v).depth > self.budget.depth
     }
 
     // Working on vertices
@@ -285,7 +287,7 @@ impl Evaluator {
     }
 
     fn work_on(&mut self, v: VId) {
-        if self.too_deep() {
+        if self.too_deep(v) {
             let span = self.v(v).conjuncts.first().map_or(crate::compile::NOWHERE, |c| c.expr.span);
             let mut e =
                 self.error(Code::StructuralCycle, span, "structural cycle: the value is nested too deeply");

@@ -29,7 +29,8 @@ impl Evaluator {
         {
             let kind = self.error_kind(e);
             let regular = self.v(t).arcs.iter().any(|a| a.label.as_index().is_none());
-            if self.v(t).is_struct && regular && branches.is_empty() && self.v(t).forward == NONE {
+            let finite = self.bottom(e).code != Code::StructuralCycle;
+            if finite && self.v(t).is_struct && regular && branches.is_empty() && self.v(t).forward == NONE {
                 return json!({ "struct": self.tree_fields(t), "error": kind });
             }
             return json!({ "error": kind });

@@ -58,6 +58,15 @@ enum TaskKind {
     List(Conj),
 }
 
+impl Task {
+    fn is_cyclic(&self) -> bool {
+        match &self.kind {
+            TaskKind::Expr(c) | TaskKind::Comprehension(c) | TaskKind::List(c) => c.ci.cyclic,
+            TaskKind::Dynamic { ci, .. } => ci.cyclic,
+        }
+    }
+}
+
 impl Evaluator {
     /// Works on `v`, the top of the stack.
     pub(super) fn unify(&mut self, v: VId) {
@@ -100,6 +109,10 @@ impl Evaluator {
             }
             self.finish_list(v);
             if w.tasks.is_empty() || self.failed(v) {
+                break;
+            }
+            if w.cyclic.is_some() && !w.solid && w.tasks.iter().all(Task::is_cyclic) {
+                w.tasks.clear();
                 break;
             }
             if self.run_tasks(v, w, false) {
@@ -264,6 +277,11 @@ impl Evaluator {
                 self.add(v, w, &Conj { env, expr: inner.clone(), ..c.clone() });
             }
             X::Comprehension(_) => w.tasks.push(Task { kind: TaskKind::Comprehension(c.clone()), err: None }),
+            // What came round a cycle is evaluated only if something else gives it an end.
+            _ if c.ci.cyclic => {
+                w.cyclic = Some(c.expr.span);
+                w.tasks.push(Task { kind: TaskKind::Expr(c.clone()), err: None });
+            }
             _ => match self.add_evaluated(v, w, c) {
                 Ok(()) => {}
                 Err(e) if self.is_incomplete(e) => {
@@ -668,9 +686,17 @@ impl Evaluator {
         }
         self.reads(target);
         let growing = self.growing(target);
+        let made_target = self.made_on_the_way(target);
         let n = self.v(target).conjuncts.len();
         for i in 0..n {
             let t = self.v(target).conjuncts[i].clone();
+            let mut ci = ci;
+            if made_target {
+                // What a value made on the way came through counts: otherwise it could be made again for ever.
+                ci.cyclic |= t.ci.cyclic;
+                self.chains.push(Chain { target: it, at: me, next: t.ci.chain });
+                ci.chain = self.chains.len() as ChainId - 1;
+            }
             self.add(v, w, &Conj { env: t.env, expr: t.expr, ci, decl: t.decl });
         }
         if growing {
@@ -680,6 +706,19 @@ impl Evaluator {
             // A vertex that an operation made and that has a value but no conjuncts.
             self.note(w, c);
         }
+    }
+
+    /// Whether a vertex is part of a value outside the tree.
+    fn made_on_the_way(&self, v: VId) -> bool {
+        let mut at = v;
+        while at != NONE {
+            let x = self.v(at);
+            if x.label == Label::NONE {
+                return x.parent != NONE;
+            }
+            at = x.parent;
+        }
+        false
     }
 
     /// Whether a vertex may still get conjuncts: it or something around it is being worked on.

@@ -162,6 +162,11 @@ impl Evaluator {
         if !self.same_constraints(a, b) {
             return false;
         }
+        let branches = |v| self.ext_ref(v).map_or(Vec::new(), |x| x.branches.clone());
+        let (p, q) = (branches(a), branches(b));
+        if p.len() != q.len() || !p.iter().zip(&q).all(|(p, q)| p.1 == q.1 && self.equivalent(p.0, q.0)) {
+            return false;
+        }
         let arcs = self.v(a).arcs.clone();
         arcs.into_iter().all(|p| match self.arc(b, p.label) {
             Some(q) if q.constraint == p.constraint => {
@@ -202,8 +207,7 @@ impl Evaluator {
             _ => false,
         };
         let closed = self.closers(a).is_empty() == self.closers(b).is_empty();
-        let branches = x.branches.is_empty() && y.branches.is_empty();
-        bounds && patterns && validators && lists && closed && branches
+        bounds && patterns && validators && lists && closed
     }
 
     /// An error as the user sees it.

@@ -4,12 +4,15 @@
 //! [`Run::Eval`] and carried out by the evaluator. To add a function: one entry in its package's list, with its tests beside it.
 
 mod args;
+mod crypto;
+mod encoding;
 mod list;
 mod math;
 pub mod regexp;
 mod strconv;
 mod strings;
 mod structs;
+mod uuid;
 
 use crate::data::Data;
 
@@ -132,7 +135,17 @@ pub fn package(path: &str) -> Option<&'static Package> {
 
 /// All packages, by path.
 pub fn packages() -> &'static [&'static Package] {
-    static PACKAGES: [&Package; 7] = [
+    static PACKAGES: &[&Package] = &[
+        &crypto::HMAC,
+        &crypto::MD5,
+        &crypto::SHA1,
+        &crypto::SHA256,
+        &crypto::SHA512,
+        &encoding::base64::PACKAGE,
+        &encoding::csv::PACKAGE,
+        &encoding::hex::PACKAGE,
+        &encoding::json::PACKAGE,
+        &encoding::yaml::PACKAGE,
         &list::PACKAGE,
         &math::PACKAGE,
         &math::bits::PACKAGE,
@@ -140,6 +153,7 @@ pub fn packages() -> &'static [&'static Package] {
         &strconv::PACKAGE,
         &strings::PACKAGE,
         &structs::PACKAGE,
+        &uuid::PACKAGE,
     ];
-    &PACKAGES
+    PACKAGES
 }

@@ -1,8 +1,13 @@
 //! The embedded cluster answers the suite as the real API server did when it was recorded, but for
 //! what `known-differences.yaml` allows. Needs no other program.
 
+use std::time::Duration;
+
 use stepwell_api_suite::{case, compare, data_dir, record, run};
 use stepwell_cluster::{EmbeddedCluster, Options};
+
+/// The embedded cluster does everything within moments.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the embedded cluster does not support all of it yet"]
@@ -12,7 +17,7 @@ async fn answers_as_the_real_server_does() -> Result<(), Box<dyn std::error::Err
     let known = compare::known(&dir)?;
     let (mut cases, mut differences) = (Vec::new(), Vec::new());
     for group in case::load(&dir)? {
-        let answers = run::run(&cluster.client(), &group).await?;
+        let answers = run::run(&cluster.client(), &group, PATIENCE).await?;
         differences.extend(compare::compare(&record::load(&dir, &group)?, &answers));
         cases.extend(answers.into_keys());
     }

@@ -114,7 +114,8 @@ fn unsigned(text: &str) -> Option<Result<Number, NumberError>> {
 
 /// Whether a reader of any age of YAML may take the plain text for something else than text.
 pub(super) fn is_ambiguous(text: &str) -> bool {
-    if matches!(text, "" | "~" | "null" | "Null" | "NULL") || old_bool(text).is_some() {
+    if matches!(text, "" | "~" | "null" | "Null" | "NULL" | "t" | "T" | "f" | "F") || old_bool(text).is_some()
+    {
         return true;
     }
     let rest = text.strip_prefix(['+', '-']).unwrap_or(text);

@@ -1,0 +1,188 @@
+//! The simulation: no containers run here, so the status of workloads follows rules (`rules.rs`, `rules/default.yaml`). One
+//! task follows the store's changes and keeps the transitions to come in memory; after a restart it works them out anew
+//! from what is stored. A status is written as a controller writes it, through the status subresource, and once an object has
+//! come to its end it is left alone until its spec or its annotations change.
+//! Deployments and the like make no pods and no replica sets. Tests: `tests/simulation.rs`.
+
+pub(crate) mod rules;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    api::Api,
+    error::ApiResult,
+    objects::Write,
+    store::{Change, Key, parse},
+};
+use rules::{Rules, fingerprint};
+
+const MANAGER: &str = "stepwell-simulator";
+const BATCH: usize = 512;
+
+/// A transition to come.
+struct Pending {
+    fingerprint: Arc<str>,
+    status: Value,
+}
+
+struct Simulation {
+    api: Api,
+    rules: Rules,
+    /// What was last planned for an object.
+    planned: HashMap<Key, Arc<str>>,
+    pending: BTreeMap<(Timestamp, Key), Pending>,
+}
+
+/// Runs until the store closes.
+pub(crate) async fn run(api: Api, rules: Rules) {
+    let mut moved = api.store.version();
+    let mut simulation = Simulation { api, rules, planned: HashMap::new(), pending: BTreeMap::new() };
+    loop {
+        match simulation.follow(&mut moved).await {
+            Ok(()) => return,
+            Err(error) if error.code == 410 => {}
+            Err(error) if error.code == 503 => return,
+            Err(error) => {
+                tracing::warn!(%error, "simulating workloads");
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+impl Simulation {
+    async fn follow(&mut self, moved: &mut tokio::sync::watch::Receiver<u64>) -> ApiResult<()> {
+        let mut found = Vec::new();
+        let mut cursor = self.api.store.list("", None, |key, bytes| {
+            if self.simulates(&key) {
+                found.push((key, parse(bytes)?));
+            }
+            Ok(true)
+        })?;
+        for (key, object) in found {
+            self.look_at(&key, &object).await?;
+        }
+        loop {
+            moved.borrow_and_update();
+            loop {
+                let events = self.api.store.changes(cursor, BATCH)?;
+                let Some(last) = events.last() else { break };
+                cursor = last.version;
+                for event in events {
+                    if !self.simulates(&event.key) {
+                        continue;
+                    }
+                    if matches!(event.change, Change::Deleted) {
+                        self.planned.remove(&event.key);
+                    } else {
+                        self.look_at(&event.key, &parse(&event.object)?).await?;
+                    }
+                }
+            }
+            self.due().await?;
+            let next = self.pending.keys().next().map(|(at, _)| *at);
+            let clock = self.api.clock.clone();
+            tokio::select! {
+                moved = moved.changed() => if moved.is_err() { return Ok(()) },
+                () = async { match next {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                } } => {}
+            }
+        }
+    }
+
+    fn simulates(&self, key: &Key) -> bool {
+        self.api
+            .stored_as(key.resource())
+            .is_some_and(|r| r.custom.is_none() && self.rules.of(&r.group, &r.kind).is_some())
+    }
+
+    /// Plans what is to become of an object, unless that was done already.
+    async fn look_at(&mut self, key: &Key, object: &Value) -> ApiResult<()> {
+        let mark: Arc<str> = fingerprint(object).into();
+        if self.planned.get(key) == Some(&mark) {
+            return Ok(());
+        }
+        let Some(resource) = self.api.stored_as(key.resource()) else { return Ok(()) };
+        let Some(rule) = self.rules.of(&resource.group, &resource.kind) else { return Ok(()) };
+        let now = self.api.clock.now();
+        let plan = rule.plan(object, now);
+        self.planned.insert(key.clone(), mark.clone());
+        self.pending.retain(|(_, pending), _| pending != key);
+        if let Some((after, status)) = plan.later {
+            let at = now.saturating_add(after).unwrap_or(now);
+            self.pending.insert((at, key.clone()), Pending { fingerprint: mark.clone(), status });
+        }
+        if let Some(status) = plan.now {
+            self.write(key, &mark, move |_, _| status).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the transitions whose time has come.
+    async fn due(&mut self) -> ApiResult<()> {
+        let now = self.api.clock.now();
+        while let Some(entry) = self.pending.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let ((_, key), pending) = entry.remove_entry();
+            let Some(resource) = self.api.stored_as(key.resource()) else { continue };
+            let Some(rule) = self.rules.of(&resource.group, &resource.kind).cloned() else { continue };
+            self.write(&key, &pending.fingerprint, move |object, now| {
+                rule.finish(&pending.status, object, now)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Merges a status into an object, if it is still the one that was planned for.
+    async fn write(
+        &self,
+        key: &Key,
+        mark: &Arc<str>,
+        status: impl FnOnce(&Value, Timestamp) -> Value + Send + 'static,
+    ) -> ApiResult<()> {
+        let Some(resource) = self.api.stored_as(key.resource()) else { return Ok(()) };
+        let (key, mark, now) = (key.clone(), mark.clone(), self.api.clock.now());
+        let outcome = self
+            .api
+            .store
+            .write(move |txn| {
+                let Some(old) = txn.get(&key)? else { return Ok(()) };
+                if *fingerprint(&old) != *mark {
+                    return Ok(());
+                }
+                let mut new = old.clone();
+                let status = status(&old, now);
+                json_patch::merge(&mut new["status"], &status);
+                let write = Write {
+                    resource: &resource,
+                    namespace: key.namespace(),
+                    now,
+                    subresource: Some("status"),
+                    manager: MANAGER,
+                    applied: false,
+                };
+                write.update(txn, &old, new)?;
+                Ok(())
+            })
+            .await;
+        match outcome {
+            // An object that the rules of its kind refuse is not worth ending the simulation for.
+            Err(error) if error.code == 422 => {
+                tracing::warn!(%error, "a simulated status was refused");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Workloads come along by the rules of the simulation, and users can hold them back, delay and fail them.
+
+mod common;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use common::{api, cluster, create, deployment, wait_for};
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+use stepwell_cluster::{Clock, EmbeddedCluster, Options};
+
+const KIND: &str = "apps/v1/Deployment";
+
+fn condition<'v>(object: &'v Value, kind: &str) -> &'v Value {
+    let conditions = object["status"]["conditions"].as_array().unwrap();
+    conditions.iter().find(|c| c["type"] == kind).unwrap()
+}
+
+fn available(object: Option<&Value>) -> bool {
+    object.is_some_and(|o| o["status"]["availableReplicas"] == 2)
+}
+
+#[tokio::test]
+async fn a_deployment_becomes_available_and_follows_its_spec() {
+    let (_cluster, client) = cluster().await;
+    create(&client, KIND, deployment("web", json!({}))).await.unwrap();
+    let api = api(&client, KIND);
+    let ready = wait_for(&api, "web", available).await.unwrap();
+    assert_eq!(ready["status"]["observedGeneration"], 1);
+    assert_eq!(condition(&ready, "Available")["status"], "True");
+    assert_eq!(condition(&ready, "Progressing")["reason"], "NewReplicaSetAvailable");
+
+    let patch = Patch::Merge(json!({"spec": {"replicas": 3}}));
+    let scaled = api.patch("web", &PatchParams::default(), &patch).await.unwrap();
+    assert_eq!(scaled.metadata.generation, Some(2));
+    let ready =
+        wait_for(&api, "web", |o| o.is_some_and(|o| o["status"]["availableReplicas"] == 3)).await.unwrap();
+    assert_eq!(ready["status"]["observedGeneration"], 2);
+}
+
+#[tokio::test]
+async fn annotations_hold_and_fail() {
+    let (_cluster, client) = cluster().await;
+    let api = api(&client, KIND);
+    create(&client, KIND, deployment("held", json!({"sim.stepwell.dev/hold": "true"}))).await.unwrap();
+    create(&client, KIND, deployment("bad", json!({"sim.stepwell.dev/fail": "no such image"})))
+        .await
+        .unwrap();
+    let failed = wait_for(&api, "bad", |o| {
+        o.is_some_and(|o| {
+            let conditions = o["status"]["conditions"].as_array();
+            conditions.is_some_and(|c| c.iter().any(|c| c["reason"] == "ProgressDeadlineExceeded"))
+        })
+    })
+    .await
+    .unwrap();
+    assert_eq!(condition(&failed, "Progressing")["message"], "no such image");
+    let held =
+        wait_for(&api, "held", |o| o.is_some_and(|o| o["status"]["observedGeneration"] == 1)).await.unwrap();
+    assert_eq!(condition(&held, "Available")["status"], "False");
+    let release = Patch::Merge(json!({"metadata": {"annotations": {"sim.stepwell.dev/hold": null}}}));
+    api.patch("held", &PatchParams::default(), &release).await.unwrap();
+    wait_for(&api, "held", available).await;
+}
+
+#[tokio::test]
+async fn other_kinds_come_along_too() {
+    let (_cluster, client) = cluster().await;
+    let template = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "i"}]}});
+    create(&client, "batch/v1/Job", json!({"metadata": {"name": "once"}, "spec": {"template": template}}))
+        .await
+        .unwrap();
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "a", "image": "i"}]}});
+    create(&client, "v1/Pod", pod).await.unwrap();
+    let claim = json!({"metadata": {"name": "c"}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
+    }});
+    create(&client, "v1/PersistentVolumeClaim", claim).await.unwrap();
+    let service =
+        json!({"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}});
+    create(&client, "v1/Service", service).await.unwrap();
+
+    let job =
+        wait_for(&api(&client, "batch/v1/Job"), "once", |o| o.is_some_and(|o| o["status"]["succeeded"] == 1))
+            .await;
+    assert_eq!(condition(&job.unwrap(), "Complete")["status"], "True");
+    let pod =
+        wait_for(&api(&client, "v1/Pod"), "p", |o| o.is_some_and(|o| o["status"]["phase"] == "Running"))
+            .await;
+    assert_eq!(pod.unwrap()["status"]["containerStatuses"][0]["ready"], true);
+    let claim = wait_for(&api(&client, "v1/PersistentVolumeClaim"), "c", |o| {
+        o.is_some_and(|o| o["status"]["phase"] == "Bound")
+    })
+    .await;
+    assert_eq!(claim.unwrap()["status"]["capacity"]["storage"], "1Gi");
+    let balanced =
+        |o: Option<&Value>| o.is_some_and(|o| o["status"]["loadBalancer"]["ingress"][0]["ip"].is_string());
+    wait_for(&api(&client, "v1/Service"), "s", balanced).await;
+}
+
+/// A clock that stands still until it is told to move.
+#[derive(Clone)]
+struct Manual(Arc<Mutex<Timestamp>>, Arc<tokio::sync::Notify>);
+
+impl Clock for Manual {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
+        let clock = self.clone();
+        Box::pin(async move {
+            loop {
+                let moved = clock.1.notified();
+                if clock.now() >= deadline {
+                    return;
+                }
+                moved.await;
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_simulation_goes_by_the_clock_it_is_given_and_survives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let start: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
+    let clock = Manual(Arc::new(Mutex::new(start)), Arc::default());
+    let options = Options { clock: Arc::new(clock.clone()), ..Options::default() };
+    let cluster = EmbeddedCluster::open(dir.path(), options.clone()).await.unwrap();
+    let made = create(&cluster.client(), KIND, deployment("web", json!({}))).await.unwrap();
+    assert_eq!(made.metadata.creation_timestamp.unwrap().0, start);
+    let api_before = api(&cluster.client(), KIND);
+    wait_for(&api_before, "web", |o| o.is_some_and(|o| o["status"]["observedGeneration"] == 1)).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(!available(wait_for(&api_before, "web", |_| true).await.as_ref()), "time stands still");
+    cluster.close().await;
+
+    let cluster = EmbeddedCluster::open(dir.path(), options).await.unwrap();
+    let api = api(&cluster.client(), KIND);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    *clock.0.lock().unwrap() += SignedDuration::from_secs(1);
+    clock.1.notify_waiters();
+    wait_for(&api, "web", available).await;
+}
+
+#[tokio::test]
+async fn rules_can_be_replaced() {
+    let rules =
+        "apps/Deployment: {after: 0ms, ready: {observedGeneration: $generation, note: $name}}".to_owned();
+    let cluster =
+        EmbeddedCluster::in_memory(Options { rules: Some(rules), ..Options::default() }).await.unwrap();
+    create(&cluster.client(), KIND, deployment("web", json!({}))).await.unwrap();
+    let api = api(&cluster.client(), KIND);
+    wait_for(&api, "web", |o| o.is_some_and(|o| o["status"]["observedGeneration"] == 1)).await;
+    let wrong = Options { rules: Some("apps/Deployment: {after: x}".into()), ..Options::default() };
+    let error = EmbeddedCluster::in_memory(wrong).await.err().unwrap();
+    assert!(error.to_string().starts_with("the rules of the simulation: apps/Deployment"), "{error}");
+}
