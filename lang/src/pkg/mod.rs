@@ -6,12 +6,17 @@
 mod args;
 mod crypto;
 mod encoding;
+mod html;
 mod list;
 mod math;
+mod net;
+mod path;
 pub mod regexp;
 mod strconv;
 mod strings;
 mod structs;
+mod text;
+mod time;
 mod uuid;
 
 use crate::data::Data;
@@ -146,13 +151,19 @@ pub fn packages() -> &'static [&'static Package] {
         &encoding::hex::PACKAGE,
         &encoding::json::PACKAGE,
         &encoding::yaml::PACKAGE,
+        &html::PACKAGE,
         &list::PACKAGE,
         &math::PACKAGE,
         &math::bits::PACKAGE,
+        &net::PACKAGE,
+        &path::PACKAGE,
         &regexp::PACKAGE,
         &strconv::PACKAGE,
         &strings::PACKAGE,
         &structs::PACKAGE,
+        &text::tabwriter::PACKAGE,
+        &text::template::PACKAGE,
+        &time::PACKAGE,
         &uuid::PACKAGE,
     ];
     PACKAGES

@@ -1,0 +1,4 @@
+//! `text/...`: templates and columns.
+
+pub(super) mod tabwriter;
+pub(super) mod template;

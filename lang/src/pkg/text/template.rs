@@ -1,0 +1,112 @@
+//! `text/template`: Go's templates, by the gotmpl crate. What a template may write, and how often it may loop, is bounded.
+
+use crate::data::Data;
+use crate::pkg::args::{MAX_TEXT, Res, functions, text};
+use crate::pkg::{CallError, Package, html};
+use gotmpl::{Template, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// How many turns the loops of a template may take.
+const MAX_TURNS: u64 = 1_000_000;
+
+/// A text that refuses to grow beyond the limit.
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        if self.0.len() + s.len() > MAX_TEXT {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(s);
+        Ok(())
+    }
+}
+
+fn value(data: &Data) -> Value {
+    match data {
+        Data::Null => Value::Nil,
+        Data::Bool(b) => Value::Bool(*b),
+        Data::Number(n) => match n.to_i64() {
+            Some(i) => Value::Int(i),
+            None if n.is_int() => Value::String(n.to_string().into()),
+            None => Value::Float(n.to_f64()),
+        },
+        Data::String(s) => Value::String(s.clone()),
+        Data::Bytes(b) => Value::String(String::from_utf8_lossy(b).into()),
+        Data::List(items) => Value::List(items.iter().map(value).collect()),
+        Data::Struct(fields) => {
+            let map: BTreeMap<Arc<str>, Value> = fields.iter().map(|(l, v)| (l.clone(), value(v))).collect();
+            Value::Map(Arc::new(map))
+        }
+    }
+}
+
+fn execute(source: &str, data: &Data) -> Res {
+    let fail = |error: gotmpl::TemplateError| CallError(error.to_string());
+    let template = Template::new("").max_range_iters(MAX_TURNS).parse(source).map_err(fail)?;
+    let mut out = Bounded(String::new());
+    template.execute_fmt(&mut out, &value(data)).map_err(fail)?;
+    Ok(out.0.into())
+}
+
+fn escape_js(s: &str) -> String {
+    let mut out = String::with_capacity(s.len());
+    for c in s.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\'' => out.push_str("\\'"),
+            '"' => out.push_str("\\\""),
+            '<' | '>' | '&' | '=' => out.push_str(&format!("\\u{:04X}", c as u32)),
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+                out.push_str(&format!("\\u{:04X}", c as u32));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The package.
+pub(in crate::pkg) static PACKAGE: Package = Package {
+    path: "text/template",
+    functions: functions! {
+        /// The text that a template makes of data.
+        Execute(templ: STRING, data: TOP) -> STRING = |a| execute(text(a, 0)?, a.get(1).unwrap_or(&Data::Null));
+        /// The text with the characters that mean something in HTML written as entities.
+        HTMLEscape(s: STRING) -> STRING = |a| Ok(html::escape(text(a, 0)?).into());
+        /// The text as the inside of a JavaScript string.
+        JSEscape(s: STRING) -> STRING = |a| Ok(escape_js(text(a, 0)?).into());
+    },
+    constants: &[],
+    source: "",
+};
+
+#[cfg(test)]
+mod tests {
+    use crate::pkg::args::{call, check};
+
+    #[test]
+    fn functions() {
+        check(
+            "text/template",
+            r#"
+            Execute("{{.}}-{{.}}", "foo") => "foo-foo"
+            Execute("{{.a}} {{range .l}}{{.}},{{end}}", {"a": 1, "l": [1, "x"]}) => "1 1,x,"
+            Execute("{{.b}} {{printf \"%d %v\" .n .f}}", {"n": 5, "f": 1.5}) => "<no value> 5 1.5"
+            Execute("{{.}}", 123456789012345678901234567890) => "123456789012345678901234567890"
+            HTMLEscape("<a>&'\"") => "&lt;a&gt;&amp;&#39;&#34;"
+            JSEscape("<a>&'\"\n=é") => "\\u003Ca\\u003E\\u0026\\'\\\"\\u000A\\u003Dé"
+            "#,
+        );
+        assert!(call("text/template", "Execute", r#""{{.a", {"a": 1}"#).starts_with("! template: "));
+    }
+
+    #[test]
+    fn hostile_templates_end() {
+        let endless = r#""{{define \"x\"}}{{template \"x\" .}}{{end}}{{template \"x\" .}}", 1"#;
+        assert!(call("text/template", "Execute", endless).starts_with("! "));
+        assert!(call("text/template", "Execute", r#""{{range 100000000000}}x{{end}}", 1"#).starts_with("! "));
+    }
+}
