@@ -28,6 +28,7 @@ mod objects;
 mod patch;
 mod schema;
 mod selector;
+mod serve;
 mod share;
 mod sim;
 mod store;
@@ -42,6 +43,7 @@ use std::{
 use serde_json::json;
 
 pub use clock::{Clock, SharedClock, SystemClock};
+pub use serve::{Served, serve};
 pub use share::Session;
 
 use api::Api;
@@ -90,6 +92,14 @@ pub enum ClusterError {
         /// The directory.
         path: PathBuf,
         /// What the database says.
+        message: String,
+    },
+    /// The cluster cannot be served there.
+    #[error("the cluster cannot be served at {address}: {message}")]
+    Serve {
+        /// Where it was to be served.
+        address: std::net::SocketAddr,
+        /// Why not.
         message: String,
     },
     /// The rules of the simulation cannot be read.

@@ -3,7 +3,11 @@
 //! Tests: `tests/requests.rs`.
 
 pub(crate) mod decode;
+mod discovery;
+mod openapi;
 pub(crate) mod request;
+mod scale;
+mod table;
 mod verbs;
 mod watch;
 
@@ -28,10 +32,11 @@ use crate::{
     kinds::{self, Resource},
     store::{Change, Key, Store, parse},
 };
-use request::{Format, Query, ResourcePath, Route};
+pub(crate) use request::Query;
+use request::{Format, ResourcePath, Route};
 
 /// Bodies above this are refused, as a real server does.
-const BODY_LIMIT: usize = 3 << 20;
+pub(crate) const BODY_LIMIT: usize = 3 << 20;
 
 /// The API server. Clones share one.
 #[derive(Clone)]
@@ -125,7 +130,7 @@ impl Api {
         match request::route(parts.uri.path()) {
             Route::Resource(path) => {
                 let Some(resource) = self.find(&path.group, &path.version, &path.plural) else {
-                    let known = self.kinds().iter().any(|r| r.group == path.group);
+                    let known = self.kinds().iter().any(|r| r.group == path.group && r.custom.is_none());
                     return if known { Err(ApiError::no_such_resource()) } else { Ok(nothing_here()) };
                 };
                 let misplaced = if resource.namespaced {
@@ -134,7 +139,8 @@ impl Api {
                     path.namespace.is_some()
                 };
                 if misplaced {
-                    return Err(ApiError::no_such_resource());
+                    let custom = resource.custom.is_some();
+                    return if custom { Ok(nothing_here()) } else { Err(ApiError::no_such_resource()) };
                 }
                 let text = |name| parts.headers.get(name).and_then(|v: &header::HeaderValue| v.to_str().ok());
                 let query = Query::parse(parts.uri.query());
@@ -153,11 +159,9 @@ impl Api {
                 };
                 self.resource(&parts.method, call).await
             }
-            Route::Fixed(path) => match path.as_str() {
-                "/healthz" | "/readyz" | "/livez" => Ok(text_answer(StatusCode::OK, "ok")),
-                _ => Ok(nothing_here()),
-            },
-            _ => Ok(nothing_here()),
+            Route::Fixed(path) => Ok(self.fixed(&path, parts)),
+            Route::Group(group) => Ok(self.group(&group)),
+            Route::GroupVersion { group, version } => self.group_version(&group, &version),
         }
     }
 
@@ -176,6 +180,11 @@ impl Api {
                 Method::GET => self.get(call).await,
                 Method::PUT => self.replace(call).await,
                 Method::PATCH => self.patch(call).await,
+                _ => Err(ApiError::method_not_allowed()),
+            },
+            (method, true, Some("scale")) if call.resource.scale.is_some() => match *method {
+                Method::GET => self.get_scale(call).await,
+                Method::PUT | Method::PATCH => self.set_scale(method, call).await,
                 _ => Err(ApiError::method_not_allowed()),
             },
             (_, true, Some(_)) => Err(ApiError::no_such_resource()),
@@ -241,7 +250,7 @@ fn nothing_here() -> Response<Body> {
     text_answer(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
-fn refusal(error: &ApiError) -> Response<Body> {
+pub(crate) fn refusal(error: &ApiError) -> Response<Body> {
     let code = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     value_answer(code, &error.status())
 }

@@ -11,7 +11,9 @@ use super::{
     decode::{decode, fit, read_body},
     head, json_answer, present,
     request::Format,
-    splice, success, value_answer,
+    splice, success,
+    table::table,
+    value_answer,
 };
 use crate::{
     error::{ApiError, ApiResult, FieldError},
@@ -34,7 +36,7 @@ const RETURN_DELETED: &[&str] = &[
 ];
 
 impl Call {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.path.name.as_deref().unwrap_or_default()
     }
 
@@ -42,7 +44,7 @@ impl Call {
         self.path.namespace.as_deref().unwrap_or_default()
     }
 
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         Key::new(&self.resource.stored_as, self.namespace(), self.name())
     }
 
@@ -54,7 +56,7 @@ impl Call {
         Selector::parse(&self.resource, self.query.get("labelSelector"), self.query.get("fieldSelector"))
     }
 
-    fn write(&self, api: &Api) -> Write<'_> {
+    pub(super) fn write(&self, api: &Api) -> Write<'_> {
         Write {
             resource: &self.resource,
             namespace: self.namespace(),
@@ -65,11 +67,15 @@ impl Call {
         }
     }
 
-    fn one(&self, code: StatusCode, object: Value) -> Response<Body> {
+    /// The answer that is one object, in the format asked for.
+    pub(super) fn one(&self, api: &Api, code: StatusCode, object: Value) -> Response<Body> {
         let shown = match self.format {
             Format::Object => present(&self.resource, object),
             Format::Metadata => partial(&object),
-            Format::Table => present(&self.resource, object),
+            Format::Table => {
+                let meta = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+                table(&self.resource, &self.query, vec![object], meta, api.clock.now(), true)
+            }
         };
         value_answer(code, &shown)
     }
@@ -90,7 +96,7 @@ impl Api {
             splice(&mut out, &head(&call.resource), &bytes);
             return Ok(json_answer(StatusCode::OK, out));
         }
-        Ok(call.one(StatusCode::OK, parse(&bytes)?))
+        Ok(call.one(self, StatusCode::OK, parse(&bytes)?))
     }
 
     pub(super) async fn list(&self, call: Call) -> ApiResult<Response<Body>> {
@@ -139,6 +145,10 @@ impl Api {
             if selector.is_empty() {
                 meta["remainingItemCount"] = remaining.into();
             }
+        }
+        if call.format == Format::Table {
+            let table = table(&call.resource, &call.query, items, meta, self.clock.now(), true);
+            return Ok(value_answer(StatusCode::OK, &table));
         }
         let (kind, api_version) = match call.format {
             Format::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
@@ -194,7 +204,7 @@ impl Api {
                 Ok((call, object))
             })
             .await?;
-        Ok(warned(call.one(StatusCode::CREATED, object), &warnings))
+        Ok(warned(call.one(self, StatusCode::CREATED, object), &warnings))
     }
 
     pub(super) async fn replace(&self, call: Call) -> ApiResult<Response<Body>> {
@@ -270,7 +280,7 @@ impl Api {
                 Ok((call, object, warnings))
             })
             .await?;
-        Ok(warned(call.one(StatusCode::OK, object), &warnings))
+        Ok(warned(call.one(self, StatusCode::OK, object), &warnings))
     }
 
     /// Server-side apply, which also creates.
@@ -312,7 +322,7 @@ impl Api {
                     Ok((call, code, object))
                 })
                 .await?;
-        Ok(call.one(code, object))
+        Ok(call.one(self, code, object))
     }
 
     pub(super) async fn delete(&self, mut call: Call) -> ApiResult<Response<Body>> {
@@ -333,7 +343,7 @@ impl Api {
         let whole = !gone
             || (call.resource.custom.is_none() && RETURN_DELETED.contains(&call.resource.kind.as_str()));
         if whole {
-            return Ok(call.one(StatusCode::OK, object));
+            return Ok(call.one(self, StatusCode::OK, object));
         }
         Ok(value_answer(StatusCode::OK, &success(&call.resource, &object)))
     }
@@ -370,11 +380,11 @@ impl Api {
     }
 }
 
-fn find(txn: &Txn<'_>, resource: &Resource, key: &Key, name: &str) -> ApiResult<Value> {
+pub(super) fn find(txn: &Txn<'_>, resource: &Resource, key: &Key, name: &str) -> ApiResult<Value> {
     txn.get(key)?.ok_or_else(|| ApiError::not_found(resource, name))
 }
 
-fn dry_run(call: &Call, options: &str) -> ApiResult<bool> {
+pub(super) fn dry_run(call: &Call, options: &str) -> ApiResult<bool> {
     match call.query.get("dryRun") {
         None => Ok(false),
         Some("All") => Ok(true),
@@ -397,7 +407,7 @@ fn warned(mut response: Response<Body>, warnings: &[String]) -> Response<Body> {
 }
 
 /// A uid or resourceVersion in what is written must be the present one.
-fn check_preconditions(call: &Call, old: &Value, new: &Value) -> ApiResult<()> {
+pub(super) fn check_preconditions(call: &Call, old: &Value, new: &Value) -> ApiResult<()> {
     let resource = &*call.resource;
     let (uid, have) = (objects::text(&new["metadata"]["uid"]), objects::text(&old["metadata"]["uid"]));
     if !uid.is_empty() && uid != have {

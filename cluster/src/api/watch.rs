@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::{sync::watch::Receiver, time::Instant};
 
-use super::{Api, Call, head, json_answer, present, request::Format, splice, verbs::partial};
+use super::{Api, Call, head, json_answer, present, request::Format, splice, table::table, verbs::partial};
 use crate::{
     error::{ApiError, ApiResult},
     selector::Selector,
@@ -35,6 +35,8 @@ struct Stream {
     next_bookmark: Instant,
     deadline: Instant,
     over: bool,
+    /// Columns of a table are told once.
+    columns_sent: bool,
 }
 
 impl Api {
@@ -63,6 +65,7 @@ impl Api {
             next_bookmark: now + BOOKMARK_EVERY,
             deadline: now + Duration::from_secs(timeout.min(24 * 3600)),
             over: false,
+            columns_sent: false,
             api: self.clone(),
             call,
         };
@@ -176,8 +179,12 @@ impl Stream {
             Format::Object => splice(&mut line, &head(&self.call.resource), object),
             Format::Metadata => line.extend_from_slice(partial(&parse(object)?).to_string().as_bytes()),
             Format::Table => {
-                let shown = present(&self.call.resource, parse(object)?);
-                line.extend_from_slice(shown.to_string().as_bytes());
+                let object = parse(object)?;
+                let meta = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+                let now = self.api.clock.now();
+                let first = !std::mem::replace(&mut self.columns_sent, true);
+                let table = table(&self.call.resource, &self.call.query, vec![object], meta, now, first);
+                line.extend_from_slice(table.to_string().as_bytes());
             }
         }
         line.extend_from_slice(b"}\n");

@@ -78,6 +78,36 @@ impl Patch {
         }
     }
 
+    /// Reads a patch to something whose structure is not looked at (a Scale).
+    pub(crate) fn parse_for_any(content_type: &str, body: &[u8]) -> ApiResult<Self> {
+        let value = |body: &[u8]| {
+            serde_json::from_slice(body)
+                .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))
+        };
+        match content_type {
+            JSON => serde_json::from_value(value(body)?)
+                .map(Patch::Json)
+                .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}"))),
+            MERGE | STRATEGIC => value(body).map(Patch::Merge),
+            APPLY => read_body("application/yaml", body).map(Patch::Merge),
+            _ => Err(ApiError::unsupported_media(&[JSON, MERGE, STRATEGIC, APPLY])),
+        }
+    }
+
+    /// The patched value, whatever it is.
+    pub(crate) fn apply_to_any(&self, old: &Value) -> ApiResult<Value> {
+        let mut value = old.clone();
+        match self {
+            Patch::Json(patch) => {
+                json_patch::patch(&mut value, patch).map_err(|error| json_patch_error(&error))?
+            }
+            Patch::Merge(patch) | Patch::Strategic(patch) | Patch::Apply(patch) => {
+                json_patch::merge(&mut value, patch)
+            }
+        }
+        Ok(value)
+    }
+
     /// The patched object; of patches that need to know nothing but the object. An apply is not one.
     pub(crate) fn apply(&self, resource: &Resource, old: &Value) -> ApiResult<Value> {
         let mut object = with_kind(resource, old);
