@@ -124,8 +124,8 @@ async fn discovery_explain_and_refusals() {
     }
     assert!(kubectl.run(&["version"]).await.contains("Server Version: v1.35"));
     assert!(kubectl.run(&["explain", "deploy.spec.strategy"]).await.contains("rollingUpdate"));
-    let objects = "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {k: v}}\n---\n\
-                   {apiVersion: v1, kind: Namespace, metadata: {name: prod}}\n";
+    let objects = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {k: v}\n---\n\
+                   apiVersion: v1\nkind: Namespace\nmetadata: {name: prod}\n";
     let file = kubectl.file("objects.yaml", objects);
     kubectl.run(&["create", "-f", file.to_str().unwrap()]).await;
     assert!(kubectl.run(&["get", "cm", "-A"]).await.contains("settings"));
