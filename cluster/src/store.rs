@@ -27,6 +27,8 @@ const OBJECTS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("obj
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 const LAST: &str = "resourceVersion";
 
+/// Where a fresh store starts to count: 0 means "any" to clients, and 1 is a version that they expect to be long past.
+const FIRST: u64 = 100;
 /// Bounds of the log behind watches.
 const LOG_EVENTS: usize = 20_000;
 const LOG_BYTES: usize = 32 << 20;
@@ -173,8 +175,7 @@ impl Store {
         };
         let txn = database.begin_write()?;
         txn.open_table(OBJECTS)?;
-        // Versions count on from the last; a fresh store starts above 0, which means "any" to clients.
-        let last = txn.open_table(META)?.get(LAST)?.map_or(1, |v| v.value());
+        let last = txn.open_table(META)?.get(LAST)?.map_or(FIRST, |v| v.value());
         txn.commit()?;
 
         let database = Arc::new(database);
@@ -265,7 +266,7 @@ impl Store {
         let txn = self.database()?.begin_read().map_err(broken)?;
         let table = txn.open_table(OBJECTS).map_err(broken)?;
         let meta = txn.open_table(META).map_err(broken)?;
-        let version = meta.get(LAST).map_err(broken)?.map_or(1, |v| v.value());
+        let version = meta.get(LAST).map_err(broken)?.map_or(FIRST, |v| v.value());
         for entry in table.range(after.unwrap_or(prefix)..).map_err(broken)? {
             let (key, value) = entry.map_err(broken)?;
             let key = key.value();
@@ -505,7 +506,7 @@ mod tests {
             .await;
         assert_eq!(refused.unwrap_err().message, "no");
         assert_eq!(store.get(&key).unwrap(), None);
-        assert!(store.changes(1, 10).unwrap().is_empty());
+        assert!(store.changes(FIRST, 10).unwrap().is_empty());
     }
 
     #[tokio::test]
@@ -526,16 +527,16 @@ mod tests {
             let key = key.clone();
             store.write(move |txn| txn.put(&key, &mut object("a"))).await.unwrap();
         }
-        assert_eq!(store.changes(1, 10).unwrap().len(), 3);
+        assert_eq!(store.changes(FIRST, 10).unwrap().len(), 3);
         assert!(matches!(*Store::open(Some(&path)).err().unwrap(), OpenError::InUse));
         store.close();
         assert_eq!(store.get(&key).unwrap_err().code, 503);
 
         let store = Store::open(Some(&path)).unwrap();
-        assert_eq!(*store.version().borrow(), 4);
-        assert_eq!(parse(&store.get(&key).unwrap().unwrap()).unwrap()["metadata"]["resourceVersion"], "4");
-        assert_eq!(store.changes(1, 10).unwrap_err().code, 410);
-        assert!(store.changes(4, 10).unwrap().is_empty());
+        assert_eq!(*store.version().borrow(), FIRST + 3);
+        assert_eq!(parse(&store.get(&key).unwrap().unwrap()).unwrap()["metadata"]["resourceVersion"], "103");
+        assert_eq!(store.changes(FIRST, 10).unwrap_err().code, 410);
+        assert!(store.changes(FIRST + 3, 10).unwrap().is_empty());
     }
 
     #[test]

@@ -113,9 +113,8 @@ impl Query {
     pub(crate) fn resource_version(&self) -> ApiResult<Option<u64>> {
         let Some(text) = self.get("resourceVersion") else { return Ok(None) };
         let version: u64 = text.parse().map_err(|_| {
-            ApiError::bad_request(format!(
-                "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
-            ))
+            let why = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+            ApiError::new(500, "", format!("resourceVersion: Invalid value: {text:?}: {why}"))
         })?;
         Ok(Some(version).filter(|version| *version != 0))
     }

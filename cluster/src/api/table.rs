@@ -239,7 +239,7 @@ pub(super) fn table(
         .map(|object| {
             let mut row = json!({"cells": cells(&object)});
             match include {
-                "None" => {}
+                "None" => row["object"] = Value::Null,
                 "Object" => row["object"] = super::present(resource, object),
                 _ => row["object"] = partial(&object),
             }

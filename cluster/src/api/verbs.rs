@@ -140,6 +140,9 @@ impl Api {
             Ok(true)
         })?;
         let mut meta = json!({"resourceVersion": version.to_string()});
+        if call.resource.custom.is_some() {
+            meta["continue"] = "".into();
+        }
         if let Some(key) = more {
             meta["continue"] = continue_token(&key, version).into();
             if selector.is_empty() {

@@ -12,7 +12,7 @@ use tokio::{sync::watch::Receiver, time::Instant};
 
 use super::{Api, Call, head, json_answer, present, request::Format, splice, table::table, verbs::partial};
 use crate::{
-    error::{ApiError, ApiResult},
+    error::{ApiError, ApiResult, FieldError},
     selector::Selector,
     store::{Change, Event, parse},
 };
@@ -45,11 +45,9 @@ impl Api {
         let since = call.query.resource_version()?;
         let send_initial = call.query.flag("sendInitialEvents");
         if send_initial && call.query.get("resourceVersionMatch") != Some("NotOlderThan") {
-            return Err(ApiError::new(
-                422,
-                "Invalid",
-                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-            ));
+            let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            let error = FieldError::forbidden("resourceVersionMatch", why);
+            return Err(ApiError::invalid_options("ListOptions", &error));
         }
         let timeout = call.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT);
         let now = Instant::now();
@@ -128,7 +126,13 @@ impl Stream {
             }
             tokio::select! {
                 moved = self.moved.changed() => if moved.is_err() { return None },
-                () = tokio::time::sleep_until(self.deadline) => return None,
+                () = tokio::time::sleep_until(self.deadline) => {
+                    // The last word tells how far the next watch need not go back.
+                    self.over = true;
+                    if self.bookmarks {
+                        self.bookmark(false);
+                    }
+                }
                 () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
                     self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
                     self.bookmark(false);
@@ -165,7 +169,12 @@ impl Stream {
             Change::Modified(old) => match (matches(old)?, matches(&event.object)?) {
                 (true, true) => "MODIFIED",
                 (false, true) => "ADDED",
-                (true, false) => "DELETED",
+                // What is deleted from the watch is the last state that belonged to it.
+                (true, false) => {
+                    let mut last = parse(old)?;
+                    last["metadata"]["resourceVersion"] = event.version.to_string().into();
+                    return self.line("DELETED", &last.to_string().into());
+                }
                 (false, false) => return Ok(()),
             },
             _ => return Ok(()),
@@ -194,7 +203,7 @@ impl Stream {
 
     /// Tells how far the watch has come.
     fn bookmark(&mut self, end_of_initial: bool) {
-        let mut meta = json!({"resourceVersion": self.cursor.to_string(), "creationTimestamp": null});
+        let mut meta = json!({"resourceVersion": self.cursor.to_string()});
         if end_of_initial {
             meta["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }

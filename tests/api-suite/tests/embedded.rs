@@ -10,7 +10,6 @@ use stepwell_cluster::{EmbeddedCluster, Options};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the embedded cluster does not support all of it yet"]
 async fn answers_as_the_real_server_does() -> Result<(), Box<dyn std::error::Error>> {
     let cluster = EmbeddedCluster::in_memory(Options::default()).await?;
     let dir = data_dir();
