@@ -80,6 +80,8 @@ pub(crate) struct Ci {
     pub cyclic: bool,
     /// The disjunction, counted from 1, of whose chosen term it is a part at its vertex; 0 for none.
     pub branch: u32,
+    /// Whether validators are left out: it is part of the value that one of them checks.
+    pub unchecked: bool,
     /// Whether a comprehension yielded it, or something around it.
     pub yielded: bool,
 }
@@ -247,6 +249,10 @@ pub(crate) struct Ext {
     pub reuse: FxHashMap<Label, VId>,
     /// The choices that a branch stands for.
     pub decisions: Option<Arc<[u32]>>,
+    /// Whether validators are left out: the vertex stands for the value that one of them checks.
+    pub unchecked: bool,
+    /// Where fields are, once there are many.
+    pub index: FxHashMap<Label, u32>,
     /// Where types are written that restrict the kind.
     pub types: Vec<(Kind, Span)>,
     /// More errors of the vertex.

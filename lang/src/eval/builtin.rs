@@ -21,6 +21,9 @@ impl Evaluator {
     }
 
     pub(super) fn add_validator(&mut self, v: VId, c: &Conj) {
+        if c.ci.unchecked || self.ext_ref(v).is_some_and(|x| x.unchecked) {
+            return;
+        }
         let callee = match &c.expr.kind {
             X::Call(f, _) => f.clone(),
             _ => c.expr.clone(),
@@ -125,10 +128,9 @@ impl Evaluator {
     /// The value of `v` without the validators, which are being checked.
     fn without_validators(&mut self, v: VId) -> VId {
         let copy = self.vertex(self.v(v).parent, self.v(v).label);
-        let x = self.v(v).clone();
-        let own: Vec<Conj> = x.conjuncts.into_iter().filter(|c| !is_validator(&c.expr)).collect();
-        let t = self.v_mut(copy);
-        t.conjuncts = own;
+        let conjuncts = self.v(v).conjuncts.clone();
+        self.v_mut(copy).conjuncts = conjuncts;
+        self.ext(copy).unchecked = true;
         copy
     }
 
@@ -581,18 +583,5 @@ fn kind_of(d: &Data) -> Kind {
         Data::Bytes(_) => Kind::BYTES,
         Data::List(_) => Kind::LIST,
         Data::Struct(_) => Kind::STRUCT,
-    }
-}
-
-/// Whether an expression is a validator alone.
-fn is_validator(e: &E) -> bool {
-    match &e.kind {
-        X::Call(f, args) => match &f.kind {
-            X::Function(Callee::Predeclared(p)) => matches!(p, Predeclared::MatchN | Predeclared::MatchIf),
-            X::Function(Callee::Package(_, f)) => f.result == Kind::BOOL && args.len() + 1 == f.required(),
-            _ => false,
-        },
-        X::Function(Callee::Package(_, f)) => f.result == Kind::BOOL && f.params.len() == 1,
-        _ => false,
     }
 }

@@ -51,6 +51,9 @@ pub(super) struct Frame {
     mark: usize,
 }
 
+/// From this number of fields on a vertex has an index of them.
+const MANY_FIELDS: usize = 16;
+
 /// What an expression gives: a scalar or a vertex.
 #[derive(Clone, Debug)]
 pub(crate) enum Val {
@@ -176,7 +179,34 @@ impl Evaluator {
     }
 
     pub(super) fn arc(&self, v: VId, label: Label) -> Option<Arc_> {
-        self.vs[v as usize].arcs.iter().find(|a| a.label == label).copied()
+        self.arc_index(v, label).map(|i| self.vs[v as usize].arcs[i])
+    }
+
+    /// Where a field is among those of its vertex.
+    pub(super) fn arc_index(&self, v: VId, label: Label) -> Option<usize> {
+        let x = &self.vs[v as usize];
+        // Elements mostly stand where their index says.
+        if let Some(i) = label.as_index()
+            && x.arcs.get(i).is_some_and(|a| a.label == label)
+        {
+            return Some(i);
+        }
+        match &x.ext {
+            Some(ext) if !ext.index.is_empty() => ext.index.get(&label).map(|i| *i as usize),
+            _ => x.arcs.iter().position(|a| a.label == label),
+        }
+    }
+
+    /// Adds a field that is not there yet.
+    pub(super) fn push_arc(&mut self, v: VId, a: Arc_) {
+        let n = self.v(v).arcs.len();
+        self.v_mut(v).arcs.push(a);
+        if n == MANY_FIELDS {
+            let index = self.v(v).arcs.iter().enumerate().map(|(i, a)| (a.label, i as u32)).collect();
+            self.ext(v).index = index;
+        } else if n > MANY_FIELDS {
+            self.ext(v).index.insert(a.label, n as u32);
+        }
     }
 
     /// The vertex being worked on.
@@ -369,6 +399,7 @@ impl Evaluator {
                 notify: std::mem::take(&mut ext.notify),
                 reuse: std::mem::take(&mut ext.reuse),
                 decisions: ext.decisions.take(),
+                unchecked: ext.unchecked,
                 ..Ext::default()
             };
             *ext = keep;

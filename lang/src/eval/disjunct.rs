@@ -97,7 +97,10 @@ impl Evaluator {
             let x = self.v_mut(b);
             x.stands_for = v;
             x.conjuncts = conjuncts;
-            self.ext(b).decisions = Some(decisions.clone());
+            let unchecked = self.ext_ref(v).is_some_and(|x| x.unchecked);
+            let ext = self.ext(b);
+            ext.decisions = Some(decisions.clone());
+            ext.unchecked = unchecked;
             self.outcome = None;
             self.expand(b);
             let outcome = self.outcome.take();

@@ -544,7 +544,7 @@ impl Evaluator {
 
     /// Adds a conjunct to a field, making the field where it is new.
     pub(super) fn insert(&mut self, v: VId, label: Label, constraint: Constraint, c: Conj) {
-        if let Some(i) = self.v(v).arcs.iter().position(|a| a.label == label) {
+        if let Some(i) = self.arc_index(v, label) {
             let arc = &mut self.v_mut(v).arcs[i];
             arc.constraint = arc.constraint.min(constraint);
             let child = arc.vertex;
@@ -560,7 +560,7 @@ impl Evaluator {
             }
             None => self.vertex(v, label),
         };
-        self.v_mut(v).arcs.push(Arc_ { label, vertex: child, constraint });
+        self.push_arc(v, Arc_ { label, vertex: child, constraint });
         self.add_conjunct(child, c);
         let patterns = self.ext_ref(v).map_or(Vec::new(), |x| x.patterns.clone());
         for p in &patterns {
@@ -686,6 +686,7 @@ impl Evaluator {
         }
         self.reads(target);
         let growing = self.growing(target);
+        ci.unchecked |= self.ext_ref(target).is_some_and(|x| x.unchecked);
         let made_target = self.made_on_the_way(target);
         let n = self.v(target).conjuncts.len();
         for i in 0..n {
@@ -769,7 +770,7 @@ impl Evaluator {
 
 /// What a field's conjunct keeps of that of its struct: choices are those of one vertex.
 fn inner(ci: Ci) -> Ci {
-    Ci { branch: 0, ..ci }
+    Ci { branch: 0, unchecked: false, ..ci }
 }
 
 /// Whether a reference goes through a definition, so that it closes what it refers to.
