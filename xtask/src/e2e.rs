@@ -2,12 +2,17 @@
 //! and shows on it and on the embedded cluster that Stepwell does what it says: one stage each, with
 //! its time, and a line of totals at the end. A new stage is one function and a line in [`run`].
 
+mod embedded;
 mod kubectl;
 mod schema;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use stepwell_api_suite::compare::{self, Known};
+use stepwell_api_suite::data_dir;
+
+use self::embedded::Embedded;
 use crate::plane::{self, Plane};
 use crate::{Result, api_suite};
 
@@ -79,6 +84,7 @@ pub(crate) fn run() -> Result<()> {
     stop_on_interrupt()?;
     let mut run = Run::default();
 
+    on_embedded(&mut run);
     let binary = run.stage("build the control plane", |_| plane::build());
     match binary {
         Some(None) => println!("   Go is not installed: nothing is shown on a real control plane"),
@@ -102,6 +108,22 @@ pub(crate) fn run() -> Result<()> {
     }
 }
 
+/// The stages on the embedded cluster, which need no Go. The API suite goes over the loopback address
+/// here; `cargo test` runs it inside one process.
+fn on_embedded(run: &mut Run) {
+    let Some(embedded) = run.stage("start the embedded cluster", |_| Embedded::start()) else { return };
+    run.stage("API suite: the embedded cluster answers as the real server did", |stage| {
+        suite(stage, embedded.kubeconfig(), &compare::known(&data_dir())?)
+    });
+    if kubectl::is_installed() {
+        run.stage("kubectl: the checks hold on the embedded cluster", |stage| {
+            kubectl::run(stage, embedded.kubeconfig())
+        });
+    } else {
+        println!("== kubectl is not installed: its checks are left out");
+    }
+}
+
 /// The stages that need the real control plane.
 fn on_real(run: &mut Run, plane: &Plane) {
     run.stage("the table of built-in kinds is that of the real server", |stage| {
@@ -117,8 +139,6 @@ fn on_real(run: &mut Run, plane: &Plane) {
         run.stage("kubectl: the checks hold on the real server", |stage| {
             kubectl::run(stage, plane.kubeconfig())
         });
-    } else {
-        println!("== kubectl is not installed: its checks are left out");
     }
 }
 
@@ -126,7 +146,7 @@ fn on_real(run: &mut Run, plane: &Plane) {
 fn suite(
     stage: &mut Stage,
     kubeconfig: &std::path::Path,
-    known: &[stepwell_api_suite::compare::Known],
+    known: &[Known],
 ) -> Result<()> {
     let report = api_suite::run_against(kubeconfig, &[], known)?;
     stage.passed += report.passed.len();
