@@ -117,7 +117,7 @@ fn on_embedded(run: &mut Run) {
     });
     if kubectl::is_installed() {
         run.stage("kubectl: the checks hold on the embedded cluster", |stage| {
-            kubectl::run(stage, embedded.kubeconfig())
+            kubectl::run(stage, embedded.kubeconfig(), true)
         });
     } else {
         println!("== kubectl is not installed: its checks are left out");
@@ -137,17 +137,13 @@ fn on_real(run: &mut Run, plane: &Plane) {
     });
     if kubectl::is_installed() {
         run.stage("kubectl: the checks hold on the real server", |stage| {
-            kubectl::run(stage, plane.kubeconfig())
+            kubectl::run(stage, plane.kubeconfig(), false)
         });
     }
 }
 
 /// The suite against a server; a case is one check.
-fn suite(
-    stage: &mut Stage,
-    kubeconfig: &std::path::Path,
-    known: &[Known],
-) -> Result<()> {
+fn suite(stage: &mut Stage, kubeconfig: &std::path::Path, known: &[Known]) -> Result<()> {
     let report = api_suite::run_against(kubeconfig, &[], known)?;
     stage.passed += report.passed.len();
     for case in &report.failed {
