@@ -4,6 +4,7 @@
 
 pub mod definitions;
 pub mod document;
+pub mod driver;
 pub mod engine;
 pub mod model;
 pub mod ops;

@@ -120,9 +120,15 @@ impl Workflow {
     /// # Errors
     /// Everything that is wrong with the data, in order.
     pub fn read(data: &Value, path: &str) -> Result<Workflow, Vec<Problem>> {
+        let (workflow, faults) = Workflow::scan(data, path);
+        if faults.is_empty() { Ok(workflow) } else { Err(faults) }
+    }
+
+    /// Reads what can be read of a workflow, for those who look for further faults in it; as [`Workflow::read`] otherwise.
+    pub fn scan(data: &Value, path: &str) -> (Workflow, Vec<Problem>) {
         let mut r = Reader { faults: Vec::new(), steps: 0 };
         let workflow = r.workflow(data, path);
-        if r.faults.is_empty() { Ok(workflow) } else { Err(r.faults) }
+        (workflow, r.faults)
     }
 }
 

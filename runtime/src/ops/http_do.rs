@@ -70,6 +70,10 @@ impl Op for Do {
         "do"
     }
 
+    fn older_fields(&self) -> &'static [&'static str] {
+        &["response"]
+    }
+
     fn doc(&self) -> &'static str {
         "Sends a request over HTTP and returns status code, headers and body of the answer, whatever the code is. A call may take `request.timeout` \
          (10 s unless told otherwise), its answer may have 1 MiB. Headers can be taken from Secrets, and so can the certificates (`ca.crt`, \

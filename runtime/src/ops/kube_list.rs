@@ -62,6 +62,10 @@ impl Op for List {
         "list"
     }
 
+    fn older_fields(&self) -> &'static [&'static str] {
+        &["list"]
+    }
+
     fn doc(&self) -> &'static str {
         "Lists the objects of a kind, in one namespace or in all, by labels where `filter.matchingLabels` has some. `values` is the list as the API \
          gives it, with `items`."

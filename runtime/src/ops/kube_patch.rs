@@ -30,6 +30,10 @@ impl Op for Patch {
         "patch"
     }
 
+    fn older_fields(&self) -> &'static [&'static str] {
+        &["result"]
+    }
+
     fn doc(&self) -> &'static str {
         "Merges `patch` into the object that `value` names (JSON merge patch: objects are merged, lists replaced, null removes) and returns it as `result`."
     }

@@ -50,6 +50,11 @@ pub trait Op: Send + Sync {
         true
     }
 
+    /// The older form's fields that are returns and not params.
+    fn older_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The older form's fields for the returns.
     fn older_returns(&self, params: &Map<String, Value>, returns: Map<String, Value>) -> Map<String, Value> {
         let _ = params;

@@ -56,7 +56,9 @@ pub fn refused(what: &str, e: kube::Error) -> OpError {
         kube::Error::Api(status) => {
             let message =
                 if status.message.is_empty() { status.reason.clone() } else { status.message.clone() };
-            let stays = matches!(status.code, 400 | 401 | 403 | 405 | 406 | 413 | 415 | 422);
+            // A field of the wrong type in an apply is told as an internal error, by the real server too.
+            let mistyped = message.contains("failed to create typed patch object");
+            let stays = mistyped || matches!(status.code, 400 | 401 | 403 | 405 | 406 | 413 | 415 | 422);
             OpError { message: format!("cannot {what}: {message}"), retry: !stays }
         }
         kube::Error::SerdeError(e) => {

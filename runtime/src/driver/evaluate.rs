@@ -1,0 +1,307 @@
+//! One evaluation of a step: the definition with `parameter` and `context` filled in, its ops one after the other, its outputs.
+//!
+//! Ops are found in the order of declaration, in nested structs and lists too, and looked for again after each result, since a result can bring new
+//! ones forth. Nothing here waits or touches the world; `step` does. Tests: `tests.rs`.
+
+use crate::definitions::Compiled;
+use crate::engine::Outcome;
+use crate::model::run::Reason;
+use crate::ops::{self, Form, Op};
+use serde_json::{Map, Value as Json};
+use std::collections::HashSet;
+use stepwell_lang::data::Data;
+use stepwell_lang::diag::Code;
+use stepwell_lang::pkg::Kind;
+use stepwell_lang::source::Source;
+use stepwell_lang::{Failure, Instance, Path, Step, Value, Which};
+
+/// How deep ops may be nested in a template, and how many there may be.
+const DEEPEST: usize = 32;
+const MOST: usize = 5_000;
+
+/// An evaluation under way.
+pub(super) struct Evaluation {
+    instance: Instance,
+    template: Path,
+    done: HashSet<String>,
+    names: Vec<String>,
+}
+
+/// An op to carry out.
+pub(super) struct Call {
+    /// Its path in the template.
+    pub(super) name: String,
+    /// The op.
+    pub(super) op: &'static dyn Op,
+    /// How it is written.
+    form: Form,
+    path: Path,
+    /// Its parameters.
+    pub(super) params: Params,
+}
+
+/// The parameters of an op.
+pub(super) enum Params {
+    /// As they are.
+    Ready(Map<String, Json>),
+    /// Something that they are made of is not there yet; what is, and what is missing.
+    NotYet(Map<String, Json>, String),
+}
+
+fn failed(reason: Reason, message: String) -> Outcome {
+    Outcome::Failed { reason, message, retry: false }
+}
+
+/// Whether a mistake means that something is not there yet, rather than that something is wrong.
+fn open(code: Code) -> bool {
+    matches!(code, Code::Incomplete | Code::Required | Code::Undefined | Code::Ambiguous | Code::Cycle)
+}
+
+/// The first mistake of a failure that stays one whatever is filled in, for a message.
+fn mistake(failure: &Failure) -> Option<String> {
+    failure.diagnostics.iter().find(|d| !open(d.code)).map(|d| say(&d.path, &d.message))
+}
+
+fn say(path: &str, message: &str) -> String {
+    let path = path.strip_prefix("template.").unwrap_or(path);
+    if path.is_empty() { message.to_string() } else { format!("{path}: {message}") }
+}
+
+fn first(failure: &Failure) -> String {
+    failure.diagnostics.first().map(|d| say(&d.path, &d.message)).unwrap_or_default()
+}
+
+fn to_object(data: &Data) -> Map<String, Json> {
+    match data.to_json_value() {
+        Json::Object(m) => m,
+        _ => Map::new(),
+    }
+}
+
+fn join(path: &Path, step: &str) -> Path {
+    let mut steps = path.0.clone();
+    steps.push(if step.starts_with(['#', '_']) {
+        Step::Special(step.into())
+    } else {
+        Step::Field(step.into())
+    });
+    Path(steps)
+}
+
+impl Evaluation {
+    /// Fills parameters and context into a definition and checks both.
+    pub(super) fn new(
+        definition: &Compiled,
+        parameter: &Map<String, Json>,
+        context: &Map<String, Json>,
+    ) -> Result<Evaluation, Outcome> {
+        let instance = definition.program.instance();
+        let fill = |path: &Path, data: &Map<String, Json>| {
+            let data = Data::from_json_value(&Json::Object(data.clone()));
+            instance.fill(path, &data).map_err(|e| failed(Reason::Rendering, first(&e)))
+        };
+        fill(&Path::from_iter(["context"]), context)?;
+        fill(&definition.parameter, parameter)?;
+        if let Some(value) = instance.root().lookup(&definition.parameter)
+            && let Err(e) = value.validate(true)
+        {
+            return Err(failed(Reason::ProcessParameter, first(&e)));
+        }
+        let template = definition.template.clone();
+        let evaluation = Evaluation { instance, template, done: HashSet::new(), names: Vec::new() };
+        evaluation.check()?;
+        Ok(evaluation)
+    }
+
+    fn root(&self) -> Value<'_> {
+        self.instance.root().lookup(&self.template).unwrap_or(self.instance.root())
+    }
+
+    /// Whether the template as it is now holds a mistake.
+    fn check(&self) -> Result<(), Outcome> {
+        match self.root().validate(false) {
+            Err(e) => match mistake(&e) {
+                Some(message) => Err(failed(Reason::Rendering, message)),
+                None => Ok(()),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The next op in order, if there is one left.
+    pub(super) fn next(&mut self) -> Result<Option<Call>, Outcome> {
+        let mut walk = Walk { evaluation: self, count: 0 };
+        let found = walk.value(self.root(), &self.template.clone(), String::new(), 0)?;
+        match found {
+            Some(call) => Ok(Some(call)),
+            None => {
+                self.check()?;
+                // Fields that cannot be told yet may hold ops: a step that leaves them out has not done what it says.
+                match self.root().error() {
+                    Some(d) => Err(failed(Reason::Rendering, say(&d.path, &d.message))),
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Fills an op's returns in and marks it as done.
+    pub(super) fn fill(
+        &mut self,
+        call: &Call,
+        params: &Map<String, Json>,
+        returns: Map<String, Json>,
+    ) -> Result<(), Outcome> {
+        self.done.insert(call.name.clone());
+        self.names.push(call.name.clone());
+        if returns.is_empty() {
+            return Ok(());
+        }
+        let wrong = |e: Failure| failed(Reason::Rendering, first(&e));
+        match call.form {
+            Form::Prefixed => {
+                let data = Data::from_json_value(&Json::Object(returns));
+                self.instance.fill(&join(&call.path, "$returns"), &data).map_err(wrong)?;
+            }
+            Form::Plain => {
+                for (field, value) in call.op.older_returns(params, returns) {
+                    self.instance
+                        .fill(&join(&call.path, &field), &Data::from_json_value(&value))
+                        .map_err(wrong)?;
+                }
+            }
+        }
+        self.check()
+    }
+
+    /// The value of an output's expression.
+    pub(super) fn output(&self, expression: &str) -> Result<Json, String> {
+        let evaluate = |text: &str| -> Result<Json, Failure> {
+            let value = self.instance.eval(&Source::new("valueFrom", text), self.root(), true)?;
+            Ok(value.data()?.to_json_value())
+        };
+        let error = match evaluate(expression) {
+            Ok(value) => return Ok(value),
+            Err(e) => e,
+        };
+        // Expressions of the older form look for what an op gives in the op itself.
+        let longest = self
+            .names
+            .iter()
+            .filter(|n| expression.strip_prefix(n.as_str()).is_some_and(|r| r.starts_with('.')));
+        if let Some(name) = longest.max_by_key(|n| n.len()) {
+            let (_, rest) = expression.split_at(name.len());
+            if let Ok(value) = evaluate(&format!("{name}.$returns{rest}")) {
+                return Ok(value);
+            }
+        }
+        Err(first(&error))
+    }
+}
+
+struct Walk<'e> {
+    evaluation: &'e Evaluation,
+    count: usize,
+}
+
+impl Walk<'_> {
+    /// The first op in a value that has not been carried out.
+    fn value(
+        &mut self,
+        value: Value<'_>,
+        path: &Path,
+        name: String,
+        depth: usize,
+    ) -> Result<Option<Call>, Outcome> {
+        self.count += 1;
+        if depth > DEEPEST || self.count > MOST {
+            return Ok(None);
+        }
+        if let Some(elements) = value.elements() {
+            for (i, element) in elements.into_iter().enumerate() {
+                let mut at = path.0.clone();
+                at.push(Step::Index(i));
+                if let Some(call) = self.value(element, &Path(at), format!("{name}[{i}]"), depth + 1)? {
+                    return Ok(Some(call));
+                }
+            }
+            return Ok(None);
+        }
+        if value.kind() != Kind::STRUCT {
+            return Ok(None);
+        }
+        if let Some(what) = value.get("#do").and_then(Value::as_str)
+            && &*what != "steps"
+        {
+            if self.evaluation.done.contains(&name) {
+                return Ok(None);
+            }
+            return self.call(value, path, name, &what).map(Some);
+        }
+        for field in value.fields(Which { hidden: true, ..Which::default() }) {
+            let label = field.value.label();
+            if depth == 0 && matches!(&*label, "parameter" | "context") {
+                continue;
+            }
+            let inner = if name.is_empty() { label.to_string() } else { format!("{name}.{label}") };
+            if let Some(call) = self.value(field.value, &join(path, &label), inner, depth + 1)? {
+                return Ok(Some(call));
+            }
+        }
+        Ok(None)
+    }
+
+    fn call(&mut self, value: Value<'_>, path: &Path, name: String, what: &str) -> Result<Call, Outcome> {
+        let provider = value.get("#provider").and_then(Value::as_str);
+        let provider = provider.as_deref().unwrap_or("op");
+        let (op, form) =
+            ops::find(provider, what).map_err(|why| failed(Reason::Rendering, format!("{name}: {why}")))?;
+        let params = match form {
+            Form::Prefixed => match value.get("$params") {
+                None => Params::Ready(Map::new()),
+                Some(params) => read(params, &[])?,
+            },
+            Form::Plain => read(value, op.older_fields())?,
+        };
+        Ok(Call { name, op, form, path: path.clone(), params })
+    }
+}
+
+/// Reads parameters; the fields in `except` are returns.
+fn read(value: Value<'_>, except: &[&str]) -> Result<Params, Outcome> {
+    if except.is_empty()
+        && let Ok(data) = value.data()
+    {
+        return Ok(Params::Ready(to_object(&data)));
+    }
+    if let Err(e) = value.validate(false)
+        && let Some(message) = mistake(&e)
+    {
+        return Err(failed(Reason::ProcessParameter, message));
+    }
+    let (mut found, mut missing) = (Map::new(), None);
+    for field in value.fields(Which::default()) {
+        let label = field.value.label();
+        if except.contains(&&*label) {
+            continue;
+        }
+        match field.value.data() {
+            Ok(data) => {
+                found.insert(label.to_string(), data.to_json_value());
+            }
+            Err(e) => match mistake(&e) {
+                Some(message) => return Err(failed(Reason::ProcessParameter, message)),
+                None => missing = missing.or(Some(first(&e))),
+            },
+        }
+    }
+    if missing.is_none()
+        && let Some(d) = value.error()
+    {
+        missing = Some(say(&d.path, &d.message));
+    }
+    Ok(match missing {
+        None => Params::Ready(found),
+        Some(missing) => Params::NotYet(found, missing),
+    })
+}
