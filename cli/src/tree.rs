@@ -98,7 +98,7 @@ fn scalar(out: &mut String, value: Value<'_>) {
         }
         Ok(Data::Bytes(bytes)) => {
             out.push_str(r#"{"bytes":"#);
-            json::write_string(out, &String::from_utf8_lossy(&bytes));
+            json::write_string(out, &stepwell_lang::encode::text_of(&bytes));
             out.push('}');
         }
         Ok(data) => out.push_str(&json::compact(&data)),

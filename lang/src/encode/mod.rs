@@ -5,6 +5,7 @@
 
 pub mod cue;
 pub mod json;
+pub mod toml;
 mod value;
 pub mod yaml;
 
@@ -21,6 +22,19 @@ pub struct DecodeError {
     pub column: u32,
     /// What is wrong, without the place.
     pub message: String,
+}
+
+/// The text of bytes; each byte that is not part of a character becomes U+FFFD, as the reference has it.
+pub fn text_of(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    out.into()
 }
 
 /// Line and column of a byte offset.

@@ -480,8 +480,11 @@ impl Evaluator {
                         return Err(self.error(Code::Call, span, message));
                     }
                 };
+                // YAML may hold several documents: every one must match.
+                let stream = path == "encoding/yaml";
+                let decoder = if stream { "UnmarshalStream" } else { "Unmarshal" };
                 let decode = crate::pkg::package(path)
-                    .and_then(|p| p.functions.iter().find(|g| g.name == "Unmarshal"))
+                    .and_then(|p| p.functions.iter().find(|g| g.name == decoder))
                     .map(|g| g.run);
                 let decoded = match decode {
                     Some(Run::Data(run)) => run(&[Data::Bytes(bytes.into())]),
@@ -495,19 +498,23 @@ impl Evaluator {
                         return Err(self.error(Code::Call, span, message));
                     }
                 };
-                let x = crate::compile::data(&value, &mut self.labels);
-                let probe = self.local(NONE, x);
-                let c = Conj { env: *se, expr: schema.clone(), ci: Ci::default(), decl: None };
-                self.v_mut(probe).conjuncts.push(c);
-                let errors = self.all_errors(probe, f.name == "Validate");
-                match errors.first() {
-                    None => truth(true),
-                    Some(e) => {
+                let documents = match value {
+                    Data::List(documents) if stream => documents,
+                    value => vec![value],
+                };
+                for value in documents {
+                    let x = crate::compile::data(&value, &mut self.labels);
+                    let probe = self.local(NONE, x);
+                    let c = Conj { env: *se, expr: schema.clone(), ci: Ci::default(), decl: None };
+                    self.v_mut(probe).conjuncts.push(c);
+                    let errors = self.all_errors(probe, f.name == "Validate");
+                    if let Some(e) = errors.first() {
                         let name = short(path, f.name);
                         let message = format!("error in call to {name}: {}", self.bottom(*e).message);
-                        Err(self.error(Code::Call, span, message))
+                        return Err(self.error(Code::Call, span, message));
                     }
                 }
+                truth(true)
             }
             _ => {
                 let message = format!("{} is not supported", short(path, f.name));

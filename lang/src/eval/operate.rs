@@ -290,7 +290,7 @@ impl Evaluator {
                         Val::Scalar(Scalar::String(s)) => out.extend_from_slice(s.as_bytes()),
                         Val::Scalar(Scalar::Bytes(b)) if bytes => out.extend_from_slice(&b),
                         Val::Scalar(Scalar::Bytes(b)) => {
-                            out.extend_from_slice(String::from_utf8_lossy(&b).as_bytes());
+                            out.extend_from_slice(crate::encode::text_of(&b).as_bytes());
                         }
                         Val::Scalar(Scalar::Bool(b)) => {
                             out.extend_from_slice(if b { b"true" } else { b"false" })

@@ -109,7 +109,7 @@ fn scalar(s: &Scalar) -> Json {
         Scalar::Null => Json::Null,
         Scalar::Bool(b) => json!(b),
         Scalar::String(s) => json!(&**s),
-        Scalar::Bytes(b) => json!({"bytes": String::from_utf8_lossy(b)}),
+        Scalar::Bytes(b) => json!({"bytes": crate::encode::text_of(b)}),
         Scalar::Number(n) => {
             let text = n.to_json();
             // The tree is JSON text in the end; the exact digits are put in by the writer.

@@ -75,7 +75,7 @@ pub(crate) fn bytes(a: &[Data], i: usize) -> Result<&[u8], CallError> {
 
 /// The text of bytes or a string, invalid bytes replaced.
 pub(crate) fn lossy(a: &[Data], i: usize) -> Result<std::borrow::Cow<'_, str>, CallError> {
-    Ok(String::from_utf8_lossy(bytes(a, i)?))
+    Ok(crate::encode::text_of(bytes(a, i)?))
 }
 
 /// A number.

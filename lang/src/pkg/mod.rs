@@ -150,6 +150,7 @@ pub fn packages() -> &'static [&'static Package] {
         &encoding::csv::PACKAGE,
         &encoding::hex::PACKAGE,
         &encoding::json::PACKAGE,
+        &encoding::toml::PACKAGE,
         &encoding::yaml::PACKAGE,
         &html::PACKAGE,
         &list::PACKAGE,
