@@ -176,14 +176,23 @@ impl Evaluator {
         e
     }
 
-    /// The one default of an undecided vertex.
+    /// The one default of an undecided vertex. A branch that reads a field that is not there does not count beside one that has a value,
+    /// so `*x.status.n | 0` is 0 while there is no status.
     pub(super) fn default_branch(&self, v: VId) -> Option<VId> {
         let branches = &self.ext_ref(v)?.branches;
-        let mut defaults = branches.iter().filter(|b| b.1 == Mode::Default);
-        match (defaults.next(), defaults.next()) {
-            (Some((b, _)), None) => Some(*b),
-            _ => None,
+        let undefined = |b: &&(VId, Mode)| {
+            self.v(self.settled(b.0)).err.is_some_and(|e| self.bottom(e).code == Code::Undefined)
+        };
+        let one = |mut candidates: Vec<VId>| if candidates.len() == 1 { candidates.pop() } else { None };
+        let marked = |b: &&(VId, Mode)| b.1 == Mode::Default;
+        let defaults: Vec<&(VId, Mode)> = branches.iter().filter(marked).collect();
+        if !defaults.iter().any(undefined) {
+            return one(defaults.into_iter().map(|b| b.0).collect());
         }
+        let there: Vec<&(VId, Mode)> = branches.iter().filter(|b| !undefined(b)).collect();
+        one(there.iter().copied().filter(marked).map(|b| b.0).collect())
+            .or_else(|| one(there.iter().map(|b| b.0).collect()))
+            .or_else(|| one(defaults.into_iter().map(|b| b.0).collect()))
     }
 
     /// The vertex that a value is read from: decided branches are followed, defaults are taken.

@@ -19,7 +19,7 @@ pub use object::AUXILIARY;
 use crate::definitions::Library;
 use crate::model::application::{Application, Component, Policy};
 use crate::model::definition::Kind;
-use crate::model::workflow::Workflow;
+use crate::model::workflow::{Step, Workflow};
 use crate::problem::{Problem, Problems};
 use context::Context;
 use object::{Envelope, Role};
@@ -150,15 +150,21 @@ pub fn application(
     options: &RenderOptions,
 ) -> Result<Rendered, Problems> {
     let mut problems = Problems::new(app.document.sources.clone());
+    let mut warnings = app.warnings.clone();
     let workflow = match app.workflow.as_ref().map(|w| Workflow::read(w, "spec.workflow")) {
         None => None,
         Some(Ok(workflow)) => Some(workflow),
         Some(Err(faults)) => {
-            for p in faults {
+            // Rendering needs of a workflow only its steps' types and properties: what else is wrong there is told, and no more.
+            let placed = faults.into_iter().map(|p| {
                 let span = app.document.span(&p.path);
-                problems.push(p.at(span, ""));
-            }
-            None
+                p.at(span, "")
+            });
+            let (grave, light): (Vec<_>, Vec<_>) =
+                placed.partition(|p| p.path.ends_with(".type") || p.code == "type");
+            grave.into_iter().for_each(|p| problems.push(p));
+            warnings.extend(light);
+            app.workflow.as_ref().map(outline)
         }
     };
     check_types(library, app, workflow.as_ref(), &mut problems);
@@ -169,7 +175,7 @@ pub fn application(
         }),
         false => Vec::new(),
     };
-    let mut rendered = Rendered { objects: Vec::new(), warnings: app.warnings.clone() };
+    let mut rendered = Rendered { objects: Vec::new(), warnings };
     for variant in variants {
         let renderer = Renderer::new(library, app, &variant.components, options);
         let mut objects = Vec::new();
@@ -218,6 +224,22 @@ pub fn component(
     check_component(library, app, component, &mut problems);
     problems.into_result(())?;
     Renderer::new(library, app, &app.components, options).component(component)
+}
+
+/// The steps of a workflow that has mistakes: types, properties, sub-steps.
+fn outline(workflow: &Json) -> Workflow {
+    fn steps(list: Option<&Json>, depth: usize) -> Vec<Step> {
+        let items = list.and_then(Json::as_array).into_iter().flatten();
+        let step = |s: &Json| Step {
+            kind: s.get("type").and_then(Json::as_str).unwrap_or_default().to_string(),
+            properties: s.get("properties").and_then(Json::as_object).cloned().unwrap_or_default(),
+            sub_steps: if depth == 0 { steps(s.get("subSteps"), 1) } else { Vec::new() },
+            ..Step::default()
+        };
+        items.map(step).collect()
+    }
+    let reference = workflow.get("ref").and_then(Json::as_str).map(str::to_string);
+    Workflow { reference, steps: steps(workflow.get("steps"), 0), ..Workflow::default() }
 }
 
 /// The namespace that objects without one of their own go to.
