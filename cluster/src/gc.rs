@@ -2,8 +2,12 @@
 //! namespace or a definition of a custom kind that is being deleted takes its objects along. One task follows the store's changes; all that it
 //! knows it can read again from the store, so a restart loses nothing. Tests: `tests/deletion.rs`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::{
@@ -16,6 +20,9 @@ use crate::{
 
 const MANAGER: &str = "stepwell-collector";
 const BATCH: usize = 512;
+/// How long Events are kept, and how often old ones are looked for.
+const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
+const SWEEP: Duration = Duration::from_secs(300);
 
 /// The part of an object that matters here.
 #[derive(Debug, Default, Deserialize)]
@@ -117,6 +124,7 @@ async fn follow(api: &Api, moved: &mut tokio::sync::watch::Receiver<u64>) -> Api
         graph.put(&key, object.metadata);
         Ok(true)
     })?;
+    let mut sweep = tokio::time::interval(SWEEP);
     // Owners that went while nobody looked.
     let mut doubtful: HashSet<Key> = graph.owners.keys().cloned().collect();
     loop {
@@ -146,10 +154,33 @@ async fn follow(api: &Api, moved: &mut tokio::sync::watch::Receiver<u64>) -> Api
         for key in graph.waiting.clone() {
             work_off(api, &graph, &key).await?;
         }
-        if *moved.borrow() == cursor && moved.changed().await.is_err() {
-            return Ok(());
+        if *moved.borrow() != cursor {
+            continue;
+        }
+        tokio::select! {
+            moved = moved.changed() => if moved.is_err() { return Ok(()) },
+            _ = sweep.tick() => old_events(api).await?,
         }
     }
+}
+
+/// Deletes the Events (the kind) that nothing was added to for an hour, as a real server does.
+async fn old_events(api: &Api) -> ApiResult<()> {
+    let limit = api.clock.now().saturating_sub(EVENT_LIFE).unwrap_or(Timestamp::MIN);
+    let mut old = Vec::new();
+    api.store.list(&Key::prefix("events", None), None, |key, bytes| {
+        let event: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let times = [&event["lastTimestamp"], &event["eventTime"], &event["metadata"]["creationTimestamp"]];
+        let newest = times.iter().filter_map(|time| time.as_str()?.parse::<Timestamp>().ok()).max();
+        if newest.is_none_or(|newest| newest < limit) {
+            old.push((key, text(&event["metadata"]["uid"])));
+        }
+        Ok(true)
+    })?;
+    for (key, uid) in old {
+        delete(api, &key, uid).await?;
+    }
+    Ok(())
 }
 
 /// Deletes an object whose owners are all gone; takes dead owners off one that has others.

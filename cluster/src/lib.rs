@@ -19,6 +19,7 @@
 
 mod api;
 mod clock;
+mod convert;
 mod crd;
 mod error;
 mod gc;

@@ -29,6 +29,8 @@ const LAST: &str = "resourceVersion";
 
 /// Where a fresh store starts to count: 0 means "any" to clients, and 1 is a version that they expect to be long past.
 const FIRST: u64 = 100;
+/// The largest object that is stored, as with etcd.
+const OBJECT_LIMIT: usize = 1536 << 10;
 /// Bounds of the log behind watches.
 const LOG_EVENTS: usize = 20_000;
 const LOG_BYTES: usize = 32 << 20;
@@ -474,7 +476,12 @@ impl Txn<'_> {
 
 fn stamp(object: &mut Value, version: u64) -> ApiResult<Bytes> {
     object["metadata"]["resourceVersion"] = version.to_string().into();
-    serde_json::to_vec(object).map(Bytes::from).map_err(ApiError::internal)
+    let bytes = serde_json::to_vec(object).map(Bytes::from).map_err(ApiError::internal)?;
+    if bytes.len() > OBJECT_LIMIT {
+        // The words that users of a real cluster get from its store.
+        return Err(ApiError::new(500, "", "etcdserver: request is too large"));
+    }
+    Ok(bytes)
 }
 
 /// A stored object.

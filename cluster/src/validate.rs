@@ -46,15 +46,10 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
             }
         }
         ("policy", "PodDisruptionBudget") => {
-            if spec.get("minAvailable").is_some() && spec.get("maxUnavailable").is_some() {
-                let why = "minAvailable and maxUnavailable cannot be both set";
-                errors.push(FieldError::invalid("spec", spec.clone(), why));
-            }
+            pod_disruption_budget(spec, &mut errors);
         }
         ("storage.k8s.io", "StorageClass") => {
-            if text(&object["provisioner"]).is_empty() {
-                errors.push(FieldError::required("provisioner", ""));
-            }
+            required_text(object, "provisioner", &mut errors);
         }
         ("apiextensions.k8s.io", "CustomResourceDefinition") => {
             errors.extend(crate::crd::validate(object, old))
@@ -86,6 +81,19 @@ fn one_of(value: &Value, path: String, allowed: &[&str], errors: &mut Errors) {
         && !allowed.contains(&have)
     {
         errors.push(FieldError::not_supported(path, have, allowed));
+    }
+}
+
+fn required_text(object: &Value, field: &str, errors: &mut Errors) {
+    if text(&object[field]).is_empty() {
+        errors.push(FieldError::required(field, ""));
+    }
+}
+
+fn pod_disruption_budget(spec: &Value, errors: &mut Errors) {
+    if spec.get("minAvailable").is_some() && spec.get("maxUnavailable").is_some() {
+        let why = "minAvailable and maxUnavailable cannot be both set";
+        errors.push(FieldError::invalid("spec", spec.clone(), why));
     }
 }
 

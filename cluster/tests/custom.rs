@@ -1,4 +1,5 @@
 //! Custom kinds: served as soon as they are defined, validated, defaulted and pruned by their schema.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that panics has failed")]
 
 mod common;
 

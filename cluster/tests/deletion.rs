@@ -1,4 +1,5 @@
 //! What goes with a deleted object: dependents by owner references, the contents of a namespace, the objects of a custom kind.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that panics has failed")]
 
 mod common;
 

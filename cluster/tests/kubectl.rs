@@ -1,4 +1,5 @@
 //! kubectl against a served cluster. Tests that need kubectl say so and do nothing where it is not on PATH.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that panics has failed")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The embedded cluster as its users meet it: everything through `kube::Client`.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that panics has failed")]
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -182,4 +183,48 @@ async fn objects_survive_a_restart() {
     let cluster = EmbeddedCluster::open(dir.path(), Options::default()).await.unwrap();
     let api: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
     assert_eq!(api.get("a").await.unwrap(), made);
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused() {
+    let (_cluster, client) = cluster().await;
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), "default");
+    let big = "x".repeat(4 << 20);
+    let refused =
+        status(api.create(&PostParams::default(), &config("a", json!({"k": big}))).await.unwrap_err());
+    assert_eq!(refused.code, 413, "{refused:?}");
+
+    // A patch that copies an object into itself doubles it with every operation.
+    api.create(&PostParams::default(), &config("a", json!({"k": "v".repeat(1000)}))).await.unwrap();
+    let copies: Vec<Value> =
+        (0..40).map(|i| json!({"op": "copy", "from": "/data", "path": format!("/data/{i}")})).collect();
+    let patch: json_patch::Patch = serde_json::from_value(copies.into()).unwrap();
+    let refused = api.patch("a", &PatchParams::default(), &Patch::Json::<()>(patch)).await.unwrap_err();
+    assert_eq!(status(refused).code, 413);
+
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let request = http::Request::post("/api/v1/namespaces/default/configmaps")
+        .header("content-type", "application/json")
+        .body(deep.into_bytes())
+        .unwrap();
+    let refused = client.request_text(request).await.unwrap_err();
+    assert_eq!(status(refused).code, 400);
+}
+
+#[tokio::test]
+async fn a_kind_with_two_forms_is_one() {
+    let (_cluster, client) = cluster().await;
+    let old: Api<k8s_openapi::api::autoscaling::v1::HorizontalPodAutoscaler> =
+        Api::default_namespaced(client.clone());
+    let new: Api<k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler> =
+        Api::default_namespaced(client);
+    let object = json!({"metadata": {"name": "a"}, "spec": {
+        "maxReplicas": 3, "targetCPUUtilizationPercentage": 70,
+        "scaleTargetRef": {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"},
+    }});
+    old.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+    let metrics = new.get("a").await.unwrap().spec.unwrap().metrics.unwrap();
+    assert_eq!(metrics[0].resource.as_ref().unwrap().target.average_utilization, Some(70));
+    let listed = old.list(&ListParams::default()).await.unwrap();
+    assert_eq!(listed.items[0].spec.as_ref().unwrap().target_cpu_utilization_percentage, Some(70));
 }

@@ -1,4 +1,5 @@
 //! Several sessions on one directory. In one process they behave as in several: the lock is the open file's.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that panics has failed")]
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ObjectMeta, PostParams, WatchEvent, WatchParams};

@@ -1,4 +1,5 @@
 //! Workloads come along by the rules of the simulation, and users can hold them back, delay and fail them.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that panics has failed")]
 
 mod common;
 

@@ -27,7 +27,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     clock::SharedClock,
-    crd,
+    convert, crd,
     error::{ApiError, ApiResult},
     kinds::{self, Resource},
     store::{Change, Key, Store, parse},
@@ -49,6 +49,8 @@ pub(crate) struct Api {
 /// A request to a resource, read and resolved.
 pub(crate) struct Call {
     pub(crate) resource: Arc<Resource>,
+    /// The kind in whose form it is stored.
+    pub(crate) stored: Arc<Resource>,
     pub(crate) path: ResourcePath,
     pub(crate) query: Query,
     pub(crate) format: Format,
@@ -148,7 +150,12 @@ impl Api {
                 let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
                 let agent = text(header::USER_AGENT).unwrap_or("unknown");
                 let manager = query.get("fieldManager").unwrap_or(agent.split('/').next().unwrap_or(agent));
+                let stored = match convert::converts(&resource) {
+                    true => self.stored_as(&resource.stored_as).unwrap_or_else(|| resource.clone()),
+                    false => resource.clone(),
+                };
                 let call = Call {
+                    stored,
                     format: request::format(text(header::ACCEPT))?,
                     manager: manager.to_owned(),
                     resource,
@@ -195,6 +202,7 @@ impl Api {
 
 /// A stored object as clients see it: `kind` and `apiVersion` first, then the rest.
 pub(crate) fn present(resource: &Resource, object: Value) -> Value {
+    let object = convert::from_storage(resource, object);
     let mut shown = Map::new();
     shown.insert("kind".into(), resource.kind.clone().into());
     shown.insert("apiVersion".into(), resource.api_version().into());

@@ -191,6 +191,9 @@ fn columns(kind: &str) -> Vec<Column> {
     }
 }
 
+/// What stands in the row of an object.
+type Cells = Box<dyn Fn(&Value) -> Vec<Value>>;
+
 /// The table of some objects. `meta` is the list's own metadata; without `definitions`, only the rows (a watch sends the
 /// columns once).
 pub(super) fn table(
@@ -203,7 +206,7 @@ pub(super) fn table(
 ) -> Value {
     let include = query.get("includeObject").unwrap_or("Metadata");
     let mut shown_columns = Vec::new();
-    let cells: Box<dyn Fn(&Value) -> Vec<Value>> = match &resource.custom {
+    let cells: Cells = match &resource.custom {
         None => {
             let columns = columns(&resource.kind);
             for column in &columns {

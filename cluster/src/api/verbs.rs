@@ -16,6 +16,7 @@ use super::{
     value_answer,
 };
 use crate::{
+    convert,
     error::{ApiError, ApiResult, FieldError},
     kinds::Resource,
     objects::{self, Propagation, Write},
@@ -52,13 +53,23 @@ impl Call {
         Key::prefix(&self.resource.stored_as, self.path.namespace.as_deref())
     }
 
+    /// The prefix of what a selector can select: of one object where it asks for a name.
+    pub(crate) fn prefix_of(&self, selector: &Selector) -> String {
+        match selector.name() {
+            Some(name) if !self.resource.namespaced || self.path.namespace.is_some() => {
+                Key::new(&self.resource.stored_as, self.namespace(), name).as_str().to_owned()
+            }
+            _ => self.prefix(),
+        }
+    }
+
     pub(crate) fn selector(&self) -> ApiResult<Selector> {
         Selector::parse(&self.resource, self.query.get("labelSelector"), self.query.get("fieldSelector"))
     }
 
     pub(super) fn write(&self, api: &Api) -> Write<'_> {
         Write {
-            resource: &self.resource,
+            resource: &self.stored,
             namespace: self.namespace(),
             now: api.clock.now(),
             subresource: self.path.subresource.as_deref(),
@@ -91,7 +102,7 @@ impl Api {
         let Some(bytes) = self.store.get(&call.key())? else {
             return Err(ApiError::not_found(&call.resource, call.name()));
         };
-        if call.format == Format::Object {
+        if call.format == Format::Object && !convert::converts(&call.resource) {
             let mut out = Vec::with_capacity(bytes.len() + 64);
             splice(&mut out, &head(&call.resource), &bytes);
             return Ok(json_answer(StatusCode::OK, out));
@@ -103,7 +114,7 @@ impl Api {
         let selector = call.selector()?;
         call.query.check_list()?;
         let limit = call.query.number("limit")?.filter(|limit| *limit > 0).unwrap_or(u64::MAX);
-        let prefix = call.prefix();
+        let prefix = call.prefix_of(&selector);
         let after = call.query.get("continue").map(|token| continue_from(token, &prefix)).transpose()?;
         let mut items: Vec<Value> = Vec::new();
         let mut raw = Vec::new();
@@ -112,7 +123,7 @@ impl Api {
         let mut last = None;
         let mut remaining = 0u64;
         // Without selectors and in plain format the stored bytes are the answer's.
-        let copy = selector.is_empty() && call.format == Format::Object;
+        let copy = selector.is_empty() && call.format == Format::Object && !convert::converts(&call.resource);
         let object_head = if call.resource.custom.is_some() { head(&call.resource) } else { String::new() };
         let version = self.store.list(&prefix, after.as_deref(), |key, bytes| {
             if count >= limit {
@@ -165,7 +176,7 @@ impl Api {
                 let shown = match call.format {
                     Format::Metadata => partial(&object),
                     _ if call.resource.custom.is_some() => present(&call.resource, object),
-                    _ => object,
+                    _ => convert::from_storage(&call.resource, object),
                 };
                 raw.extend_from_slice(shown.to_string().as_bytes());
             }
@@ -189,6 +200,7 @@ impl Api {
             let message = "resourceVersion should not be set on objects to be created";
             return Err(ApiError::new(500, "", message));
         }
+        object = convert::to_storage(&call.resource, object, None);
         generate_name(&mut object)?;
         let errors = objects::check_metadata(&call.resource, &object);
         if !errors.is_empty() {
@@ -229,7 +241,11 @@ impl Api {
             let error = FieldError::invalid("metadata.resourceVersion", 0, "must be specified for an update");
             return Err(ApiError::invalid_resource(&call.resource, &name, &error));
         }
-        let response = self.change(call, move |_, _, _| Ok((object, vec![]))).await?;
+        let response = self
+            .change(call, move |_, call, old| {
+                Ok((convert::to_storage(&call.resource, object, Some(old)), vec![]))
+            })
+            .await?;
         Ok(warned(response, &warnings))
     }
 
@@ -244,7 +260,8 @@ impl Api {
             return Err(ApiError::invalid_options("PatchOptions", &error));
         }
         self.change(call, move |_, call, old| {
-            let object = patch.apply(&call.resource, old)?;
+            let served = convert::from_storage(&call.resource, old.clone());
+            let object = patch.apply(&call.resource, &served)?;
             let name = objects::text(&object["metadata"]["name"]);
             if name != call.name() {
                 return Err(ApiError::bad_request(format!(
@@ -253,10 +270,13 @@ impl Api {
                 )));
             }
             // What does not fit the kind is the patch's fault, which a real server calls invalid.
-            fit(&call.resource, &call.query, object).map_err(|error| match error.code {
+            let (object, warnings) = fit(&call.resource, &call.query, object).map_err(|error| match error
+                .code
+            {
                 400 => ApiError::new(422, "Invalid", format!(" \"\" is invalid: patch: {}", error.message)),
                 _ => error,
-            })
+            })?;
+            Ok((convert::to_storage(&call.resource, object, Some(old)), warnings))
         })
         .await
     }
@@ -301,6 +321,7 @@ impl Api {
             self.store
                 .write(move |txn| {
                     let live = txn.get(&call.key())?;
+                    let config = convert::to_storage(&call.resource, config, live.as_ref());
                     let write = Write { manager: &manager, applied: true, ..call.write(&api) };
                     let merged = apply(write.writer(), live.as_ref(), &config, force)?;
                     let (code, mut object) = match &live {

@@ -12,6 +12,7 @@ use tokio::{sync::watch::Receiver, time::Instant};
 
 use super::{Api, Call, head, json_answer, present, request::Format, splice, table::table, verbs::partial};
 use crate::{
+    convert,
     error::{ApiError, ApiResult, FieldError},
     selector::Selector,
     store::{Change, Event, parse},
@@ -54,7 +55,7 @@ impl Api {
         let moved = self.store.version();
         let latest = *moved.borrow();
         let mut stream = Stream {
-            prefix: call.prefix(),
+            prefix: call.prefix_of(&selector),
             selector,
             cursor: since.unwrap_or(latest),
             moved,
@@ -185,6 +186,10 @@ impl Stream {
     fn line(&mut self, kind: &str, object: &Bytes) -> ApiResult<()> {
         let mut line = format!("{{\"type\":\"{kind}\",\"object\":").into_bytes();
         match self.call.format {
+            Format::Object if convert::converts(&self.call.resource) => {
+                let shown = present(&self.call.resource, parse(object)?);
+                line.extend_from_slice(shown.to_string().as_bytes());
+            }
             Format::Object => splice(&mut line, &head(&self.call.resource), object),
             Format::Metadata => line.extend_from_slice(partial(&parse(object)?).to_string().as_bytes()),
             Format::Table => {

@@ -32,6 +32,8 @@ const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const APPLY: &str = "application/apply-patch+yaml";
 
+/// What the copies of one JSON patch may add up to, as on a real server.
+const COPY_LIMIT: usize = 3 << 20;
 /// Operations one JSON patch may have, as on a real server.
 const JSON_PATCH_LIMIT: usize = 10_000;
 
@@ -98,9 +100,7 @@ impl Patch {
     pub(crate) fn apply_to_any(&self, old: &Value) -> ApiResult<Value> {
         let mut value = old.clone();
         match self {
-            Patch::Json(patch) => {
-                json_patch::patch(&mut value, patch).map_err(|error| json_patch_error(&error))?
-            }
+            Patch::Json(patch) => json(&mut value, patch)?,
             Patch::Merge(patch) | Patch::Strategic(patch) | Patch::Apply(patch) => {
                 json_patch::merge(&mut value, patch)
             }
@@ -129,7 +129,18 @@ impl Patch {
 /// Carries out the operations in turn. As on a real server, `replace` also makes a field that is not there.
 fn json(object: &mut Value, patch: &json_patch::Patch) -> ApiResult<()> {
     use json_patch::{AddOperation, PatchOperation};
+    let mut copied = 0;
     for operation in &patch.0 {
+        // A few copies of an object into itself would fill any memory.
+        if let PatchOperation::Copy(copy) = operation {
+            copied += object.pointer(copy.from.as_str()).map_or(0, |value| value.to_string().len());
+            if copied > COPY_LIMIT {
+                let message = format!(
+                    "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the limit {COPY_LIMIT}"
+                );
+                return Err(ApiError::new(413, "RequestEntityTooLarge", message));
+            }
+        }
         let made = match operation {
             PatchOperation::Replace(replace) if object.pointer(replace.path.as_str()).is_none() => {
                 let parent = replace.path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);

@@ -1,5 +1,5 @@
 //! What the tests share: a cluster, a client, objects of any kind, and waiting.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses some of it")]
 
 use std::time::Duration;
 
