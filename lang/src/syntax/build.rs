@@ -35,11 +35,13 @@ pub(crate) struct Builder<'a> {
     file: FileId,
     text: &'a str,
     errors: RefCell<Vec<Diagnostic>>,
+    /// Uses of experiments: the name, the place and what it is.
+    experiments: RefCell<Vec<(&'static str, Span, &'static str)>>,
 }
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(file: FileId, text: &'a str) -> Builder<'a> {
-        Builder { file, text, errors: RefCell::new(Vec::new()) }
+        Builder { file, text, errors: RefCell::default(), experiments: RefCell::default() }
     }
 
     pub(crate) fn into_errors(self) -> Vec<Diagnostic> {
@@ -171,6 +173,7 @@ impl<'a> Builder<'a> {
                 Item::Decl(d) => file.decls.push(d),
             }
         }
+        self.check_experiments(&file);
         if file.package.is_none() && file.imports.is_empty() && !file.attributes.is_empty() {
             // Without a clause to stand before they are declarations like others.
             let attributes = std::mem::take(&mut file.attributes);
@@ -186,6 +189,7 @@ impl<'a> Builder<'a> {
         let open = text.find('(').unwrap_or(text.len());
         let name = text.get(1..open).unwrap_or("");
         let body = text.get(open + 1..text.len().saturating_sub(1)).unwrap_or("");
+        self.check_attribute(body, l + open as u32 + 1);
         Attribute {
             text: text.into(),
             name: name.into(),
@@ -193,6 +197,56 @@ impl<'a> Builder<'a> {
             span: self.span(l, r),
             comments: Vec::new(),
             space: self.space(l),
+        }
+    }
+
+    /// The body of an attribute is made of tokens of the language, with `;` and `~` besides, so its literals must be right.
+    fn check_attribute(&self, body: &str, at: u32) {
+        if !body.contains(['"', '\'', '\\', '`', '^', '%'])
+            && !body.contains(|c: char| c.is_ascii_digit() || !c.is_ascii())
+        {
+            return;
+        }
+        let lexed = super::lexer::lex(self.file, body);
+        for t in lexed.tokens.iter().filter(|t| t.tok == super::token::Tok::String) {
+            self.string(at + t.start, at + t.end);
+        }
+        for mut d in lexed.errors {
+            let bad = |l: &crate::diag::Label| body.get(l.span.start as usize..l.span.end as usize);
+            if d.labels.first().and_then(bad).is_some_and(|t| matches!(t, ";" | "~")) {
+                continue;
+            }
+            for label in &mut d.labels {
+                label.span.start += at;
+                label.span.end += at;
+            }
+            self.errors.borrow_mut().push(d);
+        }
+    }
+
+    /// Notes the use of something that the file must have asked for.
+    fn experiment(&self, name: &'static str, span: Span, what: &'static str) {
+        self.experiments.borrow_mut().push((name, span, what));
+    }
+
+    /// Refuses experiments that no `@experiment(...)` of the file names.
+    fn check_experiments(&self, file: &File) {
+        let decls = file.decls.iter().filter_map(|d| match &d.kind {
+            DeclKind::Attribute(a) => Some(a),
+            _ => None,
+        });
+        let named: Vec<&str> = file
+            .attributes
+            .iter()
+            .chain(decls)
+            .filter(|a| &*a.name == "experiment")
+            .flat_map(|a| a.body.split(',').map(str::trim))
+            .collect();
+        for (name, span, what) in self.experiments.take() {
+            if !named.contains(&name) {
+                let hint = format!("write `@experiment({name})` at the top of the file to use it");
+                self.error(Code::Syntax, span, format!("{what} is an experiment of the language"), &hint);
+            }
         }
     }
 
@@ -281,6 +335,9 @@ impl<'a> Builder<'a> {
         otherwise: Option<Expr>,
         r: u32,
     ) -> Expr {
+        if let Some(o) = &otherwise {
+            self.experiment("try", o.span, "`else`");
+        }
         self.expr(l, ExprKind::Comprehension(Box::new(Comprehension { clauses, value, otherwise })), r)
     }
 
@@ -347,6 +404,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(crate) fn open(&self, x: Expr, r: u32) -> Expr {
+        self.experiment("explicitopen", self.span(x.span.start, r), "`...` behind a value");
         let (span, space) = (x.span, x.space);
         self.postfix(span, space, ExprKind::Open(Box::new(x)), r)
     }

@@ -97,8 +97,8 @@ fn accepts_what_the_language_has() {
         "日本: \"語\"",
         "a: 1 @for(x, [y], {z: \"(\"})\n@w()",
         "a: func",
-        "if x {a: 1} else {b: 2}",
-        "a: x...",
+        "@experiment(try)\nif x {a: 1} else {b: 2}",
+        "@experiment(try, explicitopen)\npackage p\na: x...",
         "a: b[1:2] + b[:2] + b[1:] + b[:]",
         "a\n: {b: 1\n, c: 2\n}\n, d: [1\n, 2]",
     ] {
@@ -169,6 +169,11 @@ fn refuses_what_the_language_has_not() {
         "a: b &",
         "a: *",
         "...int",
+        "a: x...",
+        "if x {a: 1} else {b: 2}",
+        "a: 1 @x(01)",
+        "a: 1 @x(\"\\q\", ^)",
+        "a: 1 @x(\"\\(b)\")",
     ] {
         let found = mistakes(text);
         out.push_str(&format!("{text:?}\n{found}\n"));

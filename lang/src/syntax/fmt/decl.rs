@@ -154,7 +154,7 @@ impl Printer {
             && !self.begun
             && first.space >= Space::Newline
             && first.span.start > 0
-            && lead(first) == first.space
+            && !docs_of(first).iter().any(|c| c.place == Place::Doc)
             && !matches!(first.kind, DeclKind::Field(_) | DeclKind::Attribute(_))
         {
             // The reference keeps an empty line before an expression that begins a file.
