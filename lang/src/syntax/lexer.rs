@@ -383,12 +383,13 @@ impl Lexer<'_> {
         let text = self.text;
         let name: usize = text[start + 1..]
             .chars()
-            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '#'))
+            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
             .map(char::len_utf8)
             .sum();
         let mut at = start + 1 + name;
         let bytes = text.as_bytes();
-        if name == 0 || bytes.get(at) != Some(&b'(') {
+        // The reference allows an empty name.
+        if bytes.get(at) != Some(&b'(') {
             self.error(Code::Syntax, start, at, "an attribute is written `@name(...)`");
             self.push(Tok::Bad, start, at);
             return at;
