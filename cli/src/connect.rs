@@ -7,7 +7,7 @@ use clap::Args;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stepwell_cluster::{Options, Session};
 
@@ -56,6 +56,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Whether this is the embedded cluster.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// Ends the connection; the embedded cluster is put to rest.
     pub(crate) async fn close(self) {
         if let Some(session) = self.session {
@@ -89,7 +94,8 @@ impl Target {
 
     async fn embedded(&self) -> Result<Connection, Error> {
         let dir = self.state_dir()?;
-        let session = Session::open(&dir, Options::default()).await?;
+        let options = Options { rules: rules(&dir)?, ..Options::default() };
+        let session = Session::open(&dir, options).await?;
         Ok(Connection {
             client: session.client(),
             namespace: self.namespace.clone().unwrap_or_else(|| "default".into()),
@@ -118,6 +124,16 @@ impl Target {
             Ok(Err(e)) => Err(unreachable(&address, &e)),
             Err(_) => Err(silent(&address, &format!("no answer in {} s", PATIENCE.as_secs()))),
         }
+    }
+}
+
+/// The user's own rules for the status of simulated workloads: `rules.yaml` in the state directory.
+fn rules(dir: &Path) -> Result<Option<String>, Error> {
+    let file = dir.join("rules.yaml");
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::file(&file, "read", &e)),
     }
 }
 

@@ -9,6 +9,7 @@ use stepwell_cluster::ClusterError;
 use stepwell_lang::Failure;
 use stepwell_lang::diag::{Diagnostic, Label};
 use stepwell_lang::source::{Source, SourceMap};
+use stepwell_runtime::driver::DriveError;
 use stepwell_runtime::problem::Problems;
 
 /// Who has to act on an error.
@@ -99,6 +100,23 @@ impl Error {
         }
     }
 
+    /// A failure of which everything has been said.
+    pub(crate) fn silent() -> Error {
+        Error { kind: Kind::Mistake, problems: Vec::new() }
+    }
+
+    /// Each mistake once, though several checks have found it.
+    pub(crate) fn without_repeats(mut self) -> Error {
+        let mut seen: Vec<(String, String)> = Vec::new();
+        self.problems.retain(|p| {
+            let key = (p.path.clone(), p.message.clone());
+            let new = !seen.contains(&key);
+            seen.push(key);
+            new
+        });
+        self
+    }
+
     /// Adds advice to the last problem, unless it has some.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
         if let Some(last) = self.problems.last_mut() {
@@ -186,6 +204,24 @@ impl From<ClusterError> for Error {
 impl From<kube::Error> for Error {
     fn from(e: kube::Error) -> Error {
         Error::from_kube(&e)
+    }
+}
+
+impl From<DriveError> for Error {
+    fn from(e: DriveError) -> Error {
+        let code = match &e {
+            DriveError::NotFound(_) => "not-found",
+            DriveError::Cluster(_) => "cluster",
+            DriveError::Refused(_) => "refused",
+            DriveError::Record(_) => "record",
+            DriveError::Operation(_) => "operation",
+            DriveError::Problems(problems) => return Error::from((**problems).clone()),
+        };
+        let error = Error::mistake(code, e.to_string());
+        match e {
+            DriveError::NotFound(_) => error.hint("`stepwell workflow list -A` shows the runs there are"),
+            _ => error,
+        }
     }
 }
 

@@ -264,10 +264,10 @@ mod tests {
 
     #[test]
     fn data_that_does_not_parse_is_shown_at_its_place() {
-        let error = decode(&Source::new("a.yaml", "a: é\nb: [é, }\n")).unwrap_err();
+        let error = decode(&Source::new("a.yaml", "a: é\né:  [é, }\n")).unwrap_err();
         let place = &error.problems[0].places[0];
-        assert_eq!((place.line, place.column), (2, 9), "{error:?}");
-        assert_eq!(&place.source.text[place.range.start..], "}\n");
+        assert_eq!((place.line, place.column), (2, 6), "{error:?}");
+        assert_eq!(&place.source.text[place.range.start..], "[é, }\n");
     }
 
     #[test]

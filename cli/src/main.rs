@@ -3,12 +3,14 @@
 
 mod commands;
 mod connect;
+mod drive;
 mod error;
 mod inputs;
 mod kinds;
 mod library;
 mod objects;
 mod output;
+mod progress;
 mod tree;
 
 use commands::Cli;

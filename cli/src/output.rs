@@ -32,6 +32,8 @@ pub(crate) struct Output {
     color: bool,
     /// Whether a person watches standard output.
     pub(crate) terminal: bool,
+    /// Whether a person watches standard error.
+    pub(crate) error_terminal: bool,
 }
 
 impl Output {
@@ -39,12 +41,13 @@ impl Output {
     pub(crate) fn new(args: &[OsString]) -> Output {
         let json = args.iter().any(|a| a == "--error-format=json")
             || args.windows(2).any(|w| w[0] == "--error-format" && w[1] == "json");
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
-            || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || dumb;
         Output {
             errors: if json { ErrorFormat::Json } else { ErrorFormat::Text },
             color: io::stderr().is_terminal() && !plain,
-            terminal: io::stdout().is_terminal() && !plain,
+            terminal: io::stdout().is_terminal() && !dumb,
+            error_terminal: io::stderr().is_terminal() && !dumb,
         }
     }
 

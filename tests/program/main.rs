@@ -2,8 +2,11 @@
 //! status, with a snapshot. One module per topic; a new one is listed here. `INSTA_UPDATE=always cargo test -p stepwell --test program`
 //! writes the snapshots anew: read the difference before committing it.
 
+mod definitions;
 mod help;
 mod language;
+mod mistakes;
+mod runs;
 mod sandbox;
 
 /// Every file of this folder is a module above: a forgotten one would never run.

@@ -69,7 +69,7 @@ impl Sandbox {
 }
 
 impl Ended {
-    fn of(output: Output) -> Ended {
+    pub(crate) fn of(output: Output) -> Ended {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ended {
             status: output.status.code().unwrap_or(-1),
@@ -94,7 +94,6 @@ impl Ended {
 }
 
 /// Waits until something holds, for at most half a minute.
-#[allow(dead_code, reason = "for the tests of runs")]
 pub(crate) fn eventually<T>(what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -109,7 +108,20 @@ pub(crate) fn eventually<T>(what: &str, mut holds: impl FnMut() -> Option<T>) ->
 /// Compares the end of a command with its snapshot.
 macro_rules! check {
     ($name:literal, $ended:expr) => {
-        insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
+        insta::with_settings!({
+            omit_expression => true,
+            prepend_module_to_snapshot => false,
+            // What differs from run to run: times, identities, folders.
+            filters => vec![
+                (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
+                (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uid]"),
+                (r"after \d+ s\b", "after [n] s"),
+                (r#"resourceVersion: "?\d+"?"#, "resourceVersion: [n]"),
+                (r"10\.\d+\.\d+\.\d+", "[ip]"),
+                (r"\b\d+s\b", "[age]"),
+                (r"/tmp/\.tmp\w+", "[dir]"),
+            ],
+        }, {
             insta::assert_snapshot!($name, $ended.shown());
         })
     };

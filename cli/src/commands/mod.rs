@@ -1,6 +1,7 @@
 //! The commands, one file each. To add one: a file with its arguments and its `run`, a line in [`Command`], a line in [`dispatch`], and a
 //! line in [`GROUPS`], which orders the help page.
 
+mod cluster;
 mod completions;
 mod def;
 mod dry_run;
@@ -9,7 +10,9 @@ mod export;
 mod fmt;
 mod get;
 mod help;
+mod run;
 mod vet;
+mod workflow;
 
 use crate::error::Error;
 use crate::output::{ErrorFormat, Output};
@@ -45,6 +48,8 @@ struct Global {
 /// All commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(subcommand)]
+    Cluster(cluster::Cluster),
     Completions(completions::Arguments),
     #[command(subcommand)]
     Def(def::Def),
@@ -54,21 +59,37 @@ enum Command {
     Fmt(fmt::Arguments),
     Get(get::Arguments),
     Help(help::Arguments),
+    Run(run::Arguments),
     /// Print the version
     Version,
     Vet(vet::Arguments),
+    #[command(subcommand)]
+    Workflow(workflow::Workflow),
 }
 
 /// The commands as the help page groups them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Clusters", &["get"]),
+    ("Applications", &["run", "dry-run", "get"]),
+    (
+        "Runs",
+        &[
+            "workflow list",
+            "workflow status",
+            "workflow resume",
+            "workflow suspend",
+            "workflow terminate",
+            "workflow restart",
+        ],
+    ),
+    ("Definitions", &["def list", "def show", "def render", "def vet"]),
     ("The language", &["export", "eval", "vet", "fmt"]),
-    ("Other", &["completions", "help", "version"]),
+    ("Other", &["cluster serve", "completions", "help", "version"]),
 ];
 
 /// Calls the command.
 pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
     match cli.command {
+        Command::Cluster(command) => cluster::run(&command, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Def(command) => def::run(&command, out),
         Command::DryRun(args) => dry_run::run(&args, out),
@@ -77,8 +98,10 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Fmt(args) => fmt::run(&args, out),
         Command::Get(args) => get::run(&args, out),
         Command::Help(args) => help::run(&args, out),
+        Command::Run(args) => run::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Vet(args) => vet::run(&args, out),
+        Command::Workflow(command) => workflow::run(&command, out),
     }
 }
 

@@ -1,0 +1,266 @@
+//! Driving a run to where it ends or waits, shown as it goes: what `run`, `workflow resume` and `workflow restart` have in common.
+//!
+//! One process drives a run at a time: a locked file in the state directory says that somebody does. Who finds it locked follows the run, and
+//! takes over when the other one is gone.
+
+use crate::connect::{Connection, Target};
+use crate::error::{Error, Problem};
+use crate::output::Output;
+use crate::progress::{Show, To, run_word};
+use clap::{Args, ValueEnum};
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::Duration;
+use stepwell_runtime::definitions::Library;
+use stepwell_runtime::driver::{DriveError, Driver, Progress, RunRef, Until};
+use stepwell_runtime::model::run::{RunPhase, RunStatus, StepPhase};
+use tokio::sync::broadcast::error::RecvError;
+
+/// How a run is driven and shown.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Answer every step that waits for somebody at once
+    #[arg(long)]
+    approve: bool,
+    /// The form of the result
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Form,
+}
+
+/// The forms of the result of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// The run as it goes, for people
+    #[default]
+    Text,
+    /// One JSON document at the end, the status; the run as it goes is on standard error
+    Json,
+}
+
+/// How often a run that another process drives is looked at.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// A run, and all that is needed to drive it.
+pub(crate) struct Drive {
+    pub(crate) driver: Driver,
+    pub(crate) reference: RunRef,
+    lock: PathBuf,
+}
+
+/// Why driving came to an end.
+enum End {
+    /// The run is over, or waits for somebody.
+    There(RunStatus),
+    /// The user has had enough.
+    Interrupted(Option<RunStatus>),
+}
+
+impl Drive {
+    pub(crate) fn new(
+        connection: &Connection,
+        target: &Target,
+        library: Library,
+        reference: RunRef,
+    ) -> Result<Drive, Error> {
+        let driver = Driver::new(connection.client.clone(), library);
+        let dir = target.state_dir()?.join("runs");
+        fs::create_dir_all(&dir).map_err(|e| Error::file(&dir, "make", &e))?;
+        // The name of a cluster may be an address: its letters and digits do.
+        let safe = |text: &str| {
+            text.chars().filter(|c| c.is_alphanumeric() || "-.".contains(*c)).collect::<String>()
+        };
+        let cluster = if connection.is_embedded() { "embedded".to_owned() } else { safe(&connection.name) };
+        let name = format!("{cluster}.{}.{}", safe(&reference.namespace), safe(&reference.name));
+        Ok(Drive { driver, reference, lock: dir.join(name) })
+    }
+
+    /// The right to drive, until the file is closed; `None` while another process has it.
+    fn claim(&self) -> Result<Option<File>, Error> {
+        let file = File::options().create(true).truncate(false).write(true).open(&self.lock);
+        let file = file.map_err(|e| Error::file(&self.lock, "open", &e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(e)) => Err(Error::file(&self.lock, "lock", &e)),
+        }
+    }
+
+    /// Whether another process drives the run at the moment.
+    pub(crate) fn is_driven(&self) -> Result<bool, Error> {
+        Ok(self.claim()?.is_none())
+    }
+
+    /// Drives the run to its end, or to where it waits for somebody and nobody watches.
+    pub(crate) async fn go(&self, options: &Options, out: &Output) -> Result<(), Error> {
+        let to = if options.output == Form::Json { To::Stderr } else { To::Stdout };
+        let watched = match to {
+            To::Stdout => out.terminal,
+            To::Stderr => out.error_terminal,
+        };
+        // Only who sees that something waits can be waited for.
+        let until = if options.approve || watched { Until::Finished } else { Until::Suspended };
+        let mut show = Show::new(&self.reference.name, to, watched);
+        let end = self.until_end(options, until, &mut show).await;
+        show.end();
+        let status = match end? {
+            End::There(status) => status,
+            End::Interrupted(status) => {
+                let waits = status.as_ref().is_some_and(|s| s.phase == RunPhase::Suspending);
+                out.note(&format!(
+                    "interrupted; the run is saved as it stands: `{}` goes on",
+                    self.resume_command()
+                ));
+                if options.output == Form::Json
+                    && let Some(status) = &status
+                {
+                    out.result(as_json(status))?;
+                }
+                return if waits { Ok(()) } else { Err(Error::silent()) };
+            }
+        };
+        if options.output == Form::Json {
+            out.result(as_json(&status))?;
+        }
+        self.judge(&status, out)
+    }
+
+    async fn until_end(&self, options: &Options, until: Until, show: &mut Show) -> Result<End, Error> {
+        let mut interrupt = Interrupt::new()?;
+        loop {
+            if let Some(claim) = self.claim()? {
+                let end = self.drive(options, until, show, &mut interrupt).await;
+                drop(claim);
+                return end;
+            }
+            let status = self.driver.status(&self.reference).await?;
+            show.status(&status);
+            if status.finished || (until == Until::Suspended && status.phase == RunPhase::Suspending) {
+                return Ok(End::There(status));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = interrupt.happens() => return Ok(End::Interrupted(Some(status))),
+            }
+        }
+    }
+
+    async fn drive(
+        &self,
+        options: &Options,
+        until: Until,
+        show: &mut Show,
+        interrupt: &mut Interrupt,
+    ) -> Result<End, Error> {
+        let mut run = self.driver.drive(self.reference.clone(), until);
+        loop {
+            let progress = tokio::select! {
+                progress = run.progress.recv() => progress,
+                () = interrupt.happens() => {
+                    run.abandon();
+                    return Ok(End::Interrupted(self.driver.status(&self.reference).await.ok()));
+                }
+            };
+            match progress {
+                Ok(first) => {
+                    let mut batch = vec![first];
+                    while let Ok(more) = run.progress.try_recv() {
+                        batch.push(more);
+                    }
+                    // Several things become known at once: that the run waits or ends is told after the step that makes it so.
+                    batch.sort_by_key(ends_the_telling);
+                    batch.iter().for_each(|p| show.progress(p));
+                    if options.approve && batch.iter().any(waits) {
+                        match run.resume(None).await {
+                            // It may have been answered already.
+                            Ok(()) | Err(DriveError::Operation(_)) => {}
+                            Err(e) => return Err(e.into()),
+                        }
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => break,
+            }
+        }
+        let status = run.wait().await?;
+        show.status(&status);
+        Ok(End::There(status))
+    }
+
+    /// What a user types to go on with the run.
+    fn resume_command(&self) -> String {
+        format!("stepwell workflow resume {}", self.reference.name)
+    }
+
+    /// Tells how to go on, or what went wrong.
+    fn judge(&self, status: &RunStatus, out: &Output) -> Result<(), Error> {
+        match status.phase {
+            RunPhase::Suspending => {
+                out.note(&format!("waits for you: `{}` goes on", self.resume_command()));
+                Ok(())
+            }
+            RunPhase::Failed | RunPhase::Terminated => Err(self.failure(status)),
+            _ => Ok(()),
+        }
+    }
+
+    fn failure(&self, status: &RunStatus) -> Error {
+        let failed = status.all().filter(|s| s.phase == StepPhase::Failed && s.sub_steps.is_empty());
+        let mut problems: Vec<Problem> = failed
+            .map(|step| Problem {
+                code: "step".into(),
+                message: format!("step {} ({}) failed: {}", step.name, step.kind, step.message),
+                ..Problem::default()
+            })
+            .collect();
+        let again = format!("`stepwell workflow restart {}` runs it again", self.reference.name);
+        problems.push(Problem {
+            code: "run".into(),
+            message: format!("the workflow of {} has {}", self.reference.name, run_word(status.phase)),
+            hint: Some(again),
+            ..Problem::default()
+        });
+        problems.into()
+    }
+}
+
+fn waits(progress: &Progress) -> bool {
+    match progress {
+        Progress::Run { suspend, .. } => *suspend,
+        Progress::Step { step, .. } => step.phase == StepPhase::Suspending,
+    }
+}
+
+fn ends_the_telling(progress: &Progress) -> bool {
+    matches!(progress, Progress::Run { phase, .. } if !matches!(phase, RunPhase::Initializing | RunPhase::Executing))
+}
+
+fn as_json(status: &RunStatus) -> String {
+    format!("{:#}\n", serde_json::to_value(status).unwrap_or_default())
+}
+
+/// The wish of a user, or of the system, that the program ends.
+pub(crate) struct Interrupt {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Interrupt {
+    /// Begins to listen: from now on, interrupting the program does not end it at once.
+    pub(crate) fn new() -> Result<Interrupt, Error> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen =
+            |kind| signal(kind).map_err(|e| Error::mistake("io", format!("cannot listen to signals: {e}")));
+        Ok(Interrupt {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits until the program shall end.
+    pub(crate) async fn happens(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
