@@ -1,6 +1,8 @@
 //! The language as a small program: `export FILE...` prints JSON, `eval --out tree FILE...` the whole value. It shows how the library is
 //! embedded, and serves to run vectors without building the rest of the project.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that prints")]
+
 use std::process::ExitCode;
 use stepwell_lang::{Failure, NoPackages, Program, Source};
 

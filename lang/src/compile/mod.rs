@@ -23,8 +23,6 @@ use std::sync::Arc;
 /// The compiled form of one package.
 #[derive(Debug)]
 pub(crate) struct Unit {
-    /// Its import path; empty for the program itself.
-    pub(crate) path: String,
     /// Its root: a struct literal of all its files.
     pub(crate) root: E,
 }
@@ -162,7 +160,7 @@ impl<'p> Compiler<'p> {
         self.scopes.pop(&mut self.diagnostics);
         let span = trees.first().map(|t| Span::new(t.id, 0, 0)).unwrap_or_default();
         let root = Expr::new(X::Struct(Box::new(out)), span);
-        self.units[number as usize] = Some(Unit { path: path.to_owned(), root });
+        self.units[number as usize] = Some(Unit { root });
         (self.scopes, self.imports, self.package) = saved;
         number
     }

@@ -74,7 +74,6 @@ impl Scopes {
     }
 
     /// Ends a file: its lets and aliases are its own.
-
     pub(super) fn close_file(&mut self, diagnostics: &mut Vec<Diagnostic>) {
         if let Some(block) = self.blocks.last_mut() {
             unused(block, diagnostics);

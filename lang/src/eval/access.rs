@@ -170,10 +170,7 @@ impl Evaluator {
         let mut labels = Vec::new();
         let mut v = Some(root);
         for (i, step) in path.iter().enumerate() {
-            let t = match v {
-                Some(v) => Some(self.read(v)),
-                None => None,
-            };
+            let t = v.map(|v| self.read(v));
             let is_list = t.is_some_and(|t| self.v(t).kind == Kind::LIST);
             let label = match step {
                 Step::Index(i) => Label::index(*i),
@@ -215,11 +212,11 @@ impl Evaluator {
             let Some(a) = direct else {
                 // From here on the whole conjunct is new to the vertex.
                 self.append(v, env, conjuncts[i].clone(), label.as_index().is_some());
-                if label.as_index().is_some() {
-                    if let Some(a) = known {
-                        v = a.vertex;
-                        continue;
-                    }
+                if label.as_index().is_some()
+                    && let Some(a) = known
+                {
+                    v = a.vertex;
+                    continue;
                 }
                 return Ok(());
             };

@@ -148,8 +148,6 @@ pub(crate) struct Validator {
     pub expr: E,
     /// Its environment.
     pub env: EnvId,
-    /// Where it came from.
-    pub ci: Ci,
 }
 
 /// `[pattern]: value`.

@@ -36,7 +36,7 @@ impl Evaluator {
                 self.v_mut(v).kind = kind;
             }
         }
-        self.ext(v).validators.push(Validator { expr: c.expr.clone(), env: c.env, ci: c.ci });
+        self.ext(v).validators.push(Validator { expr: c.expr.clone(), env: c.env });
     }
 
     /// Checks a vertex whose conjuncts are all in against one validator.
@@ -48,9 +48,9 @@ impl Evaluator {
         let X::Function(callee) = &callee.kind else { return Ok(()) };
         let span = f.expr.span;
         match callee {
-            Callee::Predeclared(Predeclared::MatchN) => return self.match_n(v, f, args),
-            Callee::Predeclared(Predeclared::MatchIf) => return self.match_if(v, f, args),
-            Callee::Predeclared(_) => return Ok(()),
+            Callee::Predeclared(Predeclared::MatchN) => self.match_n(v, f, args),
+            Callee::Predeclared(Predeclared::MatchIf) => self.match_if(v, f, args),
+            Callee::Predeclared(_) => Ok(()),
             Callee::Package(path, function) => {
                 let x = self.v(v);
                 let concrete =

@@ -39,7 +39,7 @@ pub(super) static MD5: Package = Package {
     path: "crypto/md5",
     functions: functions! {
         /// The MD5 checksum.
-        Sum(data: TEXT) -> BYTES = |a| sum::<Md5>(a);
+        Sum(data: TEXT) -> BYTES = sum::<Md5>;
     },
     constants: &[("Size", || Data::int(16)), ("BlockSize", || Data::int(64))],
     source: "",
@@ -50,7 +50,7 @@ pub(super) static SHA1: Package = Package {
     path: "crypto/sha1",
     functions: functions! {
         /// The SHA-1 checksum.
-        Sum(data: TEXT) -> BYTES = |a| sum::<Sha1>(a);
+        Sum(data: TEXT) -> BYTES = sum::<Sha1>;
     },
     constants: &[("Size", || Data::int(20)), ("BlockSize", || Data::int(64))],
     source: "",
@@ -61,9 +61,9 @@ pub(super) static SHA256: Package = Package {
     path: "crypto/sha256",
     functions: functions! {
         /// The SHA-224 checksum.
-        Sum224(data: TEXT) -> BYTES = |a| sum::<Sha224>(a);
+        Sum224(data: TEXT) -> BYTES = sum::<Sha224>;
         /// The SHA-256 checksum.
-        Sum256(data: TEXT) -> BYTES = |a| sum::<Sha256>(a);
+        Sum256(data: TEXT) -> BYTES = sum::<Sha256>;
     },
     constants: &[("Size", || Data::int(32)), ("Size224", || Data::int(28)), ("BlockSize", || Data::int(64))],
     source: "",
@@ -74,13 +74,13 @@ pub(super) static SHA512: Package = Package {
     path: "crypto/sha512",
     functions: functions! {
         /// The SHA-384 checksum.
-        Sum384(data: TEXT) -> BYTES = |a| sum::<Sha384>(a);
+        Sum384(data: TEXT) -> BYTES = sum::<Sha384>;
         /// The SHA-512 checksum.
-        Sum512(data: TEXT) -> BYTES = |a| sum::<Sha512>(a);
+        Sum512(data: TEXT) -> BYTES = sum::<Sha512>;
         /// The SHA-512/224 checksum.
-        Sum512_224(data: TEXT) -> BYTES = |a| sum::<Sha512_224>(a);
+        Sum512_224(data: TEXT) -> BYTES = sum::<Sha512_224>;
         /// The SHA-512/256 checksum.
-        Sum512_256(data: TEXT) -> BYTES = |a| sum::<Sha512_256>(a);
+        Sum512_256(data: TEXT) -> BYTES = sum::<Sha512_256>;
     },
     constants: &[
         ("Size", || Data::int(64)),

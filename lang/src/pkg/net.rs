@@ -273,7 +273,8 @@ fn check_url(s: &str) -> Result<bool, CallError> {
         }
         host.rfind(':').map_or("", |i| &host[i..])
     };
-    if !port.is_empty() && !(port.starts_with(':') && port[1..].bytes().all(|b| b.is_ascii_digit())) {
+    let digits = port.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
+    if !port.is_empty() && !digits {
         return Err(fail(&format!("invalid port \"{port}\" after host")));
     }
     Ok(has_scheme)
@@ -332,9 +333,9 @@ pub(super) static PACKAGE: Package = Package {
         /// The address `offset` addresses further on.
         AddIP(ip: TOP, offset: INT) -> STRING = |a| Ok(add(ip(a, 0)?, &big(a, 1)?)?.to_string().into());
         /// The network `offset` networks of its size further on.
-        AddIPCIDR(ip: TOP, offset: INT) -> STRING = |a| add_cidr(a);
+        AddIPCIDR(ip: TOP, offset: INT) -> STRING = add_cidr;
         /// -1, 0 or 1: how the addresses compare.
-        CompareIP(ip1: TOP, ip2: TOP) -> INT = |a| compare(a);
+        CompareIP(ip1: TOP, ip2: TOP) -> INT = compare;
         /// Whether the text is a domain name.
         FQDN(s: STRING) -> BOOL = |a| Ok(is_fqdn(text(a, 0)?).into());
         /// Whether it is a global unicast address.
@@ -350,11 +351,11 @@ pub(super) static PACKAGE: Package = Package {
         /// Whether it is an IPv6 address.
         IPv6(ip: TOP) -> BOOL = |a| is(a, |ip| ip.is_ipv6());
         /// Whether the address is in a network.
-        InCIDR(ip: TOP, cidr: TOP) -> BOOL = |a| in_cidr(a);
+        InCIDR(ip: TOP, cidr: TOP) -> BOOL = in_cidr;
         /// Whether it is an interface-local multicast address.
         InterfaceLocalMulticastIP(ip: TOP) -> BOOL = |a| is(a, |ip| matches!(ip, IpAddr::V6(ip) if ip.octets()[0] == 0xff && ip.octets()[1] & 0x0f == 1));
         /// Host and port as one text, an IPv6 host in brackets.
-        JoinHostPort(host: TOP, port: TOP) -> STRING = |a| join_host_port(a);
+        JoinHostPort(host: TOP, port: TOP) -> STRING = join_host_port;
         /// Whether it is a link-local multicast address.
         LinkLocalMulticastIP(ip: TOP) -> BOOL = |a| is(a, |ip| is_link_local_multicast(unmapped(ip)));
         /// Whether it is a link-local unicast address.
@@ -364,7 +365,7 @@ pub(super) static PACKAGE: Package = Package {
         /// Whether it is a multicast address.
         MulticastIP(ip: TOP) -> BOOL = |a| is(a, |ip| unmapped(ip).is_multicast());
         /// The parts of a network in CIDR form: `prefix_addr`, `prefix_len`, `prefix_mask` and, for IPv4, `broadcast_addr`.
-        ParseCIDR(s: STRING) -> STRUCT = |a| parse_cidr(a);
+        ParseCIDR(s: STRING) -> STRUCT = parse_cidr;
         /// The bytes of an address.
         ParseIP(s: STRING) -> LIST = |a| parse_ip(text(a, 0)?);
         /// The text escaped as a part of a URL's path.
@@ -378,9 +379,9 @@ pub(super) static PACKAGE: Package = Package {
         /// Host and port of `host:port` or `[host]:port`.
         SplitHostPort(s: STRING) -> LIST = |a| split_host_port(text(a, 0)?);
         /// The address as 16 bytes.
-        ToIP16(ip: TOP) -> LIST = |a| to_ip16(a);
+        ToIP16(ip: TOP) -> LIST = to_ip16;
         /// The address as 4 bytes.
-        ToIP4(ip: TOP) -> LIST = |a| to_ip4(a);
+        ToIP4(ip: TOP) -> LIST = to_ip4;
         /// Whether the text is a URL.
         URL(s: STRING) -> BOOL = |a| check_url(text(a, 0)?).map(|_| true.into());
         /// Whether it is the unspecified address.

@@ -244,7 +244,7 @@ fn glob(pattern: &str, os: Os) -> Result<Vec<Glob>, CallError> {
             '[' => {
                 let negated = chars.next_if_eq(&'^').is_some();
                 let mut ranges = Vec::new();
-                let mut one = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>| match chars.next() {
+                let one = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>| match chars.next() {
                     Some('\\') if os != Windows => chars.next().ok_or_else(bad),
                     None | Some('-' | ']') => Err(bad()),
                     Some(c) => Ok(c),

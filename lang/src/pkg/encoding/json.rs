@@ -44,7 +44,7 @@ pub(in crate::pkg) static PACKAGE: Package = Package {
         /// The JSON text with `<`, `>`, `&` and the two line separators of Unicode written as escapes.
         HTMLEscape(src: TEXT) -> STRING = |a| Ok(escape_html(&lossy(a, 0)?).into());
         /// The JSON text with a line for each part: `prefix`, then `indent` for each level.
-        Indent(src: TEXT, prefix: STRING, indent: STRING) -> STRING = |a| indent(a);
+        Indent(src: TEXT, prefix: STRING, indent: STRING) -> STRING = indent;
         /// The value as JSON.
         Marshal(v: TOP) -> STRING = |a| marshal(a.first().unwrap_or(&Data::Null));
         /// The items of the list as JSON, each on a line.

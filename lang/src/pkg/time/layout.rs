@@ -181,9 +181,9 @@ fn next_part<'a>(layout: &'a str) -> Option<(&'a str, Part<'a>, &'a str)> {
             }
             continue;
         }
-        if rest.starts_with("_2006") {
+        if let Some(after) = rest.strip_prefix("_2006") {
             // A literal underscore before a year.
-            return Some((&layout[..=i], Year4, &rest[5..]));
+            return Some((&layout[..=i], Year4, after));
         }
         if rest.starts_with("Jan") && !rest.starts_with("January")
             || rest.starts_with("Mon") && !rest.starts_with("Monday")
