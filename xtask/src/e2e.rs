@@ -117,7 +117,7 @@ fn on_embedded(run: &mut Run) {
     });
     if kubectl::is_installed() {
         run.stage("kubectl: the checks hold on the embedded cluster", |stage| {
-            kubectl::run(stage, embedded.kubeconfig(), true)
+            kubectl::run(stage, embedded.kubeconfig())
         });
     } else {
         println!("== kubectl is not installed: its checks are left out");
@@ -137,7 +137,7 @@ fn on_real(run: &mut Run, plane: &Plane) {
     });
     if kubectl::is_installed() {
         run.stage("kubectl: the checks hold on the real server", |stage| {
-            kubectl::run(stage, plane.kubeconfig(), false)
+            kubectl::run(stage, plane.kubeconfig())
         });
     }
 }

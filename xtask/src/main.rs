@@ -15,6 +15,7 @@ mod docs;
 mod e2e;
 mod plane;
 mod process;
+mod protobuf_schema;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Command {
     ApiSuite(api_suite::ApiSuite),
     /// Everything that is shown on a real control plane (built with Go) and with kubectl
     E2e,
+    /// Make the table of protobuf field numbers of built-in kinds (needs Go)
+    ProtobufSchema,
     /// A real control plane (built with Go) to try things on, until Ctrl-C
     Plane,
     Bench(bench::Bench),
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::ApiSuite(command) => command.run(),
         Command::E2e => e2e::run(),
         Command::Plane => plane::hold(),
+        Command::ProtobufSchema => protobuf_schema::run(),
         Command::Bench(command) => command.run(),
         Command::Ci(command) => command.run(),
         Command::Conformance(command) => command.run(),

@@ -3,7 +3,11 @@
 
 use serde_json::Value;
 
-use super::{Api, Call, request::Query};
+use super::{
+    Api, Call,
+    protobuf::{self, PROTOBUF},
+    request::Query,
+};
 use crate::{
     error::{ApiError, ApiResult, FieldError},
     kinds::Resource,
@@ -13,7 +17,11 @@ use crate::{
 
 /// The object of a create or replace, and warnings about it.
 pub(crate) fn decode(api: &Api, call: &Call) -> ApiResult<(Value, Vec<String>)> {
-    let object = read_body(&call.content_type, &call.body)?;
+    let object = if call.content_type == PROTOBUF && call.resource.custom.is_none() {
+        protobuf::read(&call.resource, &call.body).map_err(ApiError::bad_request)?
+    } else {
+        read_body(&call.content_type, &call.body)?
+    };
     if call.resource.custom.is_none() {
         check_kind(api, &call.resource, &object)?;
     }

@@ -5,6 +5,7 @@
 pub(crate) mod decode;
 mod discovery;
 mod openapi;
+mod protobuf;
 pub(crate) mod request;
 mod scale;
 mod table;

@@ -17,7 +17,7 @@ const PATIENCE: &str = "--request-timeout=60s";
 
 /// One check; the file says what the fields mean.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 struct Check {
     name: String,
     run: String,
@@ -27,7 +27,6 @@ struct Check {
     fails: bool,
     #[serde(default)]
     within: u64,
-    not_embedded: Option<String>,
 }
 
 /// Whether kubectl is installed.
@@ -36,7 +35,7 @@ pub(crate) fn is_installed() -> bool {
 }
 
 /// Runs all checks against the server of `kubeconfig`, in a namespace of their own.
-pub(crate) fn run(stage: &mut Stage, kubeconfig: &Path, embedded: bool) -> Result<()> {
+pub(crate) fn run(stage: &mut Stage, kubeconfig: &Path) -> Result<()> {
     let folder = root().join("tests/kubectl");
     let text = std::fs::read_to_string(folder.join("checks.yaml"))?;
     let checks: Vec<Check> = serde_saphyr::from_str(&text)?;
@@ -47,10 +46,6 @@ pub(crate) fn run(stage: &mut Stage, kubeconfig: &Path, embedded: bool) -> Resul
     let made = kubectl.make("Namespace", NAMESPACE)?;
     stage.check("create a namespace", if made.status.success() { Ok(()) } else { Err(shown(&made)) });
     for check in &checks {
-        if let (true, Some(reason)) = (embedded, &check.not_embedded) {
-            println!("   left out: {}: {reason}", check.name);
-            continue;
-        }
         if interrupted() {
             return Err("interrupted".into());
         }
