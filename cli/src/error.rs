@@ -214,6 +214,7 @@ impl From<DriveError> for Error {
             DriveError::Cluster(_) => "cluster",
             DriveError::Refused(_) => "refused",
             DriveError::Record(_) => "record",
+            DriveError::Busy(..) => "busy",
             DriveError::Operation(_) => "operation",
             DriveError::Problems(problems) => return Error::from((**problems).clone()),
         };

@@ -4,6 +4,7 @@
 //! after the state that asks for them is saved, never before.
 
 use super::judge::Conditions;
+use super::lease;
 use super::record::{Record, RunRef, Saved};
 use super::step::{self, Work};
 use super::subject::{Subject, has_definition};
@@ -71,6 +72,13 @@ pub(super) async fn drive(
     mut messages: mpsc::Receiver<Message>,
     progress: broadcast::Sender<Progress>,
 ) -> Result<RunStatus, DriveError> {
+    let (record, _) = Record::load(&driver.client, &driver.kinds, &reference).await?;
+    let owner = record.owner();
+    let about = serde_json::json!({
+        "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid,
+    });
+    let held = lease::take(&driver.client, &reference, about, &owner.uid).await?;
+    // Read again: whoever drove the run before may have written until the lease was free.
     let (record, state) = Record::load(&driver.client, &driver.kinds, &reference).await?;
     let object = serde_json::to_value(&record.object).unwrap_or_default();
     let (subject, first) = match Subject::read(&driver.library, &reference, object.clone()) {
@@ -95,6 +103,8 @@ pub(super) async fn drive(
     let own_watch = active.watch_record().await;
     let end = active.run(first, until, &mut messages).await;
     own_watch.abort();
+    drop(active);
+    held.release().await;
     end
 }
 
@@ -107,7 +117,10 @@ impl Active {
     ) -> Result<RunStatus, DriveError> {
         self.show();
         let _ = self.event(first).await?;
-        while !self.finished && !(until == Until::Suspended && self.only_a_person_helps()) {
+        while !self.finished {
+            if until == Until::Suspended && self.only_a_person_helps() {
+                break;
+            }
             let message = tokio::select! {
                 message = messages.recv() => message,
                 () = sleep(self.timer) => Some(Message::Event(Event::Tick)),

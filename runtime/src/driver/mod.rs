@@ -8,6 +8,7 @@ mod active;
 mod crds;
 mod evaluate;
 mod judge;
+mod lease;
 mod record;
 mod step;
 mod subject;
@@ -50,6 +51,9 @@ pub enum DriveError {
     /// The record is not as it was written.
     #[error("{0}")]
     Record(String),
+    /// Somebody else drives the run.
+    #[error("{0} is driven already, by {1}")]
+    Busy(RunRef, String),
     /// The operation does not apply.
     #[error(transparent)]
     Operation(#[from] Refused),
@@ -193,9 +197,7 @@ impl Driver {
         Ok(reference)
     }
 
-    /// Takes a run up from its record and drives it.
-    ///
-    /// Two drivers of one run see each other's writes, but may both make an attempt: drive a run in one place.
+    /// Takes a run up from its record and drives it. A run has one driver at a time: where there is one, waiting for this one gives [`DriveError::Busy`].
     pub fn drive(&self, reference: RunRef, until: Until) -> Run {
         let (commands, messages) = mpsc::channel(256);
         let (progress, receiver) = broadcast::channel(4096);

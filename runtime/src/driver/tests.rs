@@ -107,6 +107,13 @@ async fn the_example_from_end_to_end() {
     assert!(waited, "{told:?}");
     assert_eq!(deployments.get("web").await.unwrap().spec.unwrap().replicas, Some(2));
 
+    // One driver at a time.
+    let first = driver.drive(reference.clone(), Until::Finished);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let second = within(driver.drive(reference.clone(), Until::Finished).wait()).await;
+    assert!(matches!(second, Err(DriveError::Busy(..))), "{second:?}");
+    first.abandon();
+
     // Another process resumes, a third one drives on.
     let other = Driver::new(cluster.client(), Library::builtin());
     other.resume(&reference, None).await.unwrap();
@@ -259,6 +266,19 @@ spec:
         parameter: names: [...string]
 ---
 kind: WorkflowStepDefinition
+metadata: {name: ready}
+spec:
+  schematic:
+    cue:
+      template: |
+        import ("vela/builtin", "vela/kube")
+        object: kube.#Ready & {$params: value: parameter}
+        if object.$returns.value.status.phase != _|_ {
+          say: builtin.#Message & {$params: message: object.$returns.value.status.phase}
+        }
+        parameter: {...}
+---
+kind: WorkflowStepDefinition
 metadata: {name: conflict}
 spec:
   schematic:
@@ -292,6 +312,17 @@ async fn definitions_in_every_form() {
         r#"
 - {name: old, type: older, properties: {name: one}}
 - {name: many, type: several, properties: {names: [x, "y"]}}
+- {name: is, type: ready, properties: {apiVersion: v1, kind: Namespace, metadata: {name: default}}}
+- {name: deployment, type: apply-deployment, properties: {image: nginx, replicas: 2}}
+- name: read
+  type: read-object
+  properties: {apiVersion: apps/v1, kind: Deployment, name: deployment}
+  outputs: [{name: image, valueFrom: "output.value.spec.template.spec.containers[0].image"}]
+- name: image
+  type: print-message-in-status
+  inputs: [{from: image, parameterKey: message}]
+- {name: gone, type: delete-object, properties: {apiVersion: apps/v1, kind: Deployment, name: deployment}}
+- {name: again, type: delete-object, properties: {apiVersion: apps/v1, kind: Deployment, name: deployment}}
 - name: taken
   type: print-message-in-status
   inputs: [{from: "y", parameterKey: message}]

@@ -3,7 +3,9 @@
 //! [`apply`] takes one event, then walks the workflow until nothing more can start, then sums the run up. Whatever changes goes through
 //! [`Machine::set`] or [`Machine::note`], so that nothing is saved when nothing changed. Tests: `machine/tests.rs`, and the simulation.
 
-use super::{Effect, Event, Judge, Limits, Outcome, Plan, Refused, State, StepBook, StepResult, Suspension};
+use super::{
+    Book, Effect, Event, Judge, Limits, Outcome, Plan, Refused, State, StepBook, StepResult, Suspension,
+};
 use crate::model::run::{Reason, RunPhase, RunStatus, StepPhase, StepStatus, Time};
 use crate::model::workflow::{GROUP, Mode, Modes};
 use crate::problem::nearest;
@@ -282,7 +284,13 @@ impl<'a> Machine<'a> {
             };
         }
         match event {
-            Event::Start if self.state.status.start_time.is_none() => self.begin(),
+            Event::Start if self.state.status.start_time.is_none() => {
+                // Notes of a run before this one, whose status somebody has emptied to start it over.
+                if self.state.book != Book::default() || !self.state.vars.is_empty() {
+                    self.anew();
+                }
+                self.begin();
+            }
             Event::Start => self.take_up(),
             Event::Done { step, attempt, result } => self.result(&step, attempt, result),
             Event::Recorded { step, attempt, op, returns } => {
@@ -321,9 +329,21 @@ impl<'a> Machine<'a> {
         self.changed = true;
     }
 
+    /// Forgets what the steps have left behind; they will have new ids.
+    fn anew(&mut self) {
+        let generation = self.state.book.generation.saturating_add(1);
+        self.state.book = Book { generation, ..Book::default() };
+        self.state.vars.clear();
+        self.changed = true;
+    }
+
     /// Takes a run up from its record. What was under way is carried out again, as the same attempt; what waited looks again,
     /// because a change may have been missed.
     fn take_up(&mut self) {
+        // Others may have written the status meanwhile: what they ask for is done now.
+        if self.state.status.terminated && !self.state.book.ending {
+            return self.terminate();
+        }
         for n in 0..self.plan.nodes.len() {
             if !self.open(n) {
                 continue;
@@ -332,8 +352,13 @@ impl<'a> Machine<'a> {
             if book.in_flight {
                 self.execute(n, book.attempt);
             } else if self.phase(n) == Some(StepPhase::Running) {
-                book.next = Some(self.now);
-                self.note(n, book);
+                let suspended = book.suspension.as_ref().is_some_and(|s| !s.resumed.contains(&s.op));
+                if suspended {
+                    self.go_on(n);
+                } else {
+                    book.next = Some(self.now);
+                    self.note(n, book);
+                }
             }
         }
     }
@@ -502,9 +527,9 @@ impl<'a> Machine<'a> {
             }
             let status = &mut self.state.status;
             *status = RunStatus { context_backend: status.context_backend.take(), ..RunStatus::default() };
-            self.state.vars.clear();
-            self.renew();
+            self.anew();
             self.begin();
+            self.index();
             return Ok(());
         };
         let n = self.find(&name)?;

@@ -17,6 +17,7 @@ mod kube_delete;
 mod kube_list;
 mod kube_patch;
 mod kube_read;
+mod kube_ready;
 mod oam_component_apply;
 pub mod support;
 mod util_log;
@@ -139,6 +140,7 @@ pub fn all() -> &'static [&'static dyn Op] {
         &kube_list::List,
         &kube_patch::Patch,
         &kube_read::Read,
+        &kube_ready::Ready,
         &oam_component_apply::ComponentApply,
         &util_log::Log,
     ]

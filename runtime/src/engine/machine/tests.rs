@@ -408,6 +408,30 @@ fn a_run_is_taken_up_from_its_record() {
 }
 
 #[test]
+fn what_others_wrote_while_nobody_drove_is_done() {
+    let suspended = || {
+        let mut r = Run::new(steps(json!([{"name": "a", "type": "suspend"}, {"name": "b", "type": "x"}])));
+        r.done("a", result(Outcome::Suspended { op: "s".into(), duration: None }));
+        r
+    };
+    let mut r = suspended();
+    r.state.status.suspend = false;
+    r.state.status.steps[0].phase = StepPhase::Running;
+    r.event(Event::Start).unwrap();
+    assert_eq!(r.starts(), ["a#2"]);
+    let mut r = suspended();
+    r.state.status.terminated = true;
+    r.event(Event::Start).unwrap();
+    assert_eq!(r.line(), "Terminated!: a Failed/Terminate 'Suspended by field s', b Skipped/Skip");
+    let mut r = suspended();
+    let old = r.id("a");
+    r.state.status = Default::default();
+    r.event(Event::Start).unwrap();
+    assert_eq!(r.line(), "Executing: a Running");
+    assert!(r.id("a") != old && r.state.book.steps.is_empty());
+}
+
+#[test]
 fn restart_as_a_whole_and_from_a_step() {
     let doc = || {
         steps(json!([
