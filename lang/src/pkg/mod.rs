@@ -15,6 +15,8 @@ pub mod regexp;
 mod strconv;
 mod strings;
 mod structs;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 mod uuid;
@@ -111,7 +113,7 @@ pub struct Function {
     pub params: &'static [Param],
     /// The kind of its result. With `bool`, the function called with its first argument missing is a validator.
     pub result: Kind,
-    /// What it does, one paragraph.
+    /// What it does, one paragraph; lines as in the source, to be trimmed.
     pub doc: &'static str,
     /// How.
     pub run: Run,

@@ -96,8 +96,8 @@ pub(super) static PACKAGE: Package = Package {
             let hash = sha1::Sha1::new().chain_update(space).chain_update(bytes(a, 1)?).finalize();
             Ok(hashed(&hash, 5))
         };
-        /// The characters of the identifier as one large integer. (Not the inverse of `FromInt`: the reference takes the text, not
-        /// the 16 bytes, and its results are what users have.)
+        /// The characters of the identifier as one large integer; not the inverse of `FromInt`: the reference takes the text, not the
+        /// 16 bytes, and its results are what users have.
         ToInt(x: STRING) -> INT = |a| Ok(BigInt::from_biguint(Sign::Plus, BigUint::from_bytes_be(text(a, 0)?.as_bytes())).into());
         /// The identifier as a URN.
         URN(x: STRING) -> STRING = |a| Ok(format!("urn:uuid:{}", show(parse(text(a, 0)?)?)).into());
