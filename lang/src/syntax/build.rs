@@ -265,8 +265,8 @@ impl<'a> Builder<'a> {
         r: u32,
     ) -> Decl {
         let (alias, label) = match label {
-            Expr { kind: ExprKind::Alias { name, value }, .. } => (Some(name), self.label(*value)),
-            label => (None, self.label(label)),
+            Expr { kind: ExprKind::Alias { name, value }, .. } => (Some(name), self.label(*value, colon)),
+            label => (None, self.label(label, colon)),
         };
         let Some(label) = label else { return self.decl(l, DeclKind::Bad, r) };
         let Rest { value, attributes } = rest;
@@ -283,7 +283,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What stands before a colon, read as an expression.
-    fn label(&self, e: Expr) -> Option<Label> {
+    fn label(&self, e: Expr, colon: u32) -> Option<Label> {
         let span = e.span;
         let kind = match e.kind {
             ExprKind::Ident(name) => {
@@ -318,7 +318,9 @@ impl<'a> Builder<'a> {
             }
             _ => {
                 let hint = "a label is a name, a string, `(expression)` or `[pattern]`; fields of fields are written `a: b: value`";
-                self.error(Code::Syntax, span, "this cannot be a label", hint);
+                let d = Diagnostic::new(Code::Syntax, "this cannot be a label").at(span, "");
+                let d = d.at(self.span(colon, colon + 1), "this `:` makes a label of what stands before it");
+                self.errors.borrow_mut().push(d.hint(hint));
                 return None;
             }
         };

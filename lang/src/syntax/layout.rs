@@ -260,11 +260,14 @@ impl Arranger<'_> {
         };
         // The lexer has already told of an interpolation without an end.
         if close != Tok::InterpEnd && !self.given_up {
+            // At the end of the file the place to look at is the last thing written.
+            let last = self.out.last().map_or(at, |t| t.end);
+            let here = if found.is_some() { at } else { last };
             let found = found.map_or("the end of the file", |t| t.tok.describe());
             let d = Diagnostic::new(Code::Syntax, format!("{} expected, found {found}", close.describe()))
                 .at(
-                    Span::new(self.file, at as usize, at as usize),
-                    format!("{} is missing before here", close.describe()),
+                    Span::new(self.file, here as usize, here as usize),
+                    format!("{} is missing here", close.describe()),
                 )
                 .at(self.span(open.token), "opened here");
             self.errors.push(d);
