@@ -71,7 +71,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { steps: 50_000_000, depth: 1_000, memory: 2 << 30, cancel: None }
+        Budget { steps: 50_000_000, depth: 1_000, memory: 1 << 30, cancel: None }
     }
 }
 

@@ -110,7 +110,8 @@ impl Evaluator {
     pub(super) fn vertex(&mut self, parent: VId, label: Label) -> VId {
         let id = self.vs.len() as VId;
         let depth = if parent == NONE { 0 } else { self.v(parent).depth + 1 };
-        self.memory += size_of::<Vertex>() as u64 + 64;
+        // With the conjuncts it is sure to get.
+        self.memory += (size_of::<Vertex>() + 2 * size_of::<Conj>() + 64) as u64;
         self.vs.push(Vertex {
             parent,
             label,
@@ -171,7 +172,11 @@ impl Evaluator {
     }
 
     pub(super) fn ext(&mut self, v: VId) -> &mut Ext {
-        self.vs[v as usize].ext.get_or_insert_with(Box::default)
+        let x = &mut self.vs[v as usize];
+        if x.ext.is_none() {
+            self.memory += size_of::<Ext>() as u64;
+        }
+        x.ext.get_or_insert_with(Box::default)
     }
 
     pub(super) fn ext_ref(&self, v: VId) -> Option<&Ext> {

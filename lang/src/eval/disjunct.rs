@@ -32,6 +32,9 @@ struct Leaf {
     undecided: Option<u32>,
 }
 
+/// Branches of one vertex that are open at the same time. Beyond it the value would take for ever.
+const MAX_BRANCHES: usize = 1_000;
+
 /// Different ways to one value are kept only as far as they may matter for defaults.
 const MAX_HISTORIES: usize = 16;
 
@@ -52,6 +55,10 @@ impl Evaluator {
             for leaf in next {
                 let into = if leaf.undecided.is_some() { &mut open } else { &mut leaves };
                 self.merge(into, leaf);
+                if into.len() > MAX_BRANCHES {
+                    self.exhaust("the disjunctions of one value leave more than 1000 branches open");
+                    break;
+                }
             }
         }
         if let Some(e) = self.exhausted() {
