@@ -132,7 +132,9 @@ fn rules(dir: &Path) -> Result<Option<String>, Error> {
     let file = dir.join("rules.yaml");
     match std::fs::read_to_string(&file) {
         Ok(text) => Ok(Some(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(e) => Err(Error::file(&file, "read", &e)),
     }
 }

@@ -130,7 +130,11 @@ impl Drive {
             if let Some(claim) = self.claim()? {
                 let end = self.drive(options, until, show, &mut interrupt).await;
                 drop(claim);
-                return end;
+                match end {
+                    // Somebody on another machine does.
+                    Err(DriveError::Busy(..)) => {}
+                    end => return Ok(end?),
+                }
             }
             let status = self.driver.status(&self.reference).await?;
             show.status(&status);
@@ -150,7 +154,7 @@ impl Drive {
         until: Until,
         show: &mut Show,
         interrupt: &mut Interrupt,
-    ) -> Result<End, Error> {
+    ) -> Result<End, DriveError> {
         let mut run = self.driver.drive(self.reference.clone(), until);
         loop {
             let progress = tokio::select! {
@@ -166,14 +170,14 @@ impl Drive {
                     while let Ok(more) = run.progress.try_recv() {
                         batch.push(more);
                     }
-                    // Several things become known at once: that the run waits or ends is told after the step that makes it so.
-                    batch.sort_by_key(ends_the_telling);
-                    batch.iter().for_each(|p| show.progress(p));
+                    let live = show.is_live();
+                    let told = batch.iter().filter(|p| live || !ends_the_telling(p));
+                    told.for_each(|p| show.progress(p));
                     if options.approve && batch.iter().any(waits) {
                         match run.resume(None).await {
                             // It may have been answered already.
                             Ok(()) | Err(DriveError::Operation(_)) => {}
-                            Err(e) => return Err(e.into()),
+                            Err(e) => return Err(e),
                         }
                     }
                 }
@@ -230,6 +234,7 @@ fn waits(progress: &Progress) -> bool {
     }
 }
 
+/// That a run waits or ends is told, where lines are told one after the other, after the step that makes it so: with the final status.
 fn ends_the_telling(progress: &Progress) -> bool {
     matches!(progress, Progress::Run { phase, .. } if !matches!(phase, RunPhase::Initializing | RunPhase::Executing))
 }

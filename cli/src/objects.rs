@@ -30,7 +30,7 @@ pub(crate) fn print(objects: &[Value], form: Form, out: &Output) -> Result<(), E
 }
 
 /// What an object is stands first, as people write it.
-fn in_usual_order(object: &Value) -> Value {
+pub(crate) fn in_usual_order(object: &Value) -> Value {
     let Some(fields) = object.as_object() else { return object.clone() };
     let first = ["apiVersion", "kind", "metadata"];
     let head = first.iter().filter_map(|name| fields.get_key_value(*name));

@@ -49,6 +49,11 @@ impl Show {
         Show { name: printable(name), to, live, run: None, steps: HashMap::new() }
     }
 
+    /// Whether a person watches.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
     /// Something has happened.
     pub(crate) fn progress(&mut self, progress: &Progress) {
         match progress {

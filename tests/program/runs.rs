@@ -37,6 +37,15 @@ fn a_run_waits_for_somebody_and_goes_on_after_the_program_has_ended() {
     check!("run-first-list", sandbox.run(&["workflow", "list"]));
     check!("run-first-objects", sandbox.run(&["get", "all"]));
     check!("run-first-note", sandbox.run(&["get", "configmap", "first-delivery", "-o", "yaml"]));
+    check!("run-first-tree", sandbox.run(&["status", "first"]));
+    let status = json(&sandbox.run(&["status", "first", "-o", "json"]));
+    assert!(
+        status["objects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|o| o["kind"] == "Deployment" && o["health"] == "ready")
+    );
     check!("run-first-resume-again", sandbox.run(&["workflow", "resume", "first"]));
 }
 
@@ -88,6 +97,9 @@ fn runs_that_are_not_there() {
     check!("run-none-list", sandbox.run(&["workflow", "list"]));
     sandbox.run(&["run", &example()]);
     check!("run-none-resume", sandbox.run(&["workflow", "resume", "frist"]));
+    check!("run-none-status", sandbox.run(&["status", "frist"]));
+    check!("run-none-kind", sandbox.run(&["get", "deploys"]));
+    check!("run-none-object", sandbox.run(&["get", "deploy", "wep"]));
     check!("run-none-step", sandbox.run(&["workflow", "resume", "first", "--step", "lok"]));
 }
 
@@ -184,4 +196,27 @@ fn what_the_api_refuses_fails_the_step_with_its_words() {
     sandbox.file("refused.yaml", &app);
     check!("run-refused", sandbox.run(&["run", "refused.yaml"]));
     check!("run-refused-status", sandbox.run(&["workflow", "status", "waits"]));
+}
+
+#[test]
+fn the_cluster_can_be_served_while_others_use_it() {
+    use std::io::{BufRead, BufReader, Read};
+    let sandbox = Sandbox::new();
+    let mut serve = start(&sandbox, &["cluster", "serve"]);
+    let mut line = String::new();
+    BufReader::new(serve.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let kubeconfig = line.trim().to_owned();
+    // The same run, through the address and through the socket: one cluster.
+    let ended = sandbox.run(&["run", &example(), "--approve", "--kubeconfig", &kubeconfig, "-o", "json"]);
+    assert_eq!(phases(&json(&ended)), DONE, "{}", ended.shown());
+    let here = sandbox.run(&["get", "deploy", "web", "-o", "json"]);
+    assert_eq!(here.status, 0, "{}", here.shown());
+    let there = sandbox.run(&["get", "deploy", "web", "-o", "json", "--kubeconfig", &kubeconfig]);
+    assert_eq!(json(&here)["metadata"]["uid"], json(&there)["metadata"]["uid"]);
+    let stop = std::process::Command::new("kill").arg(serve.id().to_string()).status().unwrap();
+    assert!(stop.success() && serve.wait().unwrap().success());
+    let mut rest = String::new();
+    serve.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("serving "), "{rest}");
+    assert!(!std::path::Path::new(&kubeconfig).exists());
 }

@@ -3,6 +3,7 @@
 use crate::connect::{Connection, Target, block_on};
 use crate::error::Error;
 use crate::kinds::{self, Kind};
+use crate::objects::in_usual_order;
 use crate::output::{Output, table};
 use clap::{Args, ValueEnum};
 use futures::stream::{StreamExt, TryStreamExt};
@@ -100,12 +101,27 @@ async fn show(args: &Arguments, connection: &Connection, out: &Output) -> Result
                     json!({"apiVersion": "v1", "kind": "List", "items": items})
                 }
             };
+            let whole = without_bookkeeping(&in_usual_order(&whole));
             match form {
                 Form::Yaml => out.result(yaml::write(&Data::from_json_value(&whole))),
                 _ => out.result(format!("{whole:#}\n")),
             }
         }
     }
+}
+
+/// Objects without `managedFields`, which are for servers, and hide the rest from people.
+fn without_bookkeeping(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    if let Some(items) = object.get_mut("items").and_then(Value::as_array_mut) {
+        for item in items {
+            *item = in_usual_order(&without_bookkeeping(item));
+        }
+    }
+    object
 }
 
 /// Where a kind's objects, or the one that is named, are asked for.

@@ -11,6 +11,7 @@ mod fmt;
 mod get;
 mod help;
 mod run;
+mod status;
 mod vet;
 mod workflow;
 
@@ -60,6 +61,7 @@ enum Command {
     Get(get::Arguments),
     Help(help::Arguments),
     Run(run::Arguments),
+    Status(status::Arguments),
     /// Print the version
     Version,
     Vet(vet::Arguments),
@@ -69,7 +71,7 @@ enum Command {
 
 /// The commands as the help page groups them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Applications", &["run", "dry-run", "get"]),
+    ("Applications", &["run", "status", "get", "dry-run"]),
     (
         "Runs",
         &[
@@ -99,6 +101,7 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Get(args) => get::run(&args, out),
         Command::Help(args) => help::run(&args, out),
         Command::Run(args) => run::run(&args, out),
+        Command::Status(args) => status::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Vet(args) => vet::run(&args, out),
         Command::Workflow(command) => workflow::run(&command, out),
