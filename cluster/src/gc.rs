@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::{
     api::Api,
     crd,
-    error::ApiResult,
+    error::{ApiError, ApiResult},
     objects::{Propagation, Write, text},
     store::{Change, Key, Txn},
 };
@@ -36,8 +36,21 @@ struct Object {
 struct Meta {
     uid: String,
     deletion_timestamp: Option<String>,
+    #[serde(deserialize_with = "or_none")]
     finalizers: Vec<String>,
+    #[serde(deserialize_with = "or_none")]
     owner_references: Vec<Owner>,
+}
+
+/// A list that may be null.
+fn or_none<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// Reads the part that matters. One that cannot be read stops the collection: taken for an object without a uid it would
+/// look as if it were gone, and what it owns would be deleted.
+fn object(bytes: &[u8]) -> ApiResult<Object> {
+    serde_json::from_slice(bytes).map_err(ApiError::internal)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -120,8 +133,7 @@ pub(crate) async fn run(api: Api) {
 async fn follow(api: &Api, moved: &mut tokio::sync::watch::Receiver<u64>) -> ApiResult<()> {
     let mut graph = Graph::default();
     let mut cursor = api.store.list("", None, |key, bytes| {
-        let object: Object = serde_json::from_slice(bytes).unwrap_or_default();
-        graph.put(&key, object.metadata);
+        graph.put(&key, object(bytes)?.metadata);
         Ok(true)
     })?;
     let mut sweep = tokio::time::interval(SWEEP);
@@ -139,9 +151,9 @@ async fn follow(api: &Api, moved: &mut tokio::sync::watch::Receiver<u64>) -> Api
                         doubtful.extend(graph.dependents.get(&uid).into_iter().flatten().cloned());
                     }
                 } else {
-                    let object: Object = serde_json::from_slice(&event.object).unwrap_or_default();
-                    let owned = !object.metadata.owner_references.is_empty();
-                    graph.put(&event.key, object.metadata);
+                    let meta = object(&event.object)?.metadata;
+                    let owned = !meta.owner_references.is_empty();
+                    graph.put(&event.key, meta);
                     if owned {
                         doubtful.insert(event.key.clone());
                     }
@@ -286,7 +298,7 @@ fn drop_finalizer(object: &mut serde_json::Value, name: &str) {
 }
 
 fn read(api: &Api, key: &Key) -> ApiResult<Option<Object>> {
-    Ok(api.store.get(key)?.map(|bytes| serde_json::from_slice(&bytes).unwrap_or_default()))
+    api.store.get(key)?.map(|bytes| object(&bytes)).transpose()
 }
 
 async fn delete(api: &Api, key: &Key, uid: String) -> ApiResult<()> {

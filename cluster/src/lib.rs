@@ -14,8 +14,23 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It runs no containers. What it supports behaves as the real API server does. Map of the crate: `api/` speaks the
-//! protocol, `objects.rs` is what happens to an object on its way to `store.rs`; `kinds.rs` is the table of what is served.
+//! **What it is.** The kinds in the table of `kinds.rs`, custom kinds as soon as they are defined, and those of
+//! core.oam.dev from the start; create, get, list, replace, all four patches, delete, delete of collections and watch;
+//! `status` and `scale`; discovery, tables and OpenAPI as kubectl asks for them. One suite of requests
+//! (`tests/api-suite`) is answered by this server as by a real one, but for the differences listed there.
+//!
+//! **What it is not.** It runs no containers: the status of workloads follows rules (`rules/default.yaml`), which
+//! [`Options::rules`] and annotations on objects can change. Deployments and the like make neither replica sets nor pods, CronJobs start
+//! no jobs, Services send nothing anywhere. There are no nodes, no users and permissions (RBAC objects are only
+//! stored), no admission webhooks, no CEL rules, no quotas. Old versions of objects are not kept: a list that is read in
+//! pages shows the present state on each.
+//!
+//! **Durability.** A write is on disk before it is answered. Writers that wait at the same time share one commit, so one
+//! writer is as fast as the disk syncs, and many together are much faster.
+//!
+//! Map of the crate: `api/` speaks the protocol; `objects.rs` is what happens to an object on its way to `store.rs`, with
+//! `strategy.rs` (what the server fills in), `schema/` (structure and defaults), `validate.rs` (rules) and `patch/`; `crd/` makes
+//! kinds from definitions; `gc.rs` and `sim/` are the controllers; `serve.rs` and `share.rs` let others in.
 
 mod api;
 mod clock;

@@ -133,6 +133,18 @@ async fn discovery_explain_and_refusals() {
     assert!(kubectl.run(&["get", "all", "-n", "prod"]).await.is_empty());
     kubectl.run(&["delete", "namespace", "prod", "--timeout=10s"]).await;
 
+    // These send protobuf.
+    kubectl.run(&["create", "configmap", "literal", "--from-literal=k=v"]).await;
+    assert_eq!(kubectl.run(&["get", "cm/literal", "-o", "jsonpath={.data.k}"]).await, "v");
+    kubectl.run(&["create", "secret", "generic", "key", "--from-literal=k=v"]).await;
+    assert_eq!(kubectl.run(&["get", "secret/key", "-o", "jsonpath={.data.k}"]).await, "dg==");
+    kubectl.run(&["create", "deployment", "made", "--image=nginx:1.27", "--replicas=2", "--port=80"]).await;
+    kubectl.run(&["rollout", "status", "deploy/made", "--timeout=10s"]).await;
+    assert_eq!(kubectl.run(&["get", "deploy/made", "-o", "jsonpath={.spec.replicas}"]).await, "2");
+    kubectl.run(&["expose", "deploy/made", "--target-port=8080"]).await;
+    assert_eq!(kubectl.run(&["get", "svc/made", "-o", "jsonpath={.spec.ports[0].targetPort}"]).await, "8080");
+    kubectl.run(&["create", "namespace", "more"]).await;
+
     let wrong = WEB.replace("app: web}}\n  template", "app: other}}\n  template");
     let file = kubectl.file("wrong.yaml", &wrong);
     let message = kubectl.refused(&["apply", "-f", file.to_str().unwrap()]).await;

@@ -6,10 +6,7 @@
 
 pub(crate) mod rules;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,7 +24,7 @@ const BATCH: usize = 512;
 
 /// A transition to come.
 struct Pending {
-    fingerprint: Arc<str>,
+    fingerprint: u64,
     status: Value,
 }
 
@@ -35,7 +32,7 @@ struct Simulation {
     api: Api,
     rules: Rules,
     /// What was last planned for an object.
-    planned: HashMap<Key, Arc<str>>,
+    planned: HashMap<Key, u64>,
     pending: BTreeMap<(Timestamp, Key), Pending>,
 }
 
@@ -106,7 +103,7 @@ impl Simulation {
 
     /// Plans what is to become of an object, unless that was done already.
     async fn look_at(&mut self, key: &Key, object: &Value) -> ApiResult<()> {
-        let mark: Arc<str> = fingerprint(object).into();
+        let mark = fingerprint(object);
         if self.planned.get(key) == Some(&mark) {
             return Ok(());
         }
@@ -114,14 +111,14 @@ impl Simulation {
         let Some(rule) = self.rules.of(&resource.group, &resource.kind) else { return Ok(()) };
         let now = self.api.clock.now();
         let plan = rule.plan(object, now);
-        self.planned.insert(key.clone(), mark.clone());
+        self.planned.insert(key.clone(), mark);
         self.pending.retain(|(_, pending), _| pending != key);
         if let Some((after, status)) = plan.later {
             let at = now.saturating_add(after).unwrap_or(now);
-            self.pending.insert((at, key.clone()), Pending { fingerprint: mark.clone(), status });
+            self.pending.insert((at, key.clone()), Pending { fingerprint: mark, status });
         }
         if let Some(status) = plan.now {
-            self.write(key, &mark, move |_, _| status).await?;
+            self.write(key, mark, move |_, _| status).await?;
         }
         Ok(())
     }
@@ -136,7 +133,7 @@ impl Simulation {
             let ((_, key), pending) = entry.remove_entry();
             let Some(resource) = self.api.stored_as(key.resource()) else { continue };
             let Some(rule) = self.rules.of(&resource.group, &resource.kind).cloned() else { continue };
-            self.write(&key, &pending.fingerprint, move |object, now| {
+            self.write(&key, pending.fingerprint, move |object, now| {
                 rule.finish(&pending.status, object, now)
             })
             .await?;
@@ -148,17 +145,17 @@ impl Simulation {
     async fn write(
         &self,
         key: &Key,
-        mark: &Arc<str>,
+        mark: u64,
         status: impl FnOnce(&Value, Timestamp) -> Value + Send + 'static,
     ) -> ApiResult<()> {
         let Some(resource) = self.api.stored_as(key.resource()) else { return Ok(()) };
-        let (key, mark, now) = (key.clone(), mark.clone(), self.api.clock.now());
+        let (key, now) = (key.clone(), self.api.clock.now());
         let outcome = self
             .api
             .store
             .write(move |txn| {
                 let Some(old) = txn.get(&key)? else { return Ok(()) };
-                if *fingerprint(&old) != *mark {
+                if fingerprint(&old) != mark {
                     return Ok(());
                 }
                 let mut new = old.clone();

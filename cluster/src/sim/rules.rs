@@ -103,10 +103,10 @@ fn annotation<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
 }
 
 /// What decides how an object comes along: it is simulated again only when this changes.
-pub(crate) fn fingerprint(object: &Value) -> String {
+pub(crate) fn fingerprint(object: &Value) -> u64 {
     let marks: Vec<Option<&str>> =
         [HOLD, FAIL, READY_AFTER].iter().map(|name| annotation(object, name)).collect();
-    json!([object["metadata"]["uid"], object["spec"], marks]).to_string()
+    fnv(json!([object["metadata"]["uid"], object["spec"], marks]).to_string().as_bytes())
 }
 
 impl Rule {
