@@ -258,6 +258,26 @@ impl Evaluator {
     }
 
     fn len(&mut self, env: EnvId, e: &E, x: &E) -> Res<Val> {
+        // What a function gives is counted as it is, however long: it need not become vertices for that.
+        let counted = match &x.kind {
+            X::Call(callee, args) => match &callee.kind {
+                X::Function(Callee::Package(path, f))
+                    if (f.required()..=f.params.len()).contains(&args.len()) =>
+                {
+                    match f.run {
+                        Run::Data(run) if f.result == Kind::LIST => {
+                            self.call_data(env, x, path, f, run, args).map(Some)?
+                        }
+                        _ => None,
+                    }
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(Data::List(items)) = counted {
+            return Ok(Val::Scalar(Scalar::Number(Number::from(items.len() as i64))));
+        }
         let n = match self.operand(env, x)? {
             Val::Scalar(Scalar::String(s)) => s.len(),
             Val::Scalar(Scalar::Bytes(b)) => b.len(),
@@ -292,22 +312,32 @@ impl Evaluator {
         match f.run {
             Run::Eval => self.eval_function(path, f, env, None, args, e.span),
             Run::Data(run) => {
-                let mut data = Vec::with_capacity(args.len());
-                for (a, p) in args.iter().zip(f.params) {
-                    // A kind that cannot fit is known before the argument is concrete.
-                    let _ = p;
-                    data.push(self.argument_expr(env, a)?);
-                }
-                data.extend(f.params[data.len()..].iter().filter_map(|p| p.default).map(Data::from));
-                self.check_kinds(path, f, &data, e.span)?;
-                match run(&data) {
-                    Ok(d) => self.data_val(d, e),
-                    Err(why) => {
-                        Err(self.error(Code::Call, e.span, format!("error in call to {name}: {}", why.0)))
-                    }
-                }
+                let d = self.call_data(env, e, path, f, run, args)?;
+                self.data_val(d, e)
             }
         }
+    }
+
+    /// The result of a function on concrete arguments, whose number is right.
+    fn call_data(
+        &mut self,
+        env: EnvId,
+        e: &E,
+        path: &str,
+        f: &Function,
+        run: fn(&[Data]) -> Result<Data, crate::pkg::CallError>,
+        args: &[E],
+    ) -> Res<Data> {
+        let mut data = Vec::with_capacity(f.params.len());
+        for a in args {
+            data.push(self.argument_expr(env, a)?);
+        }
+        data.extend(f.params[data.len()..].iter().filter_map(|p| p.default).map(Data::from));
+        self.check_kinds(path, f, &data, e.span)?;
+        run(&data).map_err(|why| {
+            let name = short(path, f.name);
+            self.error(Code::Call, e.span, format!("error in call to {name}: {}", why.0))
+        })
     }
 
     fn check_kinds(&mut self, path: &str, f: &Function, data: &[Data], span: crate::source::Span) -> Res<()> {

@@ -129,7 +129,8 @@ fn filling_changes_what_depends_on_it() {
 
 #[test]
 fn what_would_take_for_ever_ends_in_an_error() {
-    let branches: Vec<String> = (0..40).map(|i| format!("a: {{x{i}: 1}} | {{y{i}: 2}} | {{z{i}: 3}}")).collect();
+    let branches: Vec<String> =
+        (0..40).map(|i| format!("a: {{x{i}: 1}} | {{y{i}: 2}} | {{z{i}: 3}}")).collect();
     check(&branches.join("\n"), "a: the disjunctions of one value leave more than 1000 branches open");
     check("a: \"x\" * 10000000000", "a: the evaluation needs more memory than its budget allows");
     check("a: {b: {c: a}}", "a.b.c: structural cycle");

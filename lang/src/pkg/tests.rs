@@ -37,6 +37,7 @@ fn calls() {
         r#"
         strings.ToUpper("a") + strings.Join(["b", "c"], "-") => "Ab-c"
         math.Floor(math.Pi) => 3
+        len(list.Repeat([0], 1000000)) => 1000000
         path.Join(["a", "b"]) => "a/b"
         path.Join(["a", "b"], path.Windows) => "a\\b"
         path.Match("*.txt", "a.txt") => true
