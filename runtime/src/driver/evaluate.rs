@@ -305,3 +305,91 @@ fn read(value: Value<'_>, except: &[&str]) -> Result<Params, Outcome> {
         Some(missing) => Params::NotYet(found, missing),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::definitions::Library;
+    use crate::model::definition::Kind as DefinitionKind;
+    use serde_json::json;
+
+    /// Parameters for each builtin step type, and what its ops give, by their paths.
+    fn samples() -> Vec<(&'static str, Json, Json)> {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
+        let secret = json!({"value": {"data": {"url": "aHR0cDovL2hvc3QvaG9vaw=="}}});
+        let hook = json!({"secretRef": {"name": "s", "key": "url"}});
+        vec![
+            ("apply-component", json!({"component": "web"}), json!({"apply": {"output": {}, "outputs": {}}})),
+            (
+                "apply-deployment",
+                json!({"image": "nginx", "cmd": ["a"]}),
+                json!({"output": {"value": {
+                "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "readyReplicas": 1}}}}),
+            ),
+            ("apply-object", json!({"value": object}), json!({})),
+            ("delete-object", json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "c"}), json!({})),
+            (
+                "notification",
+                json!({
+                    "slack": {"url": {"value": "http://host"}, "message": {"text": "hi"}},
+                    "dingding": {"url": hook, "message": {"text": {"content": "hi"}}},
+                }),
+                json!({"ding.secret.read": secret}),
+            ),
+            ("print-message-in-status", json!({"message": "hi"}), json!({})),
+            ("read-object", json!({"name": "a"}), json!({})),
+            (
+                "request",
+                json!({"url": "http://u:p@host:1/path", "method": "POST", "body": {"a": 1}, "header": {"h": "v"}}),
+                json!({"req": {"body": "{}", "statusCode": 500}}),
+            ),
+            ("step-group", json!({}), json!({})),
+            ("suspend", json!({"duration": "1s", "message": "wait"}), json!({})),
+            ("webhook", json!({"url": hook, "data": {"a": 1}}), json!({"secret.read": secret})),
+        ]
+    }
+
+    /// All ops of a step, as they are called.
+    fn calls(name: &str, parameter: &Json, returns: &Json) -> String {
+        let library = Library::builtin();
+        let definition = library.get(DefinitionKind::WorkflowStep, name).unwrap();
+        let compiled = library.compiled(definition).unwrap_or_else(|p| panic!("{p}"));
+        let context = json!({"name": "app", "namespace": "ns", "stepName": "step"});
+        let (parameter, context) = (parameter.as_object().unwrap(), context.as_object().unwrap());
+        let mut evaluation = match Evaluation::new(compiled, parameter, context) {
+            Ok(evaluation) => evaluation,
+            Err(outcome) => panic!("{name}: {outcome:?}"),
+        };
+        let mut out = format!("== {name}\n");
+        loop {
+            let call = match evaluation.next() {
+                Ok(Some(call)) => call,
+                Ok(None) => return out,
+                Err(outcome) => panic!("{name}: {outcome:?}\n{out}"),
+            };
+            let Params::Ready(params) = &call.params else {
+                panic!("{name}: {} is not ready\n{out}", call.name)
+            };
+            let shown = Json::Object(params.clone());
+            out += &format!("{}: {}/{} {shown}\n", call.name, call.op.provider(), call.op.name());
+            let returns = returns.get(&call.name).and_then(Json::as_object).cloned().unwrap_or_default();
+            evaluation.fill(&call, params, returns).unwrap_or_else(|o| panic!("{name}: {o:?}\n{out}"));
+        }
+    }
+
+    #[test]
+    fn every_step_type_calls_what_it_should() {
+        let samples = samples();
+        let library = Library::builtin();
+        let sampled: Vec<&str> = samples.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(
+            library.names(DefinitionKind::WorkflowStep).collect::<Vec<_>>(),
+            sampled,
+            "a sample for each"
+        );
+        let all: String =
+            samples.iter().map(|(name, parameter, returns)| calls(name, parameter, returns)).collect();
+        insta::assert_snapshot!(all);
+    }
+}
