@@ -3,9 +3,11 @@
 //! its time, and a line of totals at the end. A new stage is one function and a line in [`run`].
 
 mod embedded;
+mod example;
 mod kubectl;
 mod schema;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -84,13 +86,14 @@ pub(crate) fn run() -> Result<()> {
     stop_on_interrupt()?;
     let mut run = Run::default();
 
-    on_embedded(&mut run);
+    let stepwell = run.stage("build stepwell", |_| example::build());
+    on_embedded(&mut run, stepwell.as_deref());
     let binary = run.stage("build the control plane", |_| plane::build());
     match binary {
         Some(None) => println!("   Go is not installed: nothing is shown on a real control plane"),
         Some(Some(binary)) => {
             if let Some(plane) = run.stage("start it", |_| Plane::start(&binary)) {
-                on_real(&mut run, &plane);
+                on_real(&mut run, &plane, stepwell.as_deref());
                 run.stage("stop it", |_| {
                     drop(plane);
                     Ok(())
@@ -110,8 +113,13 @@ pub(crate) fn run() -> Result<()> {
 
 /// The stages on the embedded cluster, which need no Go. The API suite goes over the loopback address
 /// here; `cargo test` runs it inside one process.
-fn on_embedded(run: &mut Run) {
+fn on_embedded(run: &mut Run, stepwell: Option<&Path>) {
     let Some(embedded) = run.stage("start the embedded cluster", |_| Embedded::start()) else { return };
+    if let Some(stepwell) = stepwell {
+        run.stage("the example run on the embedded cluster, served", |stage| {
+            example::run(stage, stepwell, embedded.kubeconfig())
+        });
+    }
     run.stage("API suite: the embedded cluster answers as the real server did", |stage| {
         suite(stage, embedded.kubeconfig(), &compare::known(&data_dir())?)
     });
@@ -125,12 +133,17 @@ fn on_embedded(run: &mut Run) {
 }
 
 /// The stages that need the real control plane.
-fn on_real(run: &mut Run, plane: &Plane) {
+fn on_real(run: &mut Run, plane: &Plane, stepwell: Option<&Path>) {
     run.stage("the table of built-in kinds is that of the real server", |stage| {
         schema::run(plane.kubeconfig())?;
         stage.check("apply-schema.json", Ok(()));
         Ok(())
     });
+    if let Some(stepwell) = stepwell {
+        run.stage("the example run on the real cluster", |stage| {
+            example::run(stage, stepwell, plane.kubeconfig())
+        });
+    }
     run.stage("API suite: the recorded answers are those of the real server", |stage| {
         // What the embedded cluster may do differently, the real server may not.
         suite(stage, plane.kubeconfig(), &[])
@@ -143,7 +156,7 @@ fn on_real(run: &mut Run, plane: &Plane) {
 }
 
 /// The suite against a server; a case is one check.
-fn suite(stage: &mut Stage, kubeconfig: &std::path::Path, known: &[Known]) -> Result<()> {
+fn suite(stage: &mut Stage, kubeconfig: &Path, known: &[Known]) -> Result<()> {
     let report = api_suite::run_against(kubeconfig, &[], known)?;
     stage.passed += report.passed.len();
     for case in &report.failed {
