@@ -24,6 +24,13 @@ pub(crate) enum Element {
     Ellipsis(Ellipsis),
 }
 
+/// An operator and what stands behind it.
+pub(crate) struct Link {
+    pub(crate) op: BinaryOp,
+    pub(crate) span: Span,
+    pub(crate) x: Expr,
+}
+
 /// What follows the colon of a field.
 pub(crate) struct Rest {
     pub(crate) value: Expr,
@@ -349,11 +356,21 @@ impl<'a> Builder<'a> {
 
     // Expressions
 
-    pub(crate) fn binary(&self, l: Expr, op: BinaryOp, p: u32, q: u32, r: Expr) -> Expr {
-        let span = l.span.to(r.span);
-        let space = l.space;
-        let kind = ExprKind::Binary { op, op_span: self.span(p, q), l: Box::new(l), r: Box::new(r) };
-        Expr { kind, span, comments: Vec::new(), space }
+    /// Binds a chain of operators: the stronger first, equals from the left.
+    pub(crate) fn chain(&self, first: Expr, rest: Vec<Link>) -> Expr {
+        let mut left = first;
+        let mut waiting: Vec<(Expr, BinaryOp, Span)> = Vec::new();
+        for Link { op, span, x } in rest {
+            while let Some((l, o, s)) = waiting.pop_if(|(_, o, _)| o.precedence() >= op.precedence()) {
+                left = binary(l, o, s, left);
+            }
+            waiting.push((left, op, span));
+            left = x;
+        }
+        while let Some((l, o, s)) = waiting.pop() {
+            left = binary(l, o, s, left);
+        }
+        left
     }
 
     pub(crate) fn unary(&self, l: u32, op: UnaryOp, r: u32, x: Expr) -> Expr {
@@ -524,6 +541,17 @@ impl<'a> Builder<'a> {
         parts.push(self.piece(e, last, (1, closing), quote, indent, (false, true)));
         let bytes = quote.mark == b'\'';
         self.expr(l, ExprKind::Interpolation(Box::new(Interpolation { parts, exprs, bytes })), r)
+    }
+}
+
+fn binary(l: Expr, op: BinaryOp, op_span: Span, r: Expr) -> Expr {
+    let span = l.span.to(r.span);
+    let space = l.space;
+    Expr {
+        kind: ExprKind::Binary { op, op_span, l: Box::new(l), r: Box::new(r) },
+        span,
+        comments: Vec::new(),
+        space,
     }
 }
 
