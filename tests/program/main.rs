@@ -2,6 +2,8 @@
 //! status, with a snapshot. One module per topic; a new one is listed here. `INSTA_UPDATE=always cargo test -p stepwell --test program`
 //! writes the snapshots anew: read the difference before committing it.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod definitions;
 mod help;
 mod language;

@@ -46,7 +46,7 @@ const SUITES: &[Suite] = &[
             ("errors located", "errors-located"),
         ],
     },
-    Suite { check: "check-render", folder: "kubevela", figures: &[("renderings", "renderings")] },
+    Suite { check: "check-render", folder: "kubevela", figures: &[("renderings", "render")] },
 ];
 
 /// Floors and figures by name.

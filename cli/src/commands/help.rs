@@ -81,7 +81,7 @@ fn reference(command: &mut clap::Command) -> String {
         "# The command line\n\n\
          Made by `cargo xtask docs` from what `stepwell help` says; edit it there.\n\n```text\n",
     );
-    let _ = write!(page, "{}```\n", command.render_long_help());
+    let _ = writeln!(page, "{}```", command.render_long_help());
     for command in command.get_subcommands_mut() {
         section(command, &mut page);
     }
