@@ -488,7 +488,9 @@ impl<'a> Machine<'a> {
             }
         }
         let reason = self.status(n).and_then(|s| s.reason).filter(|r| *r != Reason::Suspend);
-        self.set(n, StepPhase::Running, reason, None);
+        // What the suspension said no longer holds; what a step that was held waits for does.
+        let message = if reason.is_none() { Some(String::new()) } else { None };
+        self.set(n, StepPhase::Running, reason, message);
         self.note(n, book);
         self.again(n);
     }
