@@ -48,7 +48,10 @@ pub(crate) fn hold() -> Result<()> {
     let mut plane = Plane::start(&binary)?;
     println!("export KUBECONFIG={}", plane.kubeconfig().display());
     // Ctrl-C reaches it too, because it is of our process group; then it is gone in a moment, and we with it.
+    // Waiting would close its standard input, which ends it.
+    let lifeline = plane.child.stdin.take();
     let status = plane.child.wait()?;
+    drop(lifeline);
     if status.success() { Ok(()) } else { Err(format!("the control plane ended: {status}").into()) }
 }
 

@@ -23,7 +23,7 @@ use crate::record::{Answer, Transcript};
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(20);
 /// How long a watch may stay silent before it counts as having no more events.
-const SILENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(15);
 /// How often a repeated request is sent.
 const AGAIN: Duration = Duration::from_millis(50);
 /// Cases that run at the same time.

@@ -5,14 +5,13 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::Stage;
+use super::{Stage, interrupted};
 use crate::{Result, api_suite, root};
 
 /// How long one command may take; the real one needs moments.
@@ -130,17 +129,19 @@ impl Stepwell<'_> {
     }
 
     fn output(&self, args: &[&str]) -> std::result::Result<Output, String> {
-        let child = self.command(args).spawn().map_err(|error| error.to_string())?;
-        let id = child.id();
-        let (sender, done) = mpsc::channel();
-        thread::spawn(move || sender.send(child.wait_with_output()));
-        match done.recv_timeout(PATIENCE) {
-            Ok(output) => output.map_err(|error| error.to_string()),
-            Err(_) => {
-                // It ends with this program at the latest; more cannot be done from here.
-                Err(format!("`{}` did not end (process {id})", args.join(" ")))
+        let problem = |error: std::io::Error| error.to_string();
+        let mut child = self.command(args).spawn().map_err(problem)?;
+        let start = Instant::now();
+        // What it prints fits into a pipe, so that it need not be read before the end.
+        while child.try_wait().map_err(problem)?.is_none() {
+            if start.elapsed() > PATIENCE || interrupted() {
+                child.kill().map_err(problem)?;
+                let output = child.wait_with_output().map_err(problem)?;
+                return Err(format!("`{}` did not end\n{}", args.join(" "), shown(&output)));
             }
+            thread::sleep(Duration::from_millis(20));
         }
+        child.wait_with_output().map_err(problem)
     }
 
     /// Kills a run while its first step is under way, then starts it again.
