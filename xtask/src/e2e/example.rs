@@ -68,6 +68,13 @@ pub(crate) fn run(stage: &mut Stage, program: &Path, kubeconfig: &Path) -> Resul
         stepwell.prints(&["workflow", "status", "first"], &["first: succeeded", "print-message-in-status"]),
     );
     stage.check(
+        "status",
+        stepwell.prints(
+            &["status", "first"],
+            &["first: succeeded", "Deployment web: ready", "ConfigMap first-delivery"],
+        ),
+    );
+    stage.check(
         "get all",
         stepwell.prints(&["get", "all"], &["deployments/web", "services/web", "applications/first"]),
     );
