@@ -92,6 +92,26 @@ pub(super) static SHA512: Package = Package {
     source: "",
 };
 
+fn ed25519_valid(key: &[u8], message: &[u8], signature: &[u8]) -> Res {
+    let key: [u8; 32] = key.try_into().map_err(|_| "ed25519: publicKey must be 32 bytes")?;
+    let valid = ed25519_dalek::VerifyingKey::from_bytes(&key).is_ok_and(|key| {
+        ed25519_dalek::Signature::from_slice(signature)
+            .is_ok_and(|s| ed25519_dalek::Verifier::verify(&key, message, &s).is_ok())
+    });
+    Ok(valid.into())
+}
+
+/// `crypto/ed25519`
+pub(super) static ED25519: Package = Package {
+    path: "crypto/ed25519",
+    functions: functions! {
+        /// Whether the signature of the message is that of the public key's owner.
+        Valid(publicKey: TEXT, message: TEXT, signature: TEXT) -> BOOL = |a| ed25519_valid(bytes(a, 0)?, bytes(a, 1)?, bytes(a, 2)?);
+    },
+    constants: &[("PublicKeySize", || Data::int(32))],
+    source: "",
+};
+
 /// `crypto/hmac`
 pub(super) static HMAC: Package = Package {
     path: "crypto/hmac",
@@ -148,6 +168,23 @@ mod tests {
             let super::super::Run::Data(run) = f.run else { panic!() };
             assert_eq!(hex_of(run(&a)).len(), 2 * bytes, "{name}");
         }
+    }
+
+    /// The second example of RFC 8032, section 7.1.
+    #[test]
+    fn signatures() {
+        let unhex = |s: &str| -> Vec<u8> {
+            (0..s.len()).step_by(2).map(|i| u8::from_str_radix(&s[i..i + 2], 16).unwrap()).collect()
+        };
+        let key = unhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
+        let signature = unhex(concat!(
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da",
+            "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+        ));
+        assert_eq!(ed25519_valid(&key, &[0x72], &signature), Ok(true.into()));
+        assert_eq!(ed25519_valid(&key, &[0x73], &signature), Ok(false.into()));
+        assert_eq!(ed25519_valid(&key, &[0x72], b"short"), Ok(false.into()));
+        assert!(ed25519_valid(b"abc", b"m", b"s").unwrap_err().0.contains("must be 32 bytes"));
     }
 
     #[test]

@@ -143,6 +143,7 @@ pub fn package(path: &str) -> Option<&'static Package> {
 /// All packages, by path.
 pub fn packages() -> &'static [&'static Package] {
     static PACKAGES: &[&Package] = &[
+        &crypto::ED25519,
         &crypto::HMAC,
         &crypto::MD5,
         &crypto::SHA1,
