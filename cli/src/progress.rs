@@ -83,10 +83,11 @@ impl Show {
             false => format!("{}: {}: {}", self.name, run_word(phase), now.1),
         };
         match &self.live {
-            Some(live) if phase == RunPhase::Suspending => live.footer.set_message(format!(
-                "{text}; `stepwell workflow resume {}` in another shell goes on, Ctrl-C leaves it waiting",
-                self.name
-            )),
+            Some(live) if phase == RunPhase::Suspending => {
+                // Short, so that it fits into a line; what it waits for stands at its step.
+                let how = format!("waits: `stepwell workflow resume {}` goes on, Ctrl-C leaves it", self.name);
+                live.footer.set_message(how);
+            }
             Some(live) => live.footer.set_message(text),
             None => self.line(&text),
         }
