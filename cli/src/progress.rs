@@ -85,7 +85,8 @@ impl Show {
         match &self.live {
             Some(live) if phase == RunPhase::Suspending => {
                 // Short, so that it fits into a line; what it waits for stands at its step.
-                let how = format!("waits: `stepwell workflow resume {}` goes on, Ctrl-C leaves it", self.name);
+                let how =
+                    format!("waits: `stepwell workflow resume {}` goes on, Ctrl-C leaves it", self.name);
                 live.footer.set_message(how);
             }
             Some(live) => live.footer.set_message(text),
