@@ -149,7 +149,10 @@ pub(crate) fn component(
     let empty = Map::new();
     let parameter = Some(c.properties.as_ref().unwrap_or(&empty));
     let filled = Filled::new(library, app, definition, &c.path, parameter, &context.with(fields.clone()))?;
-    filled.check()?;
+    if let Err(mut problems) = filled.check() {
+        check_rest(library, app, context, &c.traits, &fields, &mut problems);
+        return Err(problems);
+    }
     let mut warnings = filled.site.warnings(parameter);
     let Some(output) = filled.template().get("output") else {
         let problem = app.problem(
@@ -182,14 +185,14 @@ pub(crate) fn component(
             // A trait must see the workload: what is undecided before it stays so.
             return Err(finish(open, problems));
         };
-        let mut fields = fields.clone();
-        fields.push(("componentType", Data::string(c.kind.as_str())));
-        fields.push(("output", now));
+        let mut seen = fields.clone();
+        seen.push(("componentType", Data::string(c.kind.as_str())));
+        seen.push(("output", now));
         if !outputs.is_empty() {
-            fields.push(("outputs", others));
+            seen.push(("outputs", others));
         }
         let filled =
-            Filled::new(library, app, definition, &t.path, t.properties.as_ref(), &context.with(fields))?;
+            Filled::new(library, app, definition, &t.path, t.properties.as_ref(), &context.with(seen))?;
         if let Err(p) = filled.check() {
             problems.absorb(p);
             continue;
@@ -201,7 +204,7 @@ pub(crate) fn component(
                 problems.absorb(p);
                 // What comes after would only tell of the same again.
                 let rest = c.traits.get(i + 1..).unwrap_or_default();
-                check_rest(library, app, context, rest, &fields_of(c), &mut problems);
+                check_rest(library, app, context, rest, &fields, &mut problems);
                 break;
             }
         }
@@ -256,10 +259,6 @@ pub(crate) fn component(
 fn finish(open: Problems, mut problems: Problems) -> Problems {
     problems.absorb(open);
     problems
-}
-
-fn fields_of(c: &Component) -> Vec<(&'static str, Data)> {
-    vec![("name", Data::string(c.name.as_str()))]
 }
 
 /// Parameters of the traits after one that failed, so that all mistakes of the user are told at once.

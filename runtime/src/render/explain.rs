@@ -9,6 +9,7 @@ use crate::document::{element, field};
 use crate::model::application::Application;
 use crate::problem::{Problem, Problems, nearest};
 use serde_json::{Map, Value as Json};
+use stepwell_lang::data::Data;
 use stepwell_lang::diag::{Code, Diagnostic};
 use stepwell_lang::{Failure, Instance, Path, Step, Value, Which};
 
@@ -75,22 +76,27 @@ impl Site<'_> {
                     format!("the {} needs the parameter `{name}`", self.what()),
                 );
                 match self.allowed(&steps) {
+                    _ if self.was_read_as_a_boolean(name) => {
+                        problem.hint(format!("YAML reads a bare `{name}` as a boolean: write it in quotes"))
+                    }
                     Some(allowed) => problem.hint(format!("it is {allowed}")),
                     None => problem,
                 }
             }
             code => {
-                let given = self.given(&path);
-                let message = match given {
-                    Some(given) => format!("the parameter `{name}` cannot be {given}: {}", d.message),
-                    None => format!("the parameter `{name}`: {}", d.message),
+                let allowed = self.allowed(&steps);
+                let why = match code {
+                    // What was tried in vain says nothing that the hint does not say better.
+                    Code::EmptyDisjunction if allowed.is_some() => String::new(),
+                    _ => format!(": {}", d.message),
                 };
-                let problem = Problem::new(
-                    if code == Code::Conflict { "parameter" } else { code.as_str() },
-                    &path,
-                    message,
-                );
-                match self.allowed(&steps) {
+                let message = match self.given(&path) {
+                    Some(given) => format!("the parameter `{name}` cannot be {given}{why}"),
+                    None => format!("the parameter `{name}` is not what it must be{why}"),
+                };
+                let of_user = matches!(code, Code::Conflict | Code::EmptyDisjunction);
+                let problem = Problem::new(if of_user { "parameter" } else { code.as_str() }, &path, message);
+                match allowed {
                     Some(allowed) => problem.hint(format!("it is {allowed}")),
                     None => problem,
                 }
@@ -156,24 +162,61 @@ impl Site<'_> {
         }
     }
 
-    /// The declaration of a parameter in the template before anything is filled in.
-    fn declared<'i>(&self, fresh: &'i Instance, steps: &[String]) -> Option<Value<'i>> {
-        steps.iter().try_fold(fresh.root().lookup(&self.compiled.parameter)?, |v, s| {
-            let fields = v.fields(Which { constraints: true, ..Which::default() });
-            fields.into_iter().map(|f| f.value).find(|f| *f.label() == **s)
+    /// Whether a parameter is missing because its name is a boolean in YAML.
+    fn was_read_as_a_boolean(&self, name: &str) -> bool {
+        let read = match name.to_ascii_lowercase().as_str() {
+            "y" | "yes" | "on" => "true",
+            "n" | "no" | "off" => "false",
+            _ => return false,
+        };
+        self.properties().is_some_and(|p| p.get(read).is_some())
+    }
+
+    /// The declaration of a parameter: an instance with just enough filled in for it to be there, and its path.
+    fn declared(&self, steps: &[String]) -> Option<(Instance, Path)> {
+        let fresh = self.compiled.program.instance();
+        let mut path = self.compiled.parameter.clone();
+        let mut skeleton = None;
+        for (i, s) in steps.iter().enumerate() {
+            let index = s.parse::<usize>().is_ok();
+            path.0.push(if index { Step::Index(0) } else { Step::Field(s.as_str().into()) });
+            if index {
+                skeleton = Some(i);
+            }
+        }
+        if let Some(last) = skeleton {
+            let mut data = Data::Struct(Vec::new());
+            for s in steps[..=last].iter().rev() {
+                data = match s.parse::<usize>() {
+                    Ok(_) => Data::List(vec![data]),
+                    Err(_) => Data::Struct(vec![(s.as_str().into(), data)]),
+                };
+            }
+            fresh.fill(&self.compiled.parameter, &data).ok()?;
+        }
+        Some((fresh, path))
+    }
+
+    /// The value at a path: a field that is only constrained counts.
+    fn at_declaration<'i>(fresh: &'i Instance, path: &Path) -> Option<Value<'i>> {
+        path.0.iter().try_fold(fresh.root(), |v, step| match step {
+            Step::Index(i) => v.elements()?.get(*i).copied(),
+            Step::Field(name) | Step::Special(name) => {
+                let fields = v.fields(Which { constraints: true, ..Which::default() });
+                fields.into_iter().map(|f| f.value).find(|f| f.label() == *name)
+            }
         })
     }
 
     /// What a parameter may be, if that is short.
     fn allowed(&self, steps: &[String]) -> Option<String> {
-        let fresh = self.compiled.program.instance();
-        let text = self.declared(&fresh, steps)?.to_source();
+        let (fresh, path) = self.declared(steps)?;
+        let text = Self::at_declaration(&fresh, &path)?.to_source();
         (text.len() <= 80 && !text.contains('\n') && text != "_").then(|| format!("`{text}`"))
     }
 
     /// The names of parameters at a place.
     fn names(&self, instance: &Instance, steps: &[String]) -> Vec<String> {
-        let fresh = self.compiled.program.instance();
         let of = |v: Option<Value<'_>>| -> Vec<String> {
             let fields =
                 v.map(|v| v.fields(Which { constraints: true, ..Which::default() })).unwrap_or_default();
@@ -183,7 +226,8 @@ impl Site<'_> {
                 .map(|f| f.value.label().to_string())
                 .collect()
         };
-        let declared = of(self.declared(&fresh, steps));
+        let fresh = self.declared(steps);
+        let declared = of(fresh.as_ref().and_then(|(fresh, path)| Self::at_declaration(fresh, path)));
         if !declared.is_empty() {
             return declared;
         }

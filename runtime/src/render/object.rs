@@ -121,7 +121,19 @@ impl Envelope {
         if missing(metadata, "namespace") && !of_cluster {
             metadata.insert("namespace".into(), self.namespace.clone().into());
         }
+        in_order(metadata, &["name", "namespace", "labels", "annotations"]);
+        if let Some(fields) = object.as_object_mut() {
+            in_order(fields, &["apiVersion", "kind", "metadata", "spec"]);
+        }
     }
+}
+
+/// Puts these fields first, as people read objects; the others stay in their order.
+fn in_order(fields: &mut Map<String, Json>, first: &[&str]) {
+    let mut rest = std::mem::take(fields);
+    let found = first.iter().filter_map(|k| rest.shift_remove_entry(*k)).collect::<Vec<_>>();
+    fields.extend(found);
+    fields.extend(rest);
 }
 
 /// The metadata of an object, made where there is none. `None` where it is there and no object: then nothing is set at all.
