@@ -11,7 +11,6 @@ mod library;
 mod objects;
 mod output;
 mod progress;
-mod tree;
 
 use commands::Cli;
 use error::Error;

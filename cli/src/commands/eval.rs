@@ -1,8 +1,8 @@
 //! `stepwell eval FILE...`: the value of files as it stands, concrete or not.
 
 use crate::error::Error;
+use crate::inputs;
 use crate::output::Output;
-use crate::{inputs, tree};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use stepwell_lang::encode::{json, yaml};
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     for value in expressions(&instance, &args.expressions)? {
         let shown = match args.out {
             // A tree shows errors in their places.
-            Form::Tree => Ok(tree::write(value) + "\n"),
+            Form::Tree => Ok(value.tree() + "\n"),
             Form::Cue => value.validate(args.concrete).map(|()| {
                 let source = value.to_source();
                 if source.ends_with('\n') { source } else { source + "\n" }

@@ -74,6 +74,13 @@ impl Kind {
     }
 }
 
+impl std::fmt::Display for Kind {
+    /// `int`, `(int|string)`, `_` for all of them, `_|_` for none.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::eval::print::kind(*self))
+    }
+}
+
 /// A parameter of a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Param {

@@ -3,7 +3,6 @@
 use crate::error::Error;
 use crate::library::Definitions;
 use crate::output::{Output, printable, table};
-use crate::tree::kind_text;
 use clap::Args;
 use stepwell_lang::data::Data;
 use stepwell_lang::encode::{cue, json};
@@ -78,7 +77,7 @@ fn parameters(of: Value<'_>, depth: usize, rows: &mut Vec<Vec<String>>) {
         let docs = value.docs();
         let usage = docs.iter().find_map(|line| line.strip_prefix("+usage=")).unwrap_or_default();
         let name = format!("{}{label}{mark}", "  ".repeat(depth));
-        rows.push(vec![name, kind_text(value.kind()), default, usage.to_owned()]);
+        rows.push(vec![name, value.kind().to_string(), default, usage.to_owned()]);
         if depth < DEPTH {
             parameters(value, depth + 1, rows);
         }
