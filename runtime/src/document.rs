@@ -28,9 +28,9 @@ impl Document {
     ///
     /// ```
     /// use stepwell_runtime::document::Document;
-    /// let docs = Document::read_all("app.yaml", "kind: Application\n---\nspec: {n: 1}\n").unwrap();
-    /// assert_eq!(docs[1].value["spec"]["n"], 1);
-    /// let at = docs[1].span("spec.n").and_then(|s| docs[1].sources.position(s)).unwrap();
+    /// let docs = Document::read_all("app.yaml", "kind: Application\n---\nspec: {count: 1}\n").unwrap();
+    /// assert_eq!(docs[1].value["spec"]["count"], 1);
+    /// let at = docs[1].span("spec.count").and_then(|s| docs[1].sources.position(s)).unwrap();
     /// assert_eq!((at.line, at.column), (3, 8));
     /// ```
     ///

@@ -139,7 +139,7 @@ impl RenderedComponent {
 /// let text = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: app}\nspec:\n  components: [{name: web, type: webservise}]\n";
 /// let app = Application::from_text("app.yaml", text).unwrap();
 /// let problems = render::application(&Library::builtin(), &app, &Default::default()).unwrap_err();
-/// assert_eq!(problems.to_string(), "app.yaml:5:29: spec.components[0].type: there is no component type `webservise` (did you mean `webservice`?)");
+/// assert_eq!(problems.to_string(), "app.yaml:5:28: spec.components[0].type: there is no component type `webservise` (did you mean `webservice`?)");
 /// ```
 ///
 /// # Errors
