@@ -1,4 +1,5 @@
-//! The language as a small program: `export FILE...` prints JSON, `eval --out tree FILE...` the whole value. It shows how the library is
+//! The language as a small program: `export FILE...` prints JSON, `eval --out tree FILE...` the whole value,
+//! `openapi FILE...` its definitions. It shows how the library is
 //! embedded, and serves to run vectors without building the rest of the project.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that prints")]
@@ -37,6 +38,9 @@ fn run(command: Option<&str>, sources: Vec<Source>) -> Result<String, Failure> {
     let instance = program.instance();
     match command {
         Some("eval") => Ok(instance.root().tree()),
+        Some("openapi") => Ok(stepwell_lang::encode::json::pretty(
+            &stepwell_lang::encode::openapi::document(instance.root())?,
+        )),
         _ => Ok(stepwell_lang::encode::json::pretty(&instance.root().data()?)),
     }
 }

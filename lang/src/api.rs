@@ -359,6 +359,19 @@ pub struct Value<'i> {
 }
 
 impl<'i> Value<'i> {
+    pub(crate) fn instance(self) -> &'i Instance {
+        self.instance
+    }
+
+    /// Lets a writer work on the evaluation itself.
+    pub(crate) fn with_evaluator<T>(
+        self,
+        f: impl FnOnce(&mut Evaluator, VId) -> Result<T, Vec<ErrId>>,
+    ) -> Result<T, Failure> {
+        let found = f(&mut self.instance.evaluator.borrow_mut(), self.v);
+        found.map_err(|errors| self.instance.failure(errors))
+    }
+
     fn ev(&self) -> std::cell::RefMut<'i, Evaluator> {
         self.instance.evaluator.borrow_mut()
     }

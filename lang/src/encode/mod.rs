@@ -5,6 +5,7 @@
 
 pub mod cue;
 pub mod json;
+pub mod openapi;
 pub mod toml;
 mod value;
 pub mod yaml;

@@ -27,6 +27,7 @@ mod export;
 mod operate;
 pub(crate) mod print;
 mod resolve;
+pub(crate) mod shape;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tree;

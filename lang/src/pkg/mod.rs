@@ -24,7 +24,7 @@ mod uuid;
 use crate::data::Data;
 
 /// Types of parameters and results, as a set of bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Kind(pub u16);
 
 impl Kind {
