@@ -61,10 +61,14 @@ pub(crate) struct Origin {
 /// One reference that a conjunct came through.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chain {
+    /// Where the reference is written; nowhere for one that the evaluation made.
+    pub site: Span,
     /// What was referred to.
     pub target: VId,
     /// Where the reference stood.
     pub at: VId,
+    /// Whether nothing but the reference stood there.
+    pub shared: bool,
     /// The references before it.
     pub next: ChainId,
 }
@@ -78,6 +82,10 @@ pub(crate) struct Ci {
     pub chain: ChainId,
     /// Whether it came through a reference to what contains it.
     pub cyclic: bool,
+    /// Whether the references it came through were forgotten at some point, because something else gave the vertex structure.
+    pub renewed: bool,
+    /// Whether it is the value of a pattern.
+    pub constraint: bool,
     /// The disjunction, counted from 1, of whose chosen term it is a part at its vertex; 0 for none.
     pub branch: u32,
     /// Whether validators are left out: it is part of the value that one of them checks.
@@ -253,6 +261,8 @@ pub(crate) struct Ext {
     pub index: FxHashMap<Label, u32>,
     /// Where types are written that restrict the kind.
     pub types: Vec<(Kind, Span)>,
+    /// The structural cycle that was found in the vertex or below.
+    pub cycle: Option<ErrId>,
     /// More errors of the vertex.
     pub errors: Vec<ErrId>,
 }

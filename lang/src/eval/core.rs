@@ -75,7 +75,7 @@ impl Evaluator {
             vs: Vec::new(),
             envs: Vec::new(),
             origins: vec![root],
-            chains: vec![Chain { target: NONE, at: NONE, next: 0 }],
+            chains: vec![Chain { site: crate::compile::NOWHERE, target: NONE, at: NONE, shared: false, next: 0 }],
             errors: Vec::new(),
             roots: vec![NONE; n],
             frames: Vec::new(),
@@ -139,7 +139,8 @@ impl Evaluator {
     pub(super) fn local(&mut self, env: EnvId, expr: E) -> VId {
         let parent = self.frames.last().map_or(NONE, |f| f.v);
         let v = self.vertex(parent, Label::NONE);
-        let ci = Ci { chain: self.way.chain, cyclic: self.way.cyclic, ..Ci::default() };
+        let Ci { chain, cyclic, renewed, .. } = self.way;
+        let ci = Ci { chain, cyclic, renewed, ..Ci::default() };
         self.vs[v as usize].conjuncts.push(Conj { env, expr, ci, decl: None });
         v
     }

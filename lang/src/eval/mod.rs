@@ -22,6 +22,7 @@ mod check;
 mod close;
 mod comprehend;
 mod core;
+mod cycle;
 mod disjunct;
 mod export;
 mod operate;

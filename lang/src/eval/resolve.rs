@@ -102,6 +102,9 @@ impl Evaluator {
 
     /// Expands a vertex for reading its fields and gives the one that holds them.
     fn readable(&mut self, v: VId, span: Span) -> Res<VId> {
+        if let Some(e) = self.holds_cycle(v) {
+            return Err(e);
+        }
         self.expand(v);
         let v = self.with_default(v);
         self.expand(v);
@@ -292,6 +295,9 @@ impl Evaluator {
 
     /// The concrete value of a vertex.
     pub(super) fn concrete(&mut self, v: VId, e: &E) -> Res<Val> {
+        if let Some(e) = self.holds_cycle(v) {
+            return Err(e);
+        }
         self.reads(v);
         self.expand(v);
         let t = self.with_default(v);

@@ -2,6 +2,7 @@
 
 use super::arena::*;
 use super::core::{Evaluator, Val};
+use super::cycle::Recurs;
 use super::expr::{Callee, Decl, E, Expr, Predeclared, Scalar, Struct, X};
 use super::label::{Label, LabelType};
 use crate::diag::Code;
@@ -27,6 +28,8 @@ pub(super) struct Work {
     cyclic: Option<Span>,
     /// Whether another one did not.
     solid: bool,
+    /// The structural cycle held by something that was referred to, which therefore added nothing.
+    lost: Option<ErrId>,
     /// Whether anything was undone by being a reference to the vertex itself.
     itself: bool,
 }
@@ -96,8 +99,11 @@ impl Evaluator {
     fn run(&mut self, v: VId, w: &mut Work) {
         loop {
             while w.next < self.v(v).conjuncts.len() {
-                let c = self.v(v).conjuncts[w.next].clone();
+                let mut c = self.v(v).conjuncts[w.next].clone();
                 w.next += 1;
+                if c.ci.constraint {
+                    c.ci = self.way_of_pattern(v, c.ci);
+                }
                 self.add(v, w, &c);
                 if self.exhausted().is_some() {
                     break;
@@ -133,6 +139,11 @@ impl Evaluator {
             && !self.failed(v)
         {
             let e = self.error(Code::StructuralCycle, span, "structural cycle");
+            self.fail(v, e);
+        }
+        if let Some(e) = w.lost
+            && !w.solid
+        {
             self.fail(v, e);
         }
     }
@@ -308,8 +319,7 @@ impl Evaluator {
             | X::Select(..)
             | X::Index(..) => {
                 let target = self.resolve(c.env, &c.expr)?;
-                self.add_vertex(v, w, target, c);
-                Ok(())
+                self.add_vertex(v, w, target, c)
             }
             X::Bound(op, x) => {
                 let value = match self.operand(c.env, x)? {
@@ -327,8 +337,7 @@ impl Evaluator {
             X::Call(f, args) => self.add_call(v, w, c, f, args),
             _ => {
                 let value = self.eval(c.env, &c.expr)?;
-                self.add_value(v, w, c, value);
-                Ok(())
+                self.add_value(v, w, c, value)
             }
         }
     }
@@ -372,15 +381,17 @@ impl Evaluator {
             }
             _ => {
                 let value = self.eval(c.env, &c.expr)?;
-                self.add_value(v, w, c, value);
-                Ok(())
+                self.add_value(v, w, c, value)
             }
         }
     }
 
-    fn add_value(&mut self, v: VId, w: &mut Work, c: &Conj, value: Val) {
+    fn add_value(&mut self, v: VId, w: &mut Work, c: &Conj, value: Val) -> Result<(), ErrId> {
         match value {
-            Val::Scalar(s) => self.add_scalar(v, w, s, c),
+            Val::Scalar(s) => {
+                self.add_scalar(v, w, s, c);
+                Ok(())
+            }
             Val::Vertex(t) => self.add_vertex(v, w, t, c),
         }
     }
@@ -538,7 +549,7 @@ impl Evaluator {
 
     fn apply(&mut self, p: &Pattern, label: Label, child: VId) {
         let env = if p.decl.label_alias { self.env(p.env, Scope::Label(label)) } else { p.env };
-        let c = Conj { env, expr: p.decl.value.clone(), ci: p.ci, decl: Some(p.decl.clone()) };
+        let c = Conj { env, expr: p.decl.value.clone(), ci: Ci { constraint: true, ..p.ci }, decl: Some(p.decl.clone()) };
         self.add_conjunct(child, c);
     }
 
@@ -648,37 +659,32 @@ impl Evaluator {
     // References
 
     /// Adds what `target` is made of.
-    fn add_vertex(&mut self, v: VId, w: &mut Work, target: VId, c: &Conj) {
-        let me = self.v(v).stands_for;
-        let it = self.v(target).stands_for;
-        if me == it {
-            w.itself = true;
-            return;
-        }
+    fn add_vertex(&mut self, v: VId, w: &mut Work, target: VId, c: &Conj) -> Result<(), ErrId> {
         let mut ci = c.ci;
-        let mut link = ci.chain;
-        while link != 0 {
-            let l = self.chains[link as usize];
-            if l.target == it {
-                if l.at == me {
-                    w.itself = true;
-                    return;
-                }
-                ci.cyclic = true;
-                break;
+        match self.recurs(v, target, c) {
+            Recurs::No => {}
+            Recurs::Itself => {
+                w.itself = true;
+                return Ok(());
             }
-            link = l.next;
+            Recurs::Again if self.supported(v, target, c) => {
+                ci = Ci { chain: 0, cyclic: false, renewed: true, ..ci };
+            }
+            Recurs::Again | Recurs::Around => ci.cyclic = true,
         }
-        // A value made on the way may hold what contains it once: only going round again is a cycle.
-        let made = self.v(v).label == Label::NONE && self.v(v).parent != NONE;
-        if !ci.cyclic && !made && self.inside(me, it) {
-            ci.cyclic = true;
+        if let Some(e) = self.holds_cycle(target) {
+            if !matches!(c.expr.kind, X::Field { .. }) {
+                return Err(e);
+            }
+            w.lost = Some(e);
+            return Ok(());
         }
         if ci.cyclic {
             w.cyclic = Some(c.expr.span);
         }
-        self.chains.push(Chain { target: it, at: me, next: c.ci.chain });
-        ci.chain = self.chains.len() as ChainId - 1;
+        if !ci.renewed || c.ci.renewed {
+            ci.chain = self.link_chain(v, target, c, ci.chain);
+        }
         if is_definition(&c.expr) {
             ci.origin = self.origin(c.ci.origin, false);
             let closer = Closer { origin: ci.origin, recursive: true, span: c.expr.span };
@@ -695,8 +701,7 @@ impl Evaluator {
             if made_target {
                 // What a value made on the way came through counts: otherwise it could be made again for ever.
                 ci.cyclic |= t.ci.cyclic;
-                self.chains.push(Chain { target: it, at: me, next: t.ci.chain });
-                ci.chain = self.chains.len() as ChainId - 1;
+                ci.chain = self.link_chain(v, target, c, t.ci.chain);
             }
             self.add(v, w, &Conj { env: t.env, expr: t.expr, ci, decl: t.decl });
         }
@@ -707,6 +712,7 @@ impl Evaluator {
             // A vertex that an operation made and that has a value but no conjuncts.
             self.note(w, c);
         }
+        Ok(())
     }
 
     /// Whether a vertex is part of a value outside the tree.
@@ -734,19 +740,6 @@ impl Evaluator {
         false
     }
 
-    /// Whether `outer` contains `v`.
-    fn inside(&self, v: VId, outer: VId) -> bool {
-        let mut at = self.v(v).parent;
-        while at != NONE {
-            let s = self.v(at).stands_for;
-            if s == outer {
-                return true;
-            }
-            at = self.v(s).parent;
-        }
-        false
-    }
-
     // Disjunctions
 
     fn add_or(&mut self, v: VId, w: &mut Work, c: &Conj, terms: &[(E, bool)]) {
@@ -770,7 +763,7 @@ impl Evaluator {
 
 /// What a field's conjunct keeps of that of its struct: choices are those of one vertex.
 fn inner(ci: Ci) -> Ci {
-    Ci { branch: 0, unchecked: false, ..ci }
+    Ci { branch: 0, unchecked: false, constraint: false, ..ci }
 }
 
 /// Whether a reference goes through a definition, so that it closes what it refers to.

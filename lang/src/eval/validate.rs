@@ -27,7 +27,9 @@ impl Evaluator {
             out.extend(self.exhausted().filter(|e| !out.contains(e)));
             return;
         }
+        let before = out.len();
         crate::compile::stack(|| self.collect_here(v, concrete, first, out));
+        self.note_cycle(v, &out[before.min(out.len())..]);
     }
 
     fn collect_here(&mut self, v: VId, concrete: bool, first: bool, out: &mut Vec<ErrId>) {

@@ -1,0 +1,174 @@
+//! Cycles: what a reference has to do with those that its conjunct came through.
+//!
+//! A reference to the vertex itself says nothing new. A reference to something around the vertex, or one that was followed before on the way here, is
+//! cyclic: so is everything that it brings, and a vertex of which everything is cyclic is a structural cycle (specification, "Structural cycles").
+//!
+//! - Two references are the same if they are written in the same place, or if both are written inside of what they refer to.
+//! - A field that is nothing but a reference is the same as what it refers to. So what is around that is around the field as well.
+//! - Where a struct is given from outside, a cyclic reference beside it starts anew (`#List & {tail: {}}`), and so does what a pattern
+//!   adds to a field that is there for another reason. What was started anew does not do that for others, so this comes to an end.
+//! - What is known to hold a structural cycle, because it was gone through, has no value: who refers to it has none from there.
+
+use super::arena::*;
+use super::core::Evaluator;
+use super::expr::{E, X};
+use super::label::Label;
+use crate::diag::Code;
+use crate::source::Span;
+
+/// What a reference is, seen from the vertex that it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recurs {
+    /// It leads somewhere new.
+    No,
+    /// It leads back to the vertex itself.
+    Itself,
+    /// It was followed before.
+    Again,
+    /// It leads to something around the vertex.
+    Around,
+}
+
+/// Where a reference is written; nowhere for one that the evaluation made.
+fn site(e: &E) -> Span {
+    if matches!(e.kind, X::Linked(_)) { crate::compile::NOWHERE } else { e.span }
+}
+
+fn within(inner: Span, outer: Span) -> bool {
+    inner.file == outer.file && outer.start <= inner.start && inner.end <= outer.end
+}
+
+impl Evaluator {
+    /// What the reference `c`, which leads from `v` to `target`, is.
+    pub(super) fn recurs(&self, v: VId, target: VId, c: &Conj) -> Recurs {
+        let (me, it) = (self.v(v).stands_for, self.v(target).stands_for);
+        if me == it {
+            return Recurs::Itself;
+        }
+        let mut found = Recurs::No;
+        // The vertex further up from which the conjunct came down.
+        let mut from = NONE;
+        let mut link = c.ci.chain;
+        while link != 0 {
+            let l = self.chains[link as usize];
+            link = l.next;
+            if l.target == it && l.at == me {
+                return Recurs::Itself;
+            }
+            if l.at != me && from == NONE {
+                from = l.at;
+            }
+            if l.at == from && l.shared && (l.target == it || self.inside(l.target, it)) {
+                found = Recurs::Around;
+            }
+            if l.target == it && found == Recurs::No && self.same_site(l.site, site(&c.expr), target) {
+                found = Recurs::Again;
+            }
+        }
+        // A value made on the way may hold what contains it once: only going round again is a cycle.
+        let made = self.v(v).label == Label::NONE && self.v(v).parent != NONE;
+        if !made && self.inside(me, it) {
+            found = Recurs::Around;
+        }
+        found
+    }
+
+    /// Whether two references to `target` are the same as far as cycles go.
+    fn same_site(&self, a: Span, b: Span, target: VId) -> bool {
+        let nowhere = crate::compile::NOWHERE;
+        if a == b || a == nowhere || b == nowhere {
+            return true;
+        }
+        let inner = |s: Span| self.v(target).conjuncts.iter().any(|k| within(s, k.expr.span));
+        inner(a) && inner(b)
+    }
+
+    /// Notes that a conjunct of `v` came through the reference `c` to `target`.
+    pub(super) fn link_chain(&mut self, v: VId, target: VId, c: &Conj, next: ChainId) -> ChainId {
+        let (at, target) = (self.v(v).stands_for, self.v(target).stands_for);
+        let shared = match self.v(v).conjuncts.as_slice() {
+            [only] if std::sync::Arc::ptr_eq(&only.expr, &c.expr) => true,
+            [_] => {
+                let l = self.chains[c.ci.chain as usize];
+                c.ci.chain != 0 && l.at == at && l.shared && self.v(l.target).conjuncts.len() == 1
+            }
+            _ => false,
+        };
+        self.chains.push(Chain { site: site(&c.expr), target, at, shared, next });
+        self.chains.len() as ChainId - 1
+    }
+
+    /// What becomes of the way of a conjunct that a pattern added to `v`: it depends on why the field is there.
+    pub(super) fn way_of_pattern(&self, v: VId, ci: Ci) -> Ci {
+        let mut others = self.v(v).conjuncts.iter().filter(|k| !k.ci.constraint).peekable();
+        if others.peek().is_none() || ci.chain == 0 {
+            return ci;
+        }
+        let last = self.chains[ci.chain as usize];
+        let mut all_cyclic = true;
+        for k in others {
+            if !k.ci.cyclic {
+                all_cyclic = false;
+                if !k.ci.renewed && !self.came_through(k.ci.chain, last.target, last.site) {
+                    return Ci { chain: 0, cyclic: false, renewed: true, ..ci };
+                }
+            }
+        }
+        Ci { cyclic: ci.cyclic || all_cyclic, ..ci }
+    }
+
+    /// Whether something beside a reference that was followed before gives `v` structure of its own.
+    pub(super) fn supported(&self, v: VId, target: VId, c: &Conj) -> bool {
+        let it = self.v(target).stands_for;
+        self.v(v).conjuncts.iter().any(|k| {
+            matches!(k.expr.kind, X::Struct(_) | X::List(_))
+                && !k.ci.constraint
+                && !k.ci.cyclic
+                && !k.ci.renewed
+                && !self.came_through(k.ci.chain, it, site(&c.expr))
+        })
+    }
+
+    fn came_through(&self, chain: ChainId, target: VId, site: Span) -> bool {
+        let mut link = chain;
+        while link != 0 {
+            let l = self.chains[link as usize];
+            if l.target == target && self.same_site(l.site, site, target) {
+                return true;
+            }
+            link = l.next;
+        }
+        false
+    }
+
+    /// Whether `outer` contains `v`.
+    pub(super) fn inside(&self, v: VId, outer: VId) -> bool {
+        let mut at = self.v(v).parent;
+        while at != NONE {
+            let s = self.v(at).stands_for;
+            if s == outer {
+                return true;
+            }
+            at = self.v(s).parent;
+        }
+        false
+    }
+
+    /// The structural cycle that `target` is known to hold, for a reference from outside of it.
+    pub(super) fn holds_cycle(&self, target: VId) -> Option<ErrId> {
+        let e = self.ext_ref(target)?.cycle?;
+        let current = self.current();
+        if current == target || (current != NONE && self.inside(current, target)) {
+            return None;
+        }
+        Some(e)
+    }
+
+    /// Notes what going through `v` found, if a structural cycle is among it.
+    pub(super) fn note_cycle(&mut self, v: VId, found: &[ErrId]) {
+        let cycle = found.iter().copied().find(|e| self.bottom(*e).code == Code::StructuralCycle);
+        if cycle.is_some() {
+            self.ext(v).cycle = cycle;
+        }
+    }
+}
