@@ -23,6 +23,8 @@ pub(super) enum Recurs {
     No,
     /// It leads back to the vertex itself.
     Itself,
+    /// Another reference to the same was followed before, or it is written inside of what it refers to.
+    Other,
     /// It was followed before.
     Again,
     /// It leads to something around the vertex.
@@ -61,14 +63,18 @@ impl Evaluator {
             if l.at == from && l.shared && (l.target == it || self.inside(l.target, it)) {
                 found = Recurs::Around;
             }
-            if l.target == it && found == Recurs::No && self.same_site(l.site, site(&c.expr), target) {
-                found = Recurs::Again;
+            if l.target == it && found != Recurs::Around {
+                let same = self.same_site(l.site, site(&c.expr), target);
+                found = if same || found == Recurs::Again { Recurs::Again } else { Recurs::Other };
             }
         }
         // A value made on the way may hold what contains it once: only going round again is a cycle.
         let made = self.v(v).label == Label::NONE && self.v(v).parent != NONE;
         if !made && self.inside(me, it) {
             found = Recurs::Around;
+        }
+        if found == Recurs::No && self.written_inside(site(&c.expr), target) {
+            found = Recurs::Other;
         }
         found
     }
@@ -79,8 +85,11 @@ impl Evaluator {
         if a == b || a == nowhere || b == nowhere {
             return true;
         }
-        let inner = |s: Span| self.v(target).conjuncts.iter().any(|k| within(s, k.expr.span));
-        inner(a) && inner(b)
+        self.written_inside(a, target) && self.written_inside(b, target)
+    }
+
+    fn written_inside(&self, site: Span, target: VId) -> bool {
+        self.v(target).conjuncts.iter().any(|k| within(site, k.expr.span))
     }
 
     /// Notes that a conjunct of `v` came through the reference `c` to `target`.
@@ -109,7 +118,7 @@ impl Evaluator {
         for k in others {
             if !k.ci.cyclic {
                 all_cyclic = false;
-                if !k.ci.renewed && !self.came_through(k.ci.chain, last.target, last.site) {
+                if !k.ci.renewed && !self.came_through(k.ci.chain, last.target) {
                     return Ci { chain: 0, cyclic: false, renewed: true, ..ci };
                 }
             }
@@ -117,23 +126,23 @@ impl Evaluator {
         Ci { cyclic: ci.cyclic || all_cyclic, ..ci }
     }
 
-    /// Whether something beside a reference that was followed before gives `v` structure of its own.
-    pub(super) fn supported(&self, v: VId, target: VId, c: &Conj) -> bool {
+    /// Whether something beside a reference to `target` gives `v` structure of its own.
+    pub(super) fn supported(&self, v: VId, target: VId) -> bool {
         let it = self.v(target).stands_for;
         self.v(v).conjuncts.iter().any(|k| {
             matches!(k.expr.kind, X::Struct(_) | X::List(_))
                 && !k.ci.constraint
                 && !k.ci.cyclic
                 && !k.ci.renewed
-                && !self.came_through(k.ci.chain, it, site(&c.expr))
+                && !self.came_through(k.ci.chain, it)
         })
     }
 
-    fn came_through(&self, chain: ChainId, target: VId, site: Span) -> bool {
+    fn came_through(&self, chain: ChainId, target: VId) -> bool {
         let mut link = chain;
         while link != 0 {
             let l = self.chains[link as usize];
-            if l.target == target && self.same_site(l.site, site, target) {
+            if l.target == target {
                 return true;
             }
             link = l.next;

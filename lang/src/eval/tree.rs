@@ -29,7 +29,7 @@ impl Evaluator {
         {
             let kind = self.error_kind(e);
             let regular = self.v(t).arcs.iter().any(|a| a.label.as_index().is_none());
-            let finite = self.bottom(e).code != Code::StructuralCycle;
+            let finite = self.bottom(e).code != Code::StructuralCycle || self.bottom(e).at != t;
             if finite && self.v(t).is_struct && regular && branches.is_empty() && self.v(t).forward == NONE {
                 return json!({ "struct": self.tree_fields(t), "error": kind });
             }
@@ -61,7 +61,11 @@ impl Evaluator {
                 found.extend(self.all_errors(a.vertex, false));
             }
             if let Some(e) = found.first() {
-                return json!({ "error": self.error_kind(*e) });
+                let kind = self.error_kind(*e);
+                if self.v(t).arcs.iter().any(|a| a.label.as_index().is_none()) {
+                    return json!({ "struct": self.tree_fields(t), "error": kind });
+                }
+                return json!({ "error": kind });
             }
             let items: Vec<Json> = arcs.into_iter().map(|a| self.tree(a.vertex)).collect();
             return json!({ "list": items });

@@ -245,7 +245,6 @@ impl Evaluator {
             X::Top => {
                 self.ext(v).open.push(c.ci.origin);
                 self.ext(v).top = true;
-                w.solid |= !c.ci.cyclic;
             }
             X::Bottom => {
                 let e = self.error(Code::User, c.expr.span, "explicit error (_|_ literal) in source");
@@ -647,7 +646,8 @@ impl Evaluator {
         for rest in &mut list.rest {
             for i in rest.next.max(rest.from)..n {
                 if let (Some(expr), Some(a)) = (&rest.expr, self.arc(v, Label::index(i))) {
-                    let c = Conj { env: rest.env, expr: expr.clone(), ci: rest.ci, decl: None };
+                    let ci = Ci { constraint: true, ..rest.ci };
+                    let c = Conj { env: rest.env, expr: expr.clone(), ci, decl: None };
                     self.add_conjunct(a.vertex, c);
                 }
             }
@@ -661,15 +661,18 @@ impl Evaluator {
     /// Adds what `target` is made of.
     fn add_vertex(&mut self, v: VId, w: &mut Work, target: VId, c: &Conj) -> Result<(), ErrId> {
         let mut ci = c.ci;
+        let mut renewed = false;
         match self.recurs(v, target, c) {
             Recurs::No => {}
             Recurs::Itself => {
                 w.itself = true;
                 return Ok(());
             }
-            Recurs::Again if self.supported(v, target, c) => {
+            Recurs::Other | Recurs::Again if self.supported(v, target) => {
                 ci = Ci { chain: 0, cyclic: false, renewed: true, ..ci };
+                renewed = true;
             }
+            Recurs::Other => {}
             Recurs::Again | Recurs::Around => ci.cyclic = true,
         }
         if let Some(e) = self.holds_cycle(target) {
@@ -682,7 +685,7 @@ impl Evaluator {
         if ci.cyclic {
             w.cyclic = Some(c.expr.span);
         }
-        if !ci.renewed || c.ci.renewed {
+        if !renewed {
             ci.chain = self.link_chain(v, target, c, ci.chain);
         }
         if is_definition(&c.expr) {
