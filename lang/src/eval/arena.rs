@@ -69,6 +69,8 @@ pub(crate) struct Chain {
     pub at: VId,
     /// Whether nothing but the reference stood there.
     pub shared: bool,
+    /// Whether it was started anew there: it counts at that vertex, and no longer further down.
+    pub forgotten: bool,
     /// The references before it.
     pub next: ChainId,
 }

@@ -75,7 +75,7 @@ impl Evaluator {
             vs: Vec::new(),
             envs: Vec::new(),
             origins: vec![root],
-            chains: vec![Chain { site: crate::compile::NOWHERE, target: NONE, at: NONE, shared: false, next: 0 }],
+            chains: vec![Chain { site: crate::compile::NOWHERE, target: NONE, at: NONE, shared: false, forgotten: true, next: 0 }],
             errors: Vec::new(),
             roots: vec![NONE; n],
             frames: Vec::new(),

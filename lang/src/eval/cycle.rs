@@ -57,6 +57,9 @@ impl Evaluator {
             if l.target == it && l.at == me {
                 return Recurs::Itself;
             }
+            if l.forgotten {
+                continue;
+            }
             if l.at != me && from == NONE {
                 from = l.at;
             }
@@ -89,7 +92,7 @@ impl Evaluator {
     }
 
     fn written_inside(&self, site: Span, target: VId) -> bool {
-        self.v(target).conjuncts.iter().any(|k| within(site, k.expr.span))
+        self.v(target).conjuncts.iter().any(|k| k.expr.span != site && within(site, k.expr.span))
     }
 
     /// Notes that a conjunct of `v` came through the reference `c` to `target`.
@@ -103,8 +106,32 @@ impl Evaluator {
             }
             _ => false,
         };
-        self.chains.push(Chain { site: site(&c.expr), target, at, shared, next });
+        self.push_chain(Chain { site: site(&c.expr), target, at, shared, forgotten: false, next })
+    }
+
+    fn push_chain(&mut self, link: Chain) -> ChainId {
+        self.chains.push(link);
         self.chains.len() as ChainId - 1
+    }
+
+    /// The way of what `c` brings where it starts anew: only references made at `v` itself are kept, so that they are not followed twice.
+    pub(super) fn renewed(&mut self, v: VId, target: VId, c: &Conj) -> Ci {
+        let chain = self.link_chain(v, target, c, c.ci.chain);
+        Ci { chain: self.forget(v, chain), cyclic: false, renewed: true, ..c.ci }
+    }
+
+    fn forget(&mut self, v: VId, chain: ChainId) -> ChainId {
+        let me = self.v(v).stands_for;
+        let mut here = Vec::new();
+        let mut link = chain;
+        while link != 0 {
+            let l = self.chains[link as usize];
+            if l.at == me {
+                here.push(l);
+            }
+            link = l.next;
+        }
+        here.into_iter().rev().fold(0, |next, l| self.push_chain(Chain { forgotten: true, next, ..l }))
     }
 
     /// What becomes of the way of a conjunct that a pattern added to `v`: it depends on why the field is there.
@@ -118,7 +145,7 @@ impl Evaluator {
         for k in others {
             if !k.ci.cyclic {
                 all_cyclic = false;
-                if !k.ci.renewed && !self.came_through(k.ci.chain, last.target) {
+                if !k.ci.renewed && !self.came_through(k.ci.chain, last.target, Some(last.site)) {
                     return Ci { chain: 0, cyclic: false, renewed: true, ..ci };
                 }
             }
@@ -134,15 +161,16 @@ impl Evaluator {
                 && !k.ci.constraint
                 && !k.ci.cyclic
                 && !k.ci.renewed
-                && !self.came_through(k.ci.chain, it)
+                && !self.came_through(k.ci.chain, it, None)
         })
     }
 
-    fn came_through(&self, chain: ChainId, target: VId) -> bool {
+    fn came_through(&self, chain: ChainId, target: VId, site: Option<Span>) -> bool {
         let mut link = chain;
         while link != 0 {
             let l = self.chains[link as usize];
-            if l.target == target {
+            let same = || site.is_none_or(|s| self.same_site(l.site, s, target));
+            if l.target == target && !l.forgotten && same() {
                 return true;
             }
             link = l.next;

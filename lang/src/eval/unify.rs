@@ -660,20 +660,10 @@ impl Evaluator {
 
     /// Adds what `target` is made of.
     fn add_vertex(&mut self, v: VId, w: &mut Work, target: VId, c: &Conj) -> Result<(), ErrId> {
-        let mut ci = c.ci;
-        let mut renewed = false;
-        match self.recurs(v, target, c) {
-            Recurs::No => {}
-            Recurs::Itself => {
-                w.itself = true;
-                return Ok(());
-            }
-            Recurs::Other | Recurs::Again if self.supported(v, target) => {
-                ci = Ci { chain: 0, cyclic: false, renewed: true, ..ci };
-                renewed = true;
-            }
-            Recurs::Other => {}
-            Recurs::Again | Recurs::Around => ci.cyclic = true,
+        let recurs = self.recurs(v, target, c);
+        if recurs == Recurs::Itself {
+            w.itself = true;
+            return Ok(());
         }
         if let Some(e) = self.holds_cycle(target) {
             if !matches!(c.expr.kind, X::Field { .. }) {
@@ -682,11 +672,15 @@ impl Evaluator {
             w.lost = Some(e);
             return Ok(());
         }
+        let repeated = matches!(recurs, Recurs::Other | Recurs::Again);
+        let mut ci = if repeated && self.supported(v, target) {
+            self.renewed(v, target, c)
+        } else {
+            let cyclic = c.ci.cyclic || matches!(recurs, Recurs::Again | Recurs::Around);
+            Ci { chain: self.link_chain(v, target, c, c.ci.chain), cyclic, ..c.ci }
+        };
         if ci.cyclic {
             w.cyclic = Some(c.expr.span);
-        }
-        if !renewed {
-            ci.chain = self.link_chain(v, target, c, ci.chain);
         }
         if is_definition(&c.expr) {
             ci.origin = self.origin(c.ci.origin, false);
