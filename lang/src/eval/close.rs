@@ -87,7 +87,7 @@ impl Evaluator {
             return;
         }
         for a in self.v(v).arcs.clone() {
-            let checked = a.label.is_regular() || (a.label.is_definition() && !a.label.is_hidden());
+            let checked = a.label.is_regular();
             if !checked || a.constraint != Constraint::Regular || self.v(a.vertex).denied.is_some() {
                 continue;
             }

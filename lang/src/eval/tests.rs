@@ -1,5 +1,7 @@
 //! Behaviour of the evaluator in small programs: source text, and what it comes out as.
 
+mod cycles;
+
 use crate::api::{NoPackages, Program};
 use crate::source::Source;
 
@@ -31,6 +33,41 @@ fn to_json(d: &crate::data::Data) -> serde_json::Value {
 #[track_caller]
 fn check(text: &str, want: &str) {
     assert_eq!(json(text), want, "\n{text}");
+}
+
+/// The tree of a program in short: fields without quotes, types and errors as words.
+fn tree(text: &str) -> String {
+    let program = match Program::compile(vec![Source::new("t.cue", text)], &NoPackages) {
+        Ok(p) => p,
+        Err(e) => return format!("compile: {e}"),
+    };
+    brief(&serde_json::from_str(&program.instance().root().tree()).unwrap())
+}
+
+fn brief(tree: &serde_json::Value) -> String {
+    let text = |v: &serde_json::Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let Some(node) = tree.as_object() else { return tree.to_string() };
+    let error = node.get("error").map(|e| if e == "structural-cycle" { "cycle" } else { "error" });
+    if let Some(fields) = node.get("struct").and_then(|s| s.as_object()) {
+        let fields: Vec<String> = fields.iter().map(|(k, v)| format!("{k}: {}", brief(v))).collect();
+        return format!("{}{{{}}}", error.map_or(String::new(), |e| format!("{e} ")), fields.join(", "));
+    }
+    if let Some(items) = node.get("list").and_then(|l| l.as_array()) {
+        return format!("[{}]", items.iter().map(brief).collect::<Vec<_>>().join(", "));
+    }
+    if let Some(e) = error {
+        return e.to_owned();
+    }
+    match (node.get("kind"), node.get("default")) {
+        (Some(k), Some(d)) => format!("{} *{}", text(k), brief(d)),
+        (Some(k), None) => text(k),
+        _ => node.iter().map(|(k, v)| if k == "incomplete" { k.clone() } else { text(v) }).collect(),
+    }
+}
+
+#[track_caller]
+fn check_tree(text: &str, want: &str) {
+    assert_eq!(tree(text), want, "\n{text}");
 }
 
 #[test]
@@ -93,8 +130,14 @@ fn patterns_apply() {
 }
 
 #[test]
+fn closed_structs_take_definitions_and_hidden_fields() {
+    check_tree("#A: x: string\na: #A & {#y: 1, _z: 2}", "{#A: {x: string}, a: {x: string, #y: 1, _z: 2}}");
+    check_tree("#A: x: string\na: #A & {y: 1}", "{#A: {x: string}, a: {x: string, y: error}}");
+}
+
+#[test]
 fn cycles_end() {
-    check("#L: {h: int, t: null | #L}, x: #L & {h: 1, t: {h: 2}}", r#"{"x":{"h":1,"t":{"h":2,"t":null}}}"#);
+    check("#L: {h: int, t: *null | #L}, x: #L & {h: 1, t: {h: 2}}", r#"{"x":{"h":1,"t":{"h":2,"t":null}}}"#);
     check("a: b: a", "a.b: structural cycle");
 }
 

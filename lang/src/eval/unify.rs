@@ -548,7 +548,12 @@ impl Evaluator {
 
     fn apply(&mut self, p: &Pattern, label: Label, child: VId) {
         let env = if p.decl.label_alias { self.env(p.env, Scope::Label(label)) } else { p.env };
-        let c = Conj { env, expr: p.decl.value.clone(), ci: Ci { constraint: true, ..p.ci }, decl: Some(p.decl.clone()) };
+        let c = Conj {
+            env,
+            expr: p.decl.value.clone(),
+            ci: Ci { constraint: true, ..p.ci },
+            decl: Some(p.decl.clone()),
+        };
         self.add_conjunct(child, c);
     }
 

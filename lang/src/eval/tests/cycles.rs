@@ -1,0 +1,61 @@
+//! Cycles: which references are an error, which are not, and where the error is.
+
+use super::check_tree;
+
+#[test]
+fn a_reference_to_something_around_it_has_no_end() {
+    check_tree("a: b: a", "{a: {b: cycle}}");
+    check_tree("a: [a]", "{a: cycle}");
+    check_tree("a: [a | int]", "{a: [int]}");
+    check_tree("#L: {head: 1, tail: #L}", "{#L: {head: 1, tail: cycle}}");
+    // It has one where the reference is one of several ways.
+    check_tree("#L: {v: int, t: null | #L}", "{#L: {v: int, t: null}}");
+}
+
+#[test]
+fn references_are_the_same_only_where_they_are_written_in_the_same_place() {
+    check_tree("T: {x: _, y: x}\nC: {x: T} & T", "{T: {x: _, y: _}, C: {x: {x: _, y: _}, y: {x: _, y: _}}}");
+    // `fib` is reached by two ways, and each goes on.
+    let fib = "r: {m: int, out: (f & {n: m}).out}
+        f: {n: int, if n > 0 {out: (r & {m: n - 1}).out + (r & {m: n - 1}).out}, if n == 0 {out: 1}}
+        x: (f & {n: 1}).out";
+    check_tree(fib, "{r: {m: int, out: incomplete}, f: {n: int}, x: 2}");
+}
+
+#[test]
+fn a_field_that_is_only_a_reference_stands_where_that_stands() {
+    check_tree("A: {x: [string | A]}\nC: A", "{A: {x: [string]}, C: {x: [string]}}");
+    check_tree(
+        "x: a.b\na: b: c: {h: int, t: a.b}",
+        "{x: {c: {h: int, t: cycle}}, a: {b: {c: {h: int, t: cycle}}}}",
+    );
+}
+
+#[test]
+fn structure_from_outside_starts_anew() {
+    check_tree(
+        "list: {head: int, tail: list | 1}\nmy: list\nmy: {head: 2, tail: head: 3}",
+        "{list: {head: int, tail: 1}, my: {head: 2, tail: {head: 3, tail: (int|struct)}}}",
+    );
+    // What it holds itself does not count.
+    check_tree("L: {t: L, t: {c: 1}}", "{L: {t: {t: cycle, c: 1}}}");
+}
+
+#[test]
+fn patterns_add_structure_only_to_fields_that_are_there_for_another_reason() {
+    check_tree(
+        "#T: a: [string]: link: #T\nx: #T & {a: one: link: a: two: {}}",
+        "{#T: {a: {}}, x: {a: {one: {link: {a: {two: {link: {a: {}}}}}}}}}",
+    );
+    check_tree("#T: a: [...{link: #T}]\nx: #T & {a: [{}]}", "{#T: {a: []}, x: {a: [{link: {a: []}}]}}");
+    check_tree("y: [string]: b: y\nx: y\nx: c: b: d: {}", "{y: {}, x: {c: {b: {d: {b: {}}}}}}");
+    // The field that the pattern takes comes from the pattern's own struct.
+    check_tree("#T: {[string]: #T, b: {}}", "{#T: {b: {b: cycle}}}");
+    check_tree("y: [string]: b: y\nx: y\nx: c: x", "{y: {}, x: {c: {c: cycle, b: {b: cycle}}}}");
+}
+
+#[test]
+fn what_holds_a_cycle_has_no_value_for_others() {
+    let text = "#T: {b: {}, c: #T}\na: #T & {d: 1}\ne: #T.b\nf: [for x in #T {x}]";
+    check_tree(text, "{#T: {b: {}, c: cycle}, a: {d: 1}, e: cycle, f: cycle}");
+}
