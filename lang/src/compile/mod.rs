@@ -136,11 +136,11 @@ impl<'p> Compiler<'p> {
             std::mem::take(&mut self.imports),
             std::mem::replace(&mut self.package, path.to_owned()),
         );
+        let texts: Vec<Arc<str>> = files.iter().map(|f| f.text.clone()).collect();
         let mut trees = Vec::new();
-        for source in files {
-            let text = source.text.clone();
+        for (source, text) in files.into_iter().zip(&texts) {
             let id = self.sources.add(source);
-            let (tree, mut found) = crate::syntax::parse(id, &text);
+            let (tree, mut found) = crate::syntax::parse(id, text);
             self.diagnostics.append(&mut found);
             trees.push(tree);
         }
@@ -258,7 +258,7 @@ impl<'p> Compiler<'p> {
                 }
                 ast::DeclKind::Ellipsis(value) => {
                     if let Some(value) = value
-                        && !matches!(&value.kind, ast::ExprKind::Ident(n) if &**n == "_")
+                        && !matches!(&value.kind, ast::ExprKind::Ident(n) if *n == "_")
                     {
                         self.error(Code::Syntax, value.span, "a value after ... is not supported in structs");
                     }
@@ -273,12 +273,10 @@ impl<'p> Compiler<'p> {
     }
 
     fn field(&mut self, d: &ast::Decl, f: &ast::Field) -> Decl {
-        let mut docs = docs(&d.comments);
+        // The parser has given the comment before a chain `a: b: c` to its innermost field, which is what patch markers rely on.
+        let docs = docs(&d.comments);
         let label_span = f.label.span;
-        let attributes = f.attributes.iter().map(|a| (a.name.clone(), a.body.clone())).collect();
-        // A comment before a chain `a: b: c` documents its innermost field, which is what patch markers rely on.
-        let chain = matches!(&f.value.kind, ast::ExprKind::Struct(s) if s.braces.is_none());
-        let pushed = if chain { std::mem::take(&mut docs) } else { Vec::new() };
+        let attributes = f.attributes.iter().map(|a| (a.name.into(), a.body.into())).collect();
         let mut decl = FieldDecl {
             label: Label::NONE,
             constraint: f.constraint,
@@ -319,12 +317,12 @@ impl<'p> Compiler<'p> {
         decl.value = match value_alias {
             Some(name) => {
                 self.scopes.push_value_alias(name);
-                let value = self.chained(&f.value, pushed);
+                let value = self.expr(&f.value);
                 self.scopes.pop(&mut self.diagnostics);
                 let span = value.span;
                 Expr::new(X::Alias(value), span)
             }
-            None => self.chained(&f.value, pushed),
+            None => self.expr(&f.value),
         };
         if alias.is_some() {
             self.scopes.pop(&mut self.diagnostics);
@@ -335,22 +333,6 @@ impl<'p> Compiler<'p> {
             Some((x, _, true)) => Decl::Pattern(x, decl),
             Some((x, _, false)) => Decl::Dynamic(x, decl),
         }
-    }
-
-    /// A field's value; `docs` are those of the chain that it ends.
-    fn chained(&mut self, value: &ast::Expr, docs: Vec<Arc<str>>) -> E {
-        if docs.is_empty() {
-            return self.expr(value);
-        }
-        let ast::ExprKind::Struct(s) = &value.kind else { return self.expr(value) };
-        let mut s = s.clone();
-        if let Some(d) = s.decls.first_mut() {
-            let lines = docs.iter().map(|l| (d.span, Arc::from(format!("// {l}")))).collect();
-            let group = ast::CommentGroup { place: ast::Place::Doc, lines, space: ast::Space::Newline };
-            d.comments.insert(0, group);
-        }
-        let s = self.struct_lit(&s);
-        Expr::new(X::Struct(Box::new(s)), value.span)
     }
 
     fn expr(&mut self, e: &ast::Expr) -> E {
@@ -382,13 +364,13 @@ impl<'p> Compiler<'p> {
                     X::Bottom
                 }
             },
-            K::String(s) if s.bytes => X::Scalar(Scalar::Bytes(s.value.clone())),
+            K::String(s) if s.bytes => X::Scalar(Scalar::Bytes(s.value().into())),
             K::String(s) => X::Scalar(Scalar::String(s.text().into())),
             K::Interpolation(i) => {
                 let mut parts = Vec::new();
                 for (n, part) in i.parts.iter().enumerate() {
-                    if !part.value.is_empty() {
-                        parts.push(Part::Text(part.value.clone()));
+                    if !part.value().is_empty() {
+                        parts.push(Part::Text(part.value().into()));
                     }
                     if let Some(x) = i.exprs.get(n) {
                         parts.push(Part::Expr(self.expr(x)));
@@ -569,7 +551,7 @@ pub(crate) fn stack<T>(f: impl FnOnce() -> T) -> T {
 
 /// The documentation lines of a declaration.
 fn docs(comments: &ast::Comments) -> Vec<Arc<str>> {
-    let line = |t: &Arc<str>| {
+    let line = |t: &str| {
         let t = t.strip_prefix("//").unwrap_or(t);
         Arc::from(t.strip_prefix(' ').unwrap_or(t).trim_end())
     };

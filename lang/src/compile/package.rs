@@ -50,11 +50,11 @@ impl Compiler<'_> {
             let path = spec.path.text();
             let (location, default_name) = split(&path);
             let name: Arc<str> = match &spec.name {
-                Some(n) => n.name.clone(),
+                Some(n) => n.name.into(),
                 None => default_name.into(),
             };
             let target = self.import(location, spec.span);
-            let import = Import { path: path.clone(), span: spec.span, used: false, target };
+            let import = Import { path: path.to_string(), span: spec.span, used: false, target };
             if out.names.insert(name.clone(), import).is_some() {
                 self.error(Code::Import, spec.span, format!("{name} redeclared in this file"));
             }
@@ -132,7 +132,7 @@ impl Compiler<'_> {
             None => return None,
         };
         let name: Arc<str> = match &sel.kind {
-            ast::LabelKind::Ident(n) => n.clone(),
+            ast::LabelKind::Ident(n) => (*n).into(),
             ast::LabelKind::String(s) => s.text().into(),
             _ => return None,
         };

@@ -52,7 +52,7 @@ impl Scopes {
         self.blocks.push(Block::default());
     }
 
-    fn push_alias(&mut self, name: &Ident, binding: Binding) {
+    fn push_alias(&mut self, name: &Ident<'_>, binding: Binding) {
         self.push_struct();
         // The block is new, so the name cannot be taken.
         let _ = self.declare_local(name, binding);
@@ -91,14 +91,14 @@ impl Scopes {
     pub(super) fn declare_local(&mut self, name: &Ident, binding: Binding) -> Result<(), String> {
         let Some(block) = self.blocks.last_mut() else { return Ok(()) };
         let what = if matches!(binding, Binding::Let(_)) { "let clause" } else { "alias" };
-        if block.fields.contains_key(&name.name) {
+        if block.fields.contains_key(name.name) {
             return Err(format!("cannot have both {what} and field with name {:?} in same scope", name.name));
         }
         let local = Local { binding, span: name.span, used: false };
-        if block.locals.insert(name.name.clone(), local).is_some() {
+        if block.locals.insert(name.name.into(), local).is_some() {
             return Err(format!("{what} {:?} redeclared in same scope", name.name));
         }
-        block.order.push(name.name.clone());
+        block.order.push(name.name.into());
         Ok(())
     }
 

@@ -329,8 +329,8 @@ fn quote_rune(n: i64, ascii: bool, graphic: bool) -> Res {
 fn unquote(s: &str) -> Res {
     let (expr, mistakes) = syntax::parse_expr(FileId(0), s);
     match expr.kind {
-        syntax::ast::ExprKind::String(literal) if mistakes.is_empty() && *literal.raw == *s => {
-            Ok(literal.text().into())
+        syntax::ast::ExprKind::String(literal) if mistakes.is_empty() && literal.raw == s => {
+            Ok(literal.text().into_owned().into())
         }
         _ => Err("invalid syntax".into()),
     }

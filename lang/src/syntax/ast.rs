@@ -1,10 +1,12 @@
 //! The syntax tree: what was written, with spans, comments and the spacing that the formatter keeps.
 //!
-//! The tree holds literals both as written (for `fmt`) and decoded (for the compiler). It knows nothing of scopes or values. The
-//! grammar is in `grammar.lalrpop`; the lexer, comma insertion and the placing of comments are beside it.
+//! The tree borrows names and literals from the text it was parsed from, so that parsing copies none of it; what is decoded (a string with
+//! escapes) is its own. Nodes are kept small, because they are moved while they are built: what is rare is boxed. The tree knows
+//! nothing of scopes or values. The lexer, comma insertion, the grammar and the placing of comments are beside it.
 
 use crate::source::{FileId, Span};
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::ops::Deref;
 
 /// White space before a node, as far as the formatter keeps it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,120 +37,157 @@ pub enum Place {
 
 /// Consecutive `//` lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommentGroup {
+pub struct CommentGroup<'t> {
     /// Where it stands.
     pub place: Place,
     /// The lines as written, with `//`, without line ends.
-    pub lines: Vec<(Span, Arc<str>)>,
+    pub lines: Vec<(Span, &'t str)>,
     /// The spacing before the first line.
     pub space: Space,
 }
 
-/// The comments of a node; mostly none.
-pub type Comments = Vec<CommentGroup>;
+/// The comments of a node; mostly none, so that they take one word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::box_collection, reason = "one word in each of many nodes that have no comments")]
+pub struct Comments<'t>(Option<Box<Vec<CommentGroup<'t>>>>);
+
+impl<'t> Comments<'t> {
+    /// Adds a group behind the others.
+    pub fn push(&mut self, group: CommentGroup<'t>) {
+        self.0.get_or_insert_default().push(group);
+    }
+
+    /// Adds a group before the others.
+    pub fn push_front(&mut self, group: CommentGroup<'t>) {
+        self.0.get_or_insert_default().insert(0, group);
+    }
+}
+
+impl<'t> Deref for Comments<'t> {
+    type Target = [CommentGroup<'t>];
+
+    fn deref(&self) -> &[CommentGroup<'t>] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<'t> Extend<CommentGroup<'t>> for Comments<'t> {
+    fn extend<I: IntoIterator<Item = CommentGroup<'t>>>(&mut self, groups: I) {
+        groups.into_iter().for_each(|g| self.push(g));
+    }
+}
 
 /// A file.
 #[derive(Clone, Debug, Default)]
-pub struct File {
+pub struct File<'t> {
     /// Which file of the source map this is.
     pub id: FileId,
     /// Attributes before the package clause.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute<'t>>,
     /// `package NAME`.
-    pub package: Option<Package>,
+    pub package: Option<Package<'t>>,
     /// Import declarations, one per keyword.
-    pub imports: Vec<ImportDecl>,
+    pub imports: Vec<ImportDecl<'t>>,
     /// Everything else, in order.
-    pub decls: Vec<Decl>,
+    pub decls: Vec<Decl<'t>>,
     /// Comments that belong to no declaration (a file of comments only, the end of the file).
-    pub comments: Comments,
+    pub comments: Comments<'t>,
 }
 
 /// `package NAME`.
 #[derive(Clone, Debug)]
-pub struct Package {
+pub struct Package<'t> {
     /// The name.
-    pub name: Ident,
+    pub name: Ident<'t>,
     /// The whole clause.
     pub span: Span,
     /// Its comments: the documentation of the package.
-    pub comments: Comments,
+    pub comments: Comments<'t>,
     /// Spacing before it.
     pub space: Space,
 }
 
 /// `import "x"` or `import ( ... )`.
 #[derive(Clone, Debug)]
-pub struct ImportDecl {
+pub struct ImportDecl<'t> {
     /// The imports.
-    pub specs: Vec<ImportSpec>,
+    pub specs: Vec<ImportSpec<'t>>,
     /// Whether they stand in parentheses.
     pub parens: bool,
     /// The whole declaration.
     pub span: Span,
     /// Its comments.
-    pub comments: Comments,
+    pub comments: Comments<'t>,
     /// Spacing before it.
     pub space: Space,
 }
 
 /// One import.
 #[derive(Clone, Debug)]
-pub struct ImportSpec {
+pub struct ImportSpec<'t> {
     /// The local name, if one is written.
-    pub name: Option<Ident>,
+    pub name: Option<Ident<'t>>,
     /// The path.
-    pub path: StrLit,
+    pub path: StrLit<'t>,
     /// The whole import.
     pub span: Span,
     /// Its comments.
-    pub comments: Comments,
+    pub comments: Comments<'t>,
     /// Spacing before it.
     pub space: Space,
 }
 
 /// An identifier as written, also with `#` or `_` in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ident {
+pub struct Ident<'t> {
     /// The name.
-    pub name: Arc<str>,
+    pub name: &'t str,
     /// Where.
     pub span: Span,
 }
 
 /// A string or bytes literal without interpolation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StrLit {
+pub struct StrLit<'t> {
     /// As written, with quotes.
-    pub raw: Arc<str>,
-    /// Decoded. Bytes literals hold any bytes; strings hold UTF-8.
-    pub value: Arc<[u8]>,
+    pub raw: &'t str,
+    /// Decoded, where that is not just what stands between single delimiters. See [`StrLit::value`].
+    pub decoded: Option<Box<[u8]>>,
     /// Whether it is a bytes literal (single quotes).
     pub bytes: bool,
     /// Where.
     pub span: Span,
 }
 
-impl StrLit {
+impl StrLit<'_> {
+    /// What is denoted. Bytes literals hold any bytes; strings hold UTF-8.
+    pub fn value(&self) -> &[u8] {
+        if let Some(decoded) = &self.decoded {
+            return decoded;
+        }
+        let behind = if self.raw.ends_with("\\(") { 2 } else { 1 };
+        self.raw.as_bytes().get(1..self.raw.len().saturating_sub(behind)).unwrap_or_default()
+    }
+
     /// The decoded text; replaced where bytes are not UTF-8.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.value).into_owned()
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.value())
     }
 }
 
 /// `@name(body)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attribute {
+pub struct Attribute<'t> {
     /// As written, from `@` to `)`.
-    pub text: Arc<str>,
+    pub text: &'t str,
     /// The name.
-    pub name: Arc<str>,
+    pub name: &'t str,
     /// What is between the parentheses.
-    pub body: Arc<str>,
+    pub body: &'t str,
     /// Where.
     pub span: Span,
     /// Its comments.
-    pub comments: Comments,
+    pub comments: Comments<'t>,
     /// Spacing before it.
     pub space: Space,
 }
@@ -158,18 +197,18 @@ pub struct Attribute {
 /// A comment on the lines before a chain `a: b: c: 1` is kept at the innermost declaration, `c: 1`: as in the reference, it
 /// documents the field that the chain is about. A comment behind a chain is kept at the outermost.
 #[derive(Clone, Debug)]
-pub struct Decl {
+pub struct Decl<'t> {
     /// What is declared.
-    pub kind: DeclKind,
+    pub kind: DeclKind<'t>,
     /// The whole declaration.
     pub span: Span,
     /// Its comments.
-    pub comments: Comments,
+    pub comments: Comments<'t>,
     /// Spacing before it.
     pub space: Space,
 }
 
-impl Decl {
+impl Decl<'_> {
     /// The lines of the documentation, without `//` and one blank behind it: those of the comment that ends on the line before the
     /// declaration. `// +patchKey=name` gives `+patchKey=name`.
     ///
@@ -190,41 +229,41 @@ impl Decl {
 
 /// The kinds of declaration.
 #[derive(Clone, Debug)]
-pub enum DeclKind {
+pub enum DeclKind<'t> {
     /// `label: value`.
-    Field(Box<Field>),
+    Field(Box<Field<'t>>),
     /// An embedded expression; comprehensions too ([`ExprKind::Comprehension`]).
-    Embed(Expr),
+    Embed(Box<Expr<'t>>),
     /// `let NAME = expr`.
     Let {
         /// The name.
-        name: Ident,
+        name: Ident<'t>,
         /// The value.
-        value: Expr,
+        value: Box<Expr<'t>>,
     },
     /// `...` or `...expr`.
-    Ellipsis(Option<Expr>),
+    Ellipsis(Option<Box<Expr<'t>>>),
     /// `@attr(...)`.
-    Attribute(Attribute),
+    Attribute(Box<Attribute<'t>>),
     /// What could not be parsed; a diagnostic tells why.
     Bad,
 }
 
 /// `label: value @attr(...)`.
 #[derive(Clone, Debug)]
-pub struct Field {
+pub struct Field<'t> {
     /// The alias in front of the label, `X=label: value`.
-    pub alias: Option<Ident>,
+    pub alias: Option<Ident<'t>>,
     /// The label.
-    pub label: Label,
+    pub label: Label<'t>,
     /// `?`, `!` or neither.
     pub constraint: Constraint,
     /// Where the colon stands.
     pub colon: Span,
     /// The value. For `a: b: c` it is a struct without braces.
-    pub value: Expr,
+    pub value: Expr<'t>,
     /// Attributes after the value.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute<'t>>,
 }
 
 /// Whether a field is regular, optional or required.
@@ -241,55 +280,55 @@ pub enum Constraint {
 
 /// A label.
 #[derive(Clone, Debug)]
-pub struct Label {
+pub struct Label<'t> {
     /// What is written.
-    pub kind: LabelKind,
+    pub kind: LabelKind<'t>,
     /// Where, with brackets and quotes, without alias and `?`.
     pub span: Span,
 }
 
 /// The kinds of label.
 #[derive(Clone, Debug)]
-pub enum LabelKind {
+pub enum LabelKind<'t> {
     /// `a`, `#A`, `_a`: declares the identifier.
-    Ident(Arc<str>),
+    Ident(&'t str),
     /// `"a"`: does not.
-    String(StrLit),
+    String(StrLit<'t>),
     /// `"\(x)"`: dynamic ([`ExprKind::Interpolation`]).
-    Interpolation(Box<Expr>),
+    Interpolation(Box<Expr<'t>>),
     /// `(expr)`: dynamic; the alias of `(X=expr)` is kept as [`ExprKind::Alias`].
-    Dynamic(Box<Expr>),
+    Dynamic(Box<Expr<'t>>),
     /// `[expr]`: a pattern; the alias of `[X=expr]` is kept as [`ExprKind::Alias`].
-    Pattern(Box<Expr>),
+    Pattern(Box<Expr<'t>>),
 }
 
 /// An expression.
 #[derive(Clone, Debug)]
-pub struct Expr {
+pub struct Expr<'t> {
     /// What it is.
-    pub kind: ExprKind,
+    pub kind: ExprKind<'t>,
     /// Where.
     pub span: Span,
     /// Its comments.
-    pub comments: Comments,
+    pub comments: Comments<'t>,
     /// Spacing before it.
     pub space: Space,
 }
 
-impl Expr {
+impl<'t> Expr<'t> {
     /// An expression without comments.
-    pub fn new(kind: ExprKind, span: Span) -> Expr {
-        Expr { kind, span, comments: Vec::new(), space: Space::None }
+    pub fn new(kind: ExprKind<'t>, span: Span) -> Expr<'t> {
+        Expr { kind, span, comments: Comments::default(), space: Space::None }
     }
 }
 
 /// The kinds of expression.
 #[derive(Clone, Debug)]
-pub enum ExprKind {
+pub enum ExprKind<'t> {
     /// What could not be parsed.
     Bad,
     /// A name; `_` is the identifier `_` (top).
-    Ident(Arc<str>),
+    Ident(&'t str),
     /// `_|_`.
     Bottom,
     /// `null`.
@@ -297,17 +336,17 @@ pub enum ExprKind {
     /// `true`, `false`.
     Bool(bool),
     /// A number as written (`1_000`, `1.5Gi`, `0xff`, `1e3`), checked by the parser.
-    Number(Arc<str>),
+    Number(&'t str),
     /// A string or bytes literal.
-    String(StrLit),
+    String(StrLit<'t>),
     /// A literal with interpolations.
-    Interpolation(Box<Interpolation>),
+    Interpolation(Box<Interpolation<'t>>),
     /// `{...}`.
-    Struct(StructLit),
+    Struct(StructLit<'t>),
     /// `[...]`.
-    List(ListLit),
+    List(ListLit<'t>),
     /// Clauses and a struct; in structs and lists only.
-    Comprehension(Box<Comprehension>),
+    Comprehension(Box<Comprehension<'t>>),
     /// `op x`. `*x` marks a default within a disjunction.
     Unary {
         /// The operator.
@@ -315,7 +354,7 @@ pub enum ExprKind {
         /// Where it stands.
         op_span: Span,
         /// The operand.
-        x: Box<Expr>,
+        x: Box<Expr<'t>>,
     },
     /// `l op r`.
     Binary {
@@ -324,88 +363,84 @@ pub enum ExprKind {
         /// Where it stands.
         op_span: Span,
         /// Left.
-        l: Box<Expr>,
+        l: Box<Expr<'t>>,
         /// Right.
-        r: Box<Expr>,
+        r: Box<Expr<'t>>,
     },
     /// `x.name` or `x."name"`.
     Selector {
         /// The operand.
-        x: Box<Expr>,
+        x: Box<Expr<'t>>,
         /// The name: [`LabelKind::Ident`] or [`LabelKind::String`].
-        sel: Label,
+        sel: Box<Label<'t>>,
     },
     /// `x[i]`.
     Index {
         /// The operand.
-        x: Box<Expr>,
+        x: Box<Expr<'t>>,
         /// The index.
-        index: Box<Expr>,
+        index: Box<Expr<'t>>,
     },
     /// `x[lo:hi]`: not in the specification, but the reference implementation has it still.
     Slice {
         /// The operand.
-        x: Box<Expr>,
+        x: Box<Expr<'t>>,
         /// From here; the beginning where it is left out.
-        lo: Option<Box<Expr>>,
+        lo: Option<Box<Expr<'t>>>,
         /// To before here; the end where it is left out.
-        hi: Option<Box<Expr>>,
+        hi: Option<Box<Expr<'t>>>,
     },
     /// `f(args)`.
     Call {
         /// The function.
-        fun: Box<Expr>,
+        fun: Box<Expr<'t>>,
         /// The arguments.
-        args: Vec<Expr>,
-        /// From `(` to `)`.
-        parens: Span,
+        args: Vec<Expr<'t>>,
         /// Spacing before the `)`.
         close: Space,
     },
     /// `(x)`.
-    Paren(Box<Expr>),
+    Paren(Box<Expr<'t>>),
     /// `X=expr` before a value, or in a label.
     Alias {
         /// The name.
-        name: Ident,
+        name: Ident<'t>,
         /// The value.
-        value: Box<Expr>,
+        value: Box<Expr<'t>>,
     },
     /// `expr...`: opens what is closed (an experiment of the reference, parsed so that it can be reported or formatted).
-    Open(Box<Expr>),
+    Open(Box<Expr<'t>>),
 }
 
 /// A literal with interpolations. `parts[0] exprs[0] parts[1] ... parts[n]`.
 #[derive(Clone, Debug)]
-pub struct Interpolation {
+pub struct Interpolation<'t> {
     /// The literal pieces: as written (the first with the opening quote, up to and with `\(`; the next from `)`) and decoded.
-    pub parts: Vec<StrLit>,
+    pub parts: Vec<StrLit<'t>>,
     /// The expressions between them.
-    pub exprs: Vec<Expr>,
+    pub exprs: Vec<Expr<'t>>,
     /// Whether it is a bytes literal.
     pub bytes: bool,
 }
 
 /// `{ decls }`, or the one field of `a: b: c`.
 #[derive(Clone, Debug)]
-pub struct StructLit {
+pub struct StructLit<'t> {
     /// The declarations.
-    pub decls: Vec<Decl>,
-    /// Where the braces stand; `None` for the short form of nested fields.
-    pub braces: Option<(Span, Span)>,
+    pub decls: Vec<Decl<'t>>,
+    /// Whether it has braces: they are the first and the last byte of the expression. The short form of nested fields has none.
+    pub braces: bool,
     /// Spacing before the closing brace.
     pub close: Space,
 }
 
 /// `[ elems, ...type ]`.
 #[derive(Clone, Debug)]
-pub struct ListLit {
+pub struct ListLit<'t> {
     /// The elements; comprehensions among them.
-    pub elems: Vec<Expr>,
+    pub elems: Vec<Expr<'t>>,
     /// `...` or `...type`.
-    pub ellipsis: Option<Ellipsis>,
-    /// Where the brackets stand.
-    pub brackets: (Span, Span),
+    pub ellipsis: Option<Box<Ellipsis<'t>>>,
     /// Whether commas are written at line ends; they may be left out since v0.17.
     pub commas: bool,
     /// Spacing before the closing bracket.
@@ -414,64 +449,64 @@ pub struct ListLit {
 
 /// The `...` of a list.
 #[derive(Clone, Debug)]
-pub struct Ellipsis {
+pub struct Ellipsis<'t> {
     /// The type of the elements that may follow.
-    pub value: Option<Box<Expr>>,
+    pub value: Option<Box<Expr<'t>>>,
     /// The whole of it.
     pub span: Span,
     /// Its comments.
-    pub comments: Comments,
+    pub comments: Comments<'t>,
     /// Spacing before it.
     pub space: Space,
 }
 
 /// `for x in y if z let a = b { ... }`, with `else { ... }` where the language has it.
 #[derive(Clone, Debug)]
-pub struct Comprehension {
+pub struct Comprehension<'t> {
     /// The clauses.
-    pub clauses: Vec<Clause>,
+    pub clauses: Vec<Clause<'t>>,
     /// The value: an expression of kind struct.
-    pub value: Expr,
+    pub value: Expr<'t>,
     /// `else { ... }`.
-    pub otherwise: Option<Expr>,
+    pub otherwise: Option<Expr<'t>>,
 }
 
 /// A clause of a comprehension.
 #[derive(Clone, Debug)]
-pub struct Clause {
+pub struct Clause<'t> {
     /// What it is.
-    pub kind: ClauseKind,
+    pub kind: ClauseKind<'t>,
     /// Where.
     pub span: Span,
     /// Its comments.
-    pub comments: Comments,
+    pub comments: Comments<'t>,
     /// Spacing before it.
     pub space: Space,
 }
 
 /// The kinds of clause.
 #[derive(Clone, Debug)]
-pub enum ClauseKind {
+pub enum ClauseKind<'t> {
     /// `for key, value in source`.
     For {
         /// The first name where two are given.
-        key: Option<Ident>,
+        key: Option<Ident<'t>>,
         /// The only name, or the second.
-        value: Ident,
+        value: Ident<'t>,
         /// What is gone through.
-        source: Expr,
+        source: Expr<'t>,
     },
     /// `if condition`.
-    If(Expr),
+    If(Expr<'t>),
     /// `let name = value`.
     Let {
         /// The name.
-        name: Ident,
+        name: Ident<'t>,
         /// The value.
-        value: Expr,
+        value: Expr<'t>,
     },
     /// `try` (an experiment of the reference): with a name and value, or alone.
-    Try(Option<(Ident, Expr)>),
+    Try(Option<(Ident<'t>, Expr<'t>)>),
 }
 
 /// Unary operators.

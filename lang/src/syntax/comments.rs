@@ -7,37 +7,35 @@
 
 use super::ast::*;
 use crate::source::{FileId, Span};
-use std::sync::Arc;
 
 /// Adds the comments of a text to its tree.
-pub(crate) fn attach(file: &mut File, text: &str, comments: &[(u32, u32)]) {
+pub(crate) fn attach<'t>(file: &mut File<'t>, text: &'t str, comments: &[(u32, u32)]) {
     if comments.is_empty() {
         return;
     }
-    let mut w = Walk { groups: groups(file.id, text, comments), text, next: 0 };
+    let mut w = Walk { groups: groups(file.id, text, comments).into_iter().peekable(), text };
     w.file(file);
 }
 
 /// Adds the comments of an expression's text.
-pub(crate) fn attach_expr(x: &mut Expr, id: FileId, text: &str, comments: &[(u32, u32)]) {
+pub(crate) fn attach_expr<'t>(x: &mut Expr<'t>, id: FileId, text: &'t str, comments: &[(u32, u32)]) {
     if comments.is_empty() {
         return;
     }
-    let mut w = Walk { groups: groups(id, text, comments), text, next: 0 };
+    let mut w = Walk { groups: groups(id, text, comments).into_iter().peekable(), text };
     w.sequence(std::slice::from_mut(x), text.len() as u32);
     let rest = w.rest();
     x.comments.extend(rest.into_iter().map(|g| g.at(Place::After)));
 }
 
-#[derive(Clone)]
-struct Group {
-    lines: Vec<(Span, Arc<str>)>,
+struct Group<'t> {
+    lines: Vec<(Span, &'t str)>,
     space: Space,
     start: u32,
 }
 
-impl Group {
-    fn at(self, place: Place) -> CommentGroup {
+impl<'t> Group<'t> {
+    fn at(self, place: Place) -> CommentGroup<'t> {
         CommentGroup { place, lines: self.lines, space: self.space }
     }
 
@@ -48,10 +46,10 @@ impl Group {
 }
 
 /// Joins comments on consecutive lines. One behind something else on its line stays alone.
-fn groups(id: FileId, text: &str, comments: &[(u32, u32)]) -> Vec<Group> {
-    let mut out: Vec<Group> = Vec::new();
+fn groups<'t>(id: FileId, text: &'t str, comments: &[(u32, u32)]) -> Vec<Group<'t>> {
+    let mut out: Vec<Group<'t>> = Vec::new();
     for &(start, end) in comments {
-        let line: Arc<str> = text.get(start as usize..end as usize).unwrap_or("").trim_end().into();
+        let line = text.get(start as usize..end as usize).unwrap_or("").trim_end();
         let span = Span { file: id, start, end };
         let space = space_before(text, start);
         if let Some(last) = out.last_mut()
@@ -82,30 +80,31 @@ fn space_before(text: &str, at: u32) -> Space {
 }
 
 /// What can stand in a sequence between brackets.
-trait Node {
+trait Node<'t> {
     fn span(&self) -> Span;
-    fn add(&mut self, c: CommentGroup);
-    fn walk(&mut self, w: &mut Walk<'_>);
+    fn add(&mut self, c: CommentGroup<'t>);
+    fn walk(&mut self, w: &mut Walk<'t>);
 }
 
-impl Node for Decl {
+impl<'t> Node<'t> for Decl<'t> {
     fn span(&self) -> Span {
         self.span
     }
 
-    fn add(&mut self, c: CommentGroup) {
+    fn add(&mut self, c: CommentGroup<'t>) {
         match &mut self.kind {
             DeclKind::Field(f) if c.place == Place::Doc => match &mut f.value.kind {
-                ExprKind::Struct(StructLit { decls, braces: None, .. }) if decls.len() == 1 => {
-                    decls.iter_mut().for_each(|d| d.add(c.clone()));
-                }
+                ExprKind::Struct(StructLit { decls, braces: false, .. }) => match decls.first_mut() {
+                    Some(d) => d.add(c),
+                    None => self.comments.push(c),
+                },
                 _ => self.comments.push(c),
             },
             _ => self.comments.push(c),
         }
     }
 
-    fn walk(&mut self, w: &mut Walk<'_>) {
+    fn walk(&mut self, w: &mut Walk<'t>) {
         match &mut self.kind {
             DeclKind::Field(f) => {
                 match &mut f.label.kind {
@@ -125,84 +124,84 @@ impl Node for Decl {
     }
 }
 
-impl Node for Expr {
+impl<'t> Node<'t> for Expr<'t> {
     fn span(&self) -> Span {
         self.span
     }
 
-    fn add(&mut self, c: CommentGroup) {
+    fn add(&mut self, c: CommentGroup<'t>) {
         self.comments.push(c);
     }
 
-    fn walk(&mut self, w: &mut Walk<'_>) {
+    fn walk(&mut self, w: &mut Walk<'t>) {
         w.expr(self);
     }
 }
 
-impl Node for Attribute {
+impl<'t> Node<'t> for Attribute<'t> {
     fn span(&self) -> Span {
         self.span
     }
 
-    fn add(&mut self, c: CommentGroup) {
+    fn add(&mut self, c: CommentGroup<'t>) {
         self.comments.push(c);
     }
 
-    fn walk(&mut self, w: &mut Walk<'_>) {
+    fn walk(&mut self, w: &mut Walk<'t>) {
         // A comment inside an attribute is part of its text.
         while w.take(self.span.end).is_some() {}
     }
 }
 
-impl Node for ImportSpec {
+impl<'t> Node<'t> for ImportSpec<'t> {
     fn span(&self) -> Span {
         self.span
     }
 
-    fn add(&mut self, c: CommentGroup) {
+    fn add(&mut self, c: CommentGroup<'t>) {
         self.comments.push(c);
     }
 
-    fn walk(&mut self, _: &mut Walk<'_>) {}
+    fn walk(&mut self, _: &mut Walk<'t>) {}
 }
 
-impl Node for ImportDecl {
+impl<'t> Node<'t> for ImportDecl<'t> {
     fn span(&self) -> Span {
         self.span
     }
 
-    fn add(&mut self, c: CommentGroup) {
+    fn add(&mut self, c: CommentGroup<'t>) {
         self.comments.push(c);
     }
 
-    fn walk(&mut self, w: &mut Walk<'_>) {
+    fn walk(&mut self, w: &mut Walk<'t>) {
         let inner = w.sequence(&mut self.specs, self.span.end);
         self.comments.extend(inner.into_iter().map(|g| g.at(Place::Inner)));
     }
 }
 
-impl Node for Package {
+impl<'t> Node<'t> for Package<'t> {
     fn span(&self) -> Span {
         self.span
     }
 
-    fn add(&mut self, c: CommentGroup) {
+    fn add(&mut self, c: CommentGroup<'t>) {
         self.comments.push(c);
     }
 
-    fn walk(&mut self, _: &mut Walk<'_>) {}
+    fn walk(&mut self, _: &mut Walk<'t>) {}
 }
 
-impl Node for Clause {
+impl<'t> Node<'t> for Clause<'t> {
     fn span(&self) -> Span {
         self.span
     }
 
-    fn add(&mut self, c: CommentGroup) {
+    fn add(&mut self, c: CommentGroup<'t>) {
         self.comments.push(c);
     }
 
-    fn walk(&mut self, w: &mut Walk<'_>) {
+    fn walk(&mut self, w: &mut Walk<'t>) {
         match &mut self.kind {
             ClauseKind::For { source: x, .. }
             | ClauseKind::If(x)
@@ -217,12 +216,12 @@ impl Node for Clause {
 }
 
 /// An ellipsis at the end of a list, as a node beside the elements.
-enum Elem<'a> {
-    Expr(&'a mut Expr),
-    Ellipsis(&'a mut Ellipsis),
+enum Elem<'a, 't> {
+    Expr(&'a mut Expr<'t>),
+    Ellipsis(&'a mut Ellipsis<'t>),
 }
 
-impl Node for Elem<'_> {
+impl<'t> Node<'t> for Elem<'_, 't> {
     fn span(&self) -> Span {
         match self {
             Elem::Expr(x) => x.span,
@@ -230,14 +229,14 @@ impl Node for Elem<'_> {
         }
     }
 
-    fn add(&mut self, c: CommentGroup) {
+    fn add(&mut self, c: CommentGroup<'t>) {
         match self {
             Elem::Expr(x) => x.comments.push(c),
             Elem::Ellipsis(e) => e.comments.push(c),
         }
     }
 
-    fn walk(&mut self, w: &mut Walk<'_>) {
+    fn walk(&mut self, w: &mut Walk<'t>) {
         match self {
             Elem::Expr(x) => w.expr(x),
             Elem::Ellipsis(Ellipsis { value: Some(x), .. }) => w.operand(x),
@@ -246,32 +245,27 @@ impl Node for Elem<'_> {
     }
 }
 
-struct Walk<'a> {
-    groups: Vec<Group>,
-    text: &'a str,
-    next: usize,
+struct Walk<'t> {
+    groups: std::iter::Peekable<std::vec::IntoIter<Group<'t>>>,
+    text: &'t str,
 }
 
-impl Walk<'_> {
+impl<'t> Walk<'t> {
     /// The next comment, if it begins before an offset.
-    fn take(&mut self, before: u32) -> Option<Group> {
-        let g = self.groups.get(self.next).filter(|g| g.start < before)?;
-        self.next += 1;
-        Some(g.clone())
+    fn take(&mut self, before: u32) -> Option<Group<'t>> {
+        self.groups.next_if(|g| g.start < before)
     }
 
-    fn pending(&self, before: u32) -> bool {
-        self.groups.get(self.next).is_some_and(|g| g.start < before)
+    fn pending(&mut self, before: u32) -> bool {
+        self.groups.peek().is_some_and(|g| g.start < before)
     }
 
-    fn rest(&mut self) -> Vec<Group> {
-        let rest = self.groups.get(self.next..).unwrap_or_default().to_vec();
-        self.next = self.groups.len();
-        rest
+    fn rest(&mut self) -> Vec<Group<'t>> {
+        self.groups.by_ref().collect()
     }
 
     /// A sequence of nodes before an offset. Gives the comments behind the last node.
-    fn sequence<N: Node>(&mut self, nodes: &mut [N], end: u32) -> Vec<Group> {
+    fn sequence<N: Node<'t>>(&mut self, nodes: &mut [N], end: u32) -> Vec<Group<'t>> {
         if !self.pending(end) {
             return Vec::new();
         }
@@ -299,39 +293,39 @@ impl Walk<'_> {
     }
 
     /// Gives the comments before an expression to it.
-    fn before(&mut self, x: &mut Expr) {
+    fn before(&mut self, x: &mut Expr<'t>) {
         while let Some(g) = self.take(x.span.start) {
             x.comments.push(g.at(Place::Doc));
         }
     }
 
     /// An expression that is a part of another node, with the comments before it.
-    fn operand(&mut self, x: &mut Expr) {
+    fn operand(&mut self, x: &mut Expr<'t>) {
         self.before(x);
         self.expr(x);
     }
 
     /// The comments inside of an expression.
-    fn expr(&mut self, x: &mut Expr) {
+    fn expr(&mut self, x: &mut Expr<'t>) {
         let span = x.span;
         if !self.pending(span.end) {
             return;
         }
         match &mut x.kind {
             ExprKind::Struct(s) => {
-                let end = s.braces.map_or(span.end, |(_, r)| r.start);
+                let end = span.end - u32::from(s.braces);
                 let inner = self.sequence(&mut s.decls, end);
                 x.comments.extend(inner.into_iter().map(|g| g.at(Place::Inner)));
             }
             ExprKind::List(l) => {
-                let mut nodes: Vec<Elem<'_>> = l.elems.iter_mut().map(Elem::Expr).collect();
-                nodes.extend(l.ellipsis.as_mut().map(Elem::Ellipsis));
-                let inner = self.sequence(&mut nodes, l.brackets.1.start);
+                let mut nodes: Vec<Elem<'_, 't>> = l.elems.iter_mut().map(Elem::Expr).collect();
+                nodes.extend(l.ellipsis.as_deref_mut().map(Elem::Ellipsis));
+                let inner = self.sequence(&mut nodes, span.end - 1);
                 x.comments.extend(inner.into_iter().map(|g| g.at(Place::Inner)));
             }
-            ExprKind::Call { fun, args, parens, .. } => {
+            ExprKind::Call { fun, args, .. } => {
                 self.expr(fun);
-                let inner = self.sequence(args, parens.end);
+                let inner = self.sequence(args, span.end);
                 x.comments.extend(inner.into_iter().map(|g| g.at(Place::Inner)));
             }
             ExprKind::Comprehension(c) => {
@@ -377,8 +371,8 @@ impl Walk<'_> {
     }
 
     /// The left side of an operator, which may be a long chain: gone through without recursion.
-    fn binary(&mut self, l: &mut Expr) {
-        let mut spine: Vec<&mut Expr> = Vec::new();
+    fn binary(&mut self, l: &mut Expr<'t>) {
+        let mut spine: Vec<&mut Expr<'t>> = Vec::new();
         let mut at = l;
         while matches!(at.kind, ExprKind::Binary { .. }) {
             let ExprKind::Binary { l, r, .. } = &mut at.kind else { return };
@@ -391,7 +385,7 @@ impl Walk<'_> {
         }
     }
 
-    fn file(&mut self, f: &mut File) {
+    fn file(&mut self, f: &mut File<'t>) {
         let end = self.text.len() as u32;
         let starts: Vec<u32> = [
             f.attributes.first().map(|a| a.span.start),
@@ -427,20 +421,20 @@ mod tests {
     use super::super::parse;
     use super::*;
 
-    fn file(text: &str) -> File {
+    fn file(text: &str) -> File<'_> {
         let (file, errors) = parse(FileId(0), text);
         assert!(errors.is_empty(), "{errors:?}");
         file
     }
 
-    fn field(d: &Decl) -> &Field {
+    fn field<'a, 't>(d: &'a Decl<'t>) -> &'a Field<'t> {
         match &d.kind {
             DeclKind::Field(f) => f,
             other => panic!("no field: {other:?}"),
         }
     }
 
-    fn inside(d: &Decl) -> &[Decl] {
+    fn inside<'a, 't>(d: &'a Decl<'t>) -> &'a [Decl<'t>] {
         match &field(d).value.kind {
             ExprKind::Struct(s) => &s.decls,
             other => panic!("no struct: {other:?}"),
@@ -467,7 +461,7 @@ mod tests {
         assert_eq!(f.decls[0].docs().collect::<Vec<_>>(), ["near", " by"]);
         assert_eq!(f.decls[1].docs().count(), 0);
         let line: Vec<_> = f.decls[0].comments.iter().filter(|c| c.place == Place::Line).collect();
-        assert_eq!(&*line[0].lines[0].1, "// behind");
+        assert_eq!(line[0].lines[0].1, "// behind");
     }
 
     #[test]

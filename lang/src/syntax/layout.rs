@@ -3,6 +3,7 @@
 //! The grammar may rely on it that brackets are balanced and that nesting is bounded: so parsing, and everything that walks the tree by
 //! recursion, ends. Tests: with the parser.
 
+use super::ast::Space;
 use super::lexer::Lexed;
 use super::token::{Tok, Token};
 use crate::diag::{Code, Diagnostic};
@@ -16,15 +17,14 @@ pub(crate) const MAX_CHAIN: u32 = 2_000;
 /// One open bracket.
 struct Open {
     token: Token,
-    /// Links of chains since the last separator on this level: an upper bound of the depth they add.
+    /// What [`Arranger::chain`] and [`Arranger::outside`] were where it was opened.
     chain: u32,
-    /// The links of all levels outside.
     outside: u32,
 }
 
 /// Prepares tokens for the grammar.
 pub(crate) fn arrange(file: FileId, text: &str, lexed: Lexed) -> (Vec<Token>, Vec<Diagnostic>) {
-    let Lexed { tokens, errors, comments } = lexed;
+    let Lexed { tokens, errors, .. } = lexed;
     let mut a = Arranger {
         file,
         text,
@@ -32,24 +32,17 @@ pub(crate) fn arrange(file: FileId, text: &str, lexed: Lexed) -> (Vec<Token>, Ve
         errors,
         open: Vec::new(),
         chain: 0,
+        outside: 0,
         decls: false,
         given_up: false,
     };
-    let mut comments = comments.iter().peekable();
     for (i, &token) in tokens.iter().enumerate() {
-        let last = a.out.last().copied();
-        if let Some(last) = last {
-            let mut newline = false;
-            while let Some(c) = comments.next_if(|c| c.0 < token.start) {
-                newline |= c.0 >= last.end;
-            }
-            newline |= has_newline(text, last.end, token.start);
-            if newline
-                && last.tok.ends_operand()
-                && !matches!(token.tok, Tok::Colon | Tok::Comma | Tok::InterpMid | Tok::InterpEnd)
-            {
-                a.separate(Token { tok: Tok::Comma, start: last.end, end: last.end });
-            }
+        if token.space >= Space::Newline
+            && let Some(&last) = a.out.last()
+            && last.tok.ends_operand()
+            && !matches!(token.tok, Tok::Colon | Tok::Comma | Tok::InterpMid | Tok::InterpEnd)
+        {
+            a.separate(Token { tok: Tok::Comma, space: Space::None, start: last.end, end: last.end });
         }
         let tok = a.classify(token, &tokens[i + 1..]);
         if !a.push(Token { tok, ..token }) {
@@ -59,17 +52,16 @@ pub(crate) fn arrange(file: FileId, text: &str, lexed: Lexed) -> (Vec<Token>, Ve
     a.finish(text.len() as u32)
 }
 
-fn has_newline(text: &str, from: u32, to: u32) -> bool {
-    text.as_bytes().get(from as usize..to as usize).is_some_and(|s| s.contains(&b'\n'))
-}
-
 struct Arranger<'a> {
     file: FileId,
     text: &'a str,
     out: Vec<Token>,
     errors: Vec<Diagnostic>,
     open: Vec<Open>,
+    /// Links of chains since the last separator on this level: an upper bound of the depth they add.
     chain: u32,
+    /// The links of all levels outside.
+    outside: u32,
     /// Whether a declaration has been seen on the top level, after which `package` and `import` are ordinary names.
     decls: bool,
     /// Whether the rest was given up, so that what is still open needs no report of its own.
@@ -118,6 +110,9 @@ impl Arranger<'_> {
             return Tok::Ident;
         }
         let word = self.word(token);
+        if !(2..=7).contains(&word.len()) || !word.as_bytes()[0].is_ascii_lowercase() {
+            return Tok::Ident;
+        }
         match word {
             "null" => return Tok::Null,
             "true" => return Tok::True,
@@ -137,7 +132,7 @@ impl Arranger<'_> {
             return Tok::In;
         }
         let next = rest.first().copied();
-        let newline_next = next.is_none_or(|n| has_newline(self.text, token.end, n.start));
+        let newline_next = next.is_none_or(|n| n.space >= Space::Newline);
         let label = match next.map(|n| n.tok) {
             Some(Tok::Colon) => true,
             Some(Tok::Question | Tok::Not) => rest.get(1).is_some_and(|n| n.tok == Tok::Colon),
@@ -188,21 +183,15 @@ impl Arranger<'_> {
             Tok::Colon => self.chain += 4,
             _ => self.chain += 1,
         }
+        let deep = self.outside + self.chain > MAX_CHAIN;
         if tok.opens() {
-            let outside = self.open.last().map_or(0, |o| o.outside + o.chain) + self.chain;
-            self.open.push(Open {
-                token,
-                chain: self.chain,
-                outside: self.open.last().map_or(0, |o| o.outside + o.chain),
-            });
-            if self.open.len() > MAX_BRACKETS || outside > MAX_CHAIN {
+            self.open.push(Open { token, chain: self.chain, outside: self.outside });
+            if deep || self.open.len() > MAX_BRACKETS {
                 return self.too_deep(token);
             }
-            self.out.push(token);
+            self.outside += self.chain;
             self.chain = 0;
-            return true;
-        }
-        if self.open.last().map_or(0, |o| o.outside + o.chain) + self.chain > MAX_CHAIN {
+        } else if deep {
             return self.too_deep(token);
         }
         self.out.push(token);
@@ -244,7 +233,7 @@ impl Arranger<'_> {
             self.report_open(token.start, Some(token));
         }
         if let Some(open) = self.open.pop() {
-            self.chain = open.chain;
+            (self.chain, self.outside) = (open.chain, open.outside);
         }
         true
     }
@@ -272,8 +261,8 @@ impl Arranger<'_> {
                 .at(self.span(open.token), "opened here");
             self.errors.push(d);
         }
-        self.out.push(Token { tok: close, start: at, end: at });
-        self.chain = open.chain;
+        self.out.push(Token { tok: close, space: Space::None, start: at, end: at });
+        (self.chain, self.outside) = (open.chain, open.outside);
     }
 
     fn finish(mut self, end: u32) -> (Vec<Token>, Vec<Diagnostic>) {

@@ -4,6 +4,7 @@
 //! quotes, the number of `#` and open brackets. A stack of open strings brings the lexer back into a string after
 //! the `)` of an interpolation. Commas are inserted later (`layout.rs`). Tests: below.
 
+use super::ast::Space;
 use super::token::{Tok, Token};
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
@@ -149,6 +150,12 @@ enum End {
 
 /// Scans the body of a string from `at`, which is behind the opening quotes or behind the `)` of an interpolation.
 fn scan_string(text: &[u8], mut at: usize, q: Quote) -> End {
+    if q.hashes == 0 && !q.multiline {
+        // The form that nearly every literal has: nothing but these bytes matters.
+        let rest = text.get(at..).unwrap_or_default();
+        let plain = rest.iter().position(|b| *b == q.mark || *b == b'\\' || *b == b'\n');
+        at += plain.unwrap_or(rest.len());
+    }
     let closes = |at: usize| {
         let marks = if q.multiline { 3 } else { 1 };
         // Three quotes within a line are text: only white space may stand before the closing ones.
@@ -183,7 +190,7 @@ fn scan_string(text: &[u8], mut at: usize, q: Quote) -> End {
 
 /// Breaks a text into tokens. Never fails: what is wrong is in `errors`, and the tokens go on after it.
 pub(crate) fn lex(file: FileId, text: &str) -> Lexed {
-    Lexer { file, text, out: Lexed::default(), strings: Vec::new() }.run()
+    Lexer { file, text, out: Lexed::default(), strings: Vec::new(), space: Space::None }.run()
 }
 
 struct Lexer<'a> {
@@ -191,11 +198,26 @@ struct Lexer<'a> {
     text: &'a str,
     out: Lexed,
     strings: Vec<Open>,
+    /// What stands before the token that is being read.
+    space: Space,
+}
+
+/// White space as the formatter sees it.
+fn space(white: &[u8]) -> Space {
+    match white {
+        [] => Space::None,
+        [b' '] => Space::Blank,
+        _ => match white.iter().filter(|b| **b == b'\n').count() {
+            0 => Space::Blank,
+            1 => Space::Newline,
+            _ => Space::Section,
+        },
+    }
 }
 
 impl Lexer<'_> {
     fn push(&mut self, tok: Tok, start: usize, end: usize) {
-        self.out.tokens.push(Token { tok, start: start as u32, end: end as u32 });
+        self.out.tokens.push(Token { tok, space: self.space, start: start as u32, end: end as u32 });
     }
 
     fn error(&mut self, code: Code, start: usize, end: usize, message: impl Into<String>) -> &mut Diagnostic {
@@ -212,9 +234,12 @@ impl Lexer<'_> {
         self.out.tokens.reserve(text.len() / 6);
         let mut lex = Raw::lexer(text);
         lex.bump(skip);
+        let mut before = skip;
         while let Some(raw) = lex.next() {
             let span = lex.span();
             let (start, end) = (span.start, span.end);
+            self.space = space(&text.as_bytes()[before..start]);
+            before = end;
             let tok = match raw {
                 Ok(Raw::Comment) => {
                     let end = if text[start..end].ends_with('\r') { end - 1 } else { end };
@@ -225,23 +250,23 @@ impl Lexer<'_> {
                     let Some(quote) = Quote::of(&text[start..]) else { continue };
                     if !quote.multiline && quote.hashes == 0 && is_triple(&text[start..]) {
                         let stop = self.one_line_triple(start);
-                        advance(&mut lex, stop);
+                        before = advance(&mut lex, stop);
                         continue;
                     }
                     let open = Open { quote, parens: 0, start };
                     let stop = self.string(open, start, start + quote.len(), Tok::String, Tok::InterpStart);
-                    advance(&mut lex, stop);
+                    before = advance(&mut lex, stop);
                     continue;
                 }
                 Ok(Raw::RParen) if self.strings.last().is_some_and(|s| s.parens == 0) => {
                     let Some(open) = self.strings.pop() else { continue };
                     let stop = self.string(open, start, end, Tok::InterpEnd, Tok::InterpMid);
-                    advance(&mut lex, stop);
+                    before = advance(&mut lex, stop);
                     continue;
                 }
                 Ok(Raw::At) => {
                     let stop = self.attribute(start);
-                    advance(&mut lex, stop);
+                    before = advance(&mut lex, stop);
                     continue;
                 }
                 Ok(raw) => self.simple(raw, &text[start..end], start),
@@ -252,6 +277,7 @@ impl Lexer<'_> {
             };
             self.push(tok, start, end);
         }
+        self.space = Space::None;
         while let Some(open) = self.strings.pop() {
             let end = self.text.len();
             self.error(Code::Syntax, open.start, end, "an interpolation is not closed: `)` is missing")
@@ -459,8 +485,9 @@ fn is_triple(text: &str) -> bool {
     text.starts_with("\"\"\"") || text.starts_with("'''")
 }
 
-/// Moves the lexer to an offset that lies at or behind its place.
-fn advance(lex: &mut logos::Lexer<'_, Raw>, to: usize) {
+/// Moves the lexer to an offset that lies at or behind its place. Gives where it is then.
+fn advance(lex: &mut logos::Lexer<'_, Raw>, to: usize) -> usize {
     let by = to.saturating_sub(lex.span().end);
     lex.bump(by);
+    lex.span().end
 }

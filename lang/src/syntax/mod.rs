@@ -7,35 +7,24 @@ pub mod ast;
 mod build;
 mod comments;
 pub mod fmt;
+mod grammar;
 mod layout;
 mod lexer;
 mod literal;
+mod mistake;
 mod parser;
 mod token;
-
-#[allow(
-    clippy::all,
-    clippy::pedantic,
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    unused,
-    reason = "generated"
-)]
-mod grammar {
-    include!(concat!(env!("OUT_DIR"), "/grammar.rs"));
-}
 
 use crate::diag::Diagnostic;
 use crate::source::FileId;
 
 /// Parses a file.
-pub fn parse(file: FileId, text: &str) -> (ast::File, Vec<Diagnostic>) {
+pub fn parse(file: FileId, text: &str) -> (ast::File<'_>, Vec<Diagnostic>) {
     parser::file(file, text)
 }
 
 /// Parses one expression, as in `-e EXPR` or a step's `valueFrom`.
-pub fn parse_expr(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
+pub fn parse_expr(file: FileId, text: &str) -> (ast::Expr<'_>, Vec<Diagnostic>) {
     parser::expr(file, text)
 }
 

@@ -13,7 +13,7 @@ pub(super) fn shape(f: &File) -> String {
         let _ = writeln!(out, "package {}", p.name.name);
     }
     for s in f.imports.iter().flat_map(|i| &i.specs) {
-        let name = s.name.as_ref().map_or("", |n| &n.name);
+        let name = s.name.as_ref().map_or("", |n| n.name);
         let _ = writeln!(out, "import {name} {}", s.path.text());
     }
     decls(&f.decls, &mut out);
@@ -39,7 +39,7 @@ fn decls(ds: &[Decl], out: &mut String) {
                 match &f.label.kind {
                     LabelKind::Ident(n) => out.push_str(n),
                     LabelKind::String(s) => {
-                        let _ = write!(out, "{:?}", s.value);
+                        let _ = write!(out, "{:?}", s.value());
                     }
                     LabelKind::Interpolation(x) => expr(x, out),
                     LabelKind::Dynamic(x) => {
@@ -70,7 +70,7 @@ fn decls(ds: &[Decl], out: &mut String) {
     }
 }
 
-fn exprs<'a>(xs: impl IntoIterator<Item = &'a Expr>, out: &mut String) {
+fn exprs<'a, 't: 'a>(xs: impl IntoIterator<Item = &'a Expr<'t>>, out: &mut String) {
     for x in xs {
         expr(x, out);
         out.push(';');
@@ -95,11 +95,11 @@ fn expr(x: &Expr, out: &mut String) {
                 write!(out, "{} {}", whole.trim_start_matches('0'), rest.strip_prefix('0').unwrap_or(rest));
         }
         ExprKind::String(s) => {
-            let _ = write!(out, "{} {:?}", s.bytes, s.value);
+            let _ = write!(out, "{} {:?}", s.bytes, s.value());
         }
         ExprKind::Interpolation(i) => {
             i.parts.iter().for_each(|p| {
-                let _ = write!(out, "{:?}", p.value);
+                let _ = write!(out, "{:?}", p.value());
             });
             exprs(&i.exprs, out);
         }
@@ -149,7 +149,7 @@ fn expr(x: &Expr, out: &mut String) {
             match &sel.kind {
                 LabelKind::Ident(n) => out.push_str(n),
                 LabelKind::String(s) => {
-                    let _ = write!(out, "{:?}", s.value);
+                    let _ = write!(out, "{:?}", s.value());
                 }
                 _ => {}
             }

@@ -21,7 +21,7 @@ fn mistakes(text: &str) -> String {
     errors.iter().map(line).collect()
 }
 
-fn good(text: &str) -> ast::File {
+fn good(text: &str) -> ast::File<'_> {
     let (file, errors) = parse(FileId(0), text);
     assert!(errors.is_empty(), "{text:?}: {errors:#?}");
     file
@@ -181,7 +181,7 @@ fn refuses_what_the_language_has_not() {
     insta::assert_snapshot!(out);
 }
 
-fn value(text: &str) -> ExprKind {
+fn value(text: &str) -> ExprKind<'_> {
     let (x, errors) = parse_expr(FileId(0), text);
     assert!(errors.is_empty(), "{text:?}: {errors:#?}");
     x.kind
@@ -189,7 +189,7 @@ fn value(text: &str) -> ExprKind {
 
 fn string(text: &str) -> String {
     match value(text) {
-        ExprKind::String(s) => s.text(),
+        ExprKind::String(s) => s.text().into_owned(),
         other => panic!("{text:?} is no string: {other:?}"),
     }
 }
@@ -207,9 +207,9 @@ fn decodes_strings() {
     assert_eq!(string("\"\"\"\n\n  \"\"\""), "");
     assert_eq!(string("\"\"\"\n  a \"\"\" b\n  \"\"\""), "a \"\"\" b");
     let ExprKind::String(s) = value(r"'\xff\101\u00e9'") else { panic!() };
-    assert_eq!(&*s.value, b"\xffA\xc3\xa9");
+    assert_eq!(s.value(), b"\xffA\xc3\xa9");
     let ExprKind::Interpolation(i) = value("\"\"\"\n  a\\(1)b\n  \\(2)\n  c\n  \"\"\"") else { panic!() };
-    let parts: Vec<String> = i.parts.iter().map(ast::StrLit::text).collect();
+    let parts: Vec<_> = i.parts.iter().map(ast::StrLit::text).collect();
     assert_eq!(parts, ["a", "b\n", "\nc"]);
 }
 

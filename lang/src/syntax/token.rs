@@ -1,7 +1,9 @@
 //! Tokens: what the lexer gives and the grammar reads.
 //!
-//! A token is a kind and a range; its text is cut from the source when a node is built. A kind added here needs its line in
-//! `grammar.lalrpop` and its name in [`Tok::describe`]. Tests: with the lexer.
+//! A token is a kind, the white space before it and a range; its text is cut from the source when a node is built. A kind added here
+//! needs its name in [`Tok::describe`]. Tests: with the lexer.
+
+use super::ast::Space;
 
 /// The kinds of token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,17 +64,24 @@ pub(crate) enum Tok {
     Bad,
     /// Stands for a declaration that could not be parsed and has been reported.
     BadDecl,
+    /// What the parser sees behind the last token.
+    End,
 }
 
 /// A token with its range in bytes. An inserted comma is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) tok: Tok,
+    /// What stands between it and the token or comment before it.
+    pub(crate) space: Space,
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
 
 impl Token {
+    /// What the parser sees behind the last token. It has no place of its own.
+    pub(crate) const END: Token = Token { tok: Tok::End, space: Space::None, start: 0, end: 0 };
+
     /// Whether this is a comma that nobody wrote.
     pub(crate) fn is_inserted_comma(self) -> bool {
         self.tok == Tok::Comma && self.start == self.end
@@ -163,6 +172,7 @@ impl Tok {
             Tok::Minus => "`-`",
             Tok::Star => "`*`",
             Tok::Slash => "`/`",
+            Tok::End => "the end of the file",
             Tok::Bad | Tok::BadDecl => "text that is not understood",
         }
     }

@@ -187,7 +187,7 @@ fn read_file(name: &str, text: &str) -> Result<Definition, Problems> {
         let DeclKind::Field(f) = &decl.kind else { continue };
         let label = match &f.label.kind {
             LabelKind::Ident(n) => n.to_string(),
-            LabelKind::String(s) => s.text(),
+            LabelKind::String(s) => s.text().into_owned(),
             _ => continue,
         };
         match label.as_str() {
@@ -252,12 +252,12 @@ fn string_field(value: &Expr, name: &str) -> Option<(String, Span)> {
     s.decls.iter().find_map(|d| match &d.kind {
         DeclKind::Field(f) => {
             let is = match &f.label.kind {
-                LabelKind::Ident(n) => **n == *name,
+                LabelKind::Ident(n) => *n == name,
                 LabelKind::String(s) => s.text() == name,
                 _ => false,
             };
             match &f.value.kind {
-                ExprKind::String(text) if is => Some((text.text(), f.value.span)),
+                ExprKind::String(text) if is => Some((text.text().into_owned(), f.value.span)),
                 _ => None,
             }
         }

@@ -21,17 +21,17 @@ fn depth(d: &Decl) -> usize {
 }
 
 /// The inner declaration of `a: b: c`.
-fn nested(d: &Decl) -> Option<&Decl> {
+fn nested<'a, 't>(d: &'a Decl<'t>) -> Option<&'a Decl<'t>> {
     match &d.kind {
         DeclKind::Field(f) => match &f.value.kind {
-            ExprKind::Struct(StructLit { decls, braces: None, .. }) if decls.len() == 1 => decls.first(),
+            ExprKind::Struct(StructLit { decls, braces: false, .. }) if decls.len() == 1 => decls.first(),
             _ => None,
         },
         _ => None,
     }
 }
 
-fn innermost(d: &Decl) -> &Decl {
+fn innermost<'a, 't>(d: &'a Decl<'t>) -> &'a Decl<'t> {
     let mut d = d;
     while let Some(inner) = nested(d) {
         d = inner;
@@ -67,7 +67,7 @@ fn breaks_columns(d: &Decl) -> bool {
     match &d.kind {
         DeclKind::Field(f) => match &f.value.kind {
             ExprKind::Struct(s) => {
-                let short = s.braces.is_none() && s.decls.len() == 1 && f.value.comments.is_empty();
+                let short = !s.braces && s.decls.len() == 1 && f.value.comments.is_empty();
                 !short || s.decls.iter().any(gets_braces)
             }
             ExprKind::List(_) => true,
@@ -93,7 +93,7 @@ fn has_line_comment(comments: &Comments) -> bool {
 }
 
 /// The comments before a declaration, which a chain keeps at its end.
-fn docs_of(d: &Decl) -> &Comments {
+fn docs_of<'a, 't>(d: &'a Decl<'t>) -> &'a Comments<'t> {
     &innermost(d).comments
 }
 
@@ -306,10 +306,8 @@ impl Printer {
                 Constraint::Required => "!:",
                 Constraint::Optional => "?:",
             });
-            if !matches!(
-                &f.value.kind,
-                ExprKind::Struct(StructLit { braces: Some(_), .. }) | ExprKind::List(_)
-            ) {
+            if !matches!(&f.value.kind, ExprKind::Struct(StructLit { braces: true, .. }) | ExprKind::List(_))
+            {
                 self.open();
                 opened += 1;
             }
@@ -324,7 +322,7 @@ impl Printer {
                 self.token("{");
                 self.open();
                 self.gap(Gap::Flush);
-                for c in notes {
+                for c in notes.iter() {
                     self.comment(c);
                     self.gap(Gap::Flush);
                 }

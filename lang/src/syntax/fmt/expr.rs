@@ -192,7 +192,7 @@ impl Printer {
     }
 
     fn structure(&mut self, s: &StructLit, comments: &Comments) {
-        if s.braces.is_none() && s.decls.len() == 1 {
+        if !s.braces && s.decls.len() == 1 {
             self.decls(&s.decls, Behind::Token, false);
             return;
         }
@@ -337,7 +337,7 @@ fn ends_in_bracket(d: &Decl) -> bool {
     }
     loop {
         x = match &x.kind {
-            ExprKind::Struct(StructLit { braces: None, decls, .. }) => {
+            ExprKind::Struct(StructLit { braces: false, decls, .. }) => {
                 return decls.last().is_some_and(|d| super::decl::gets_braces(d) || ends_in_bracket(d));
             }
             ExprKind::Struct(_)
