@@ -16,6 +16,9 @@ pub(crate) struct Bench {
     /// Only the whole program, not the benches of the crates
     #[arg(long)]
     cold: bool,
+    /// Only the parser, beside the reference implementation's (needs Go)
+    #[arg(long)]
+    parse: bool,
 }
 
 /// What is measured: its name, the arguments, and the aim in milliseconds.
@@ -31,6 +34,9 @@ const COMMANDS: &[(&str, &[&str], Option<f64>)] = &[
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
+        if self.parse {
+            return crate::parse_speed::compare();
+        }
         let program = release()?;
         println!("{:<32} {:>9} {:>9}  of the aim", "cold, from start to output", "least ms", "median ms");
         for (name, args, aim) in COMMANDS {

@@ -250,7 +250,7 @@ impl<'p> Compiler<'p> {
                 }
                 ast::DeclKind::Let { name, value } => {
                     let value = self.expr(value);
-                    if let Some(index) = self.scopes.let_index(&name.name)
+                    if let Some(index) = self.scopes.let_index(name.name)
                         && let Some(slot) = out.lets.get_mut(index as usize)
                     {
                         *slot = value;
@@ -484,10 +484,10 @@ impl<'p> Compiler<'p> {
                     let source = self.expr(source);
                     let names: Vec<_> = key.iter().chain([value]).collect();
                     let labels: Vec<_> =
-                        names.iter().map(|n| self.labels.identifier(&n.name, &self.package)).collect();
+                        names.iter().map(|n| self.labels.identifier(n.name, &self.package)).collect();
                     self.scopes.push_struct();
                     for (n, l) in names.iter().zip(&labels) {
-                        self.scopes.declare(&n.name, Binding::Field(*l));
+                        self.scopes.declare(n.name, Binding::Field(*l));
                     }
                     pushed += 1;
                     let key = key.is_some().then(|| labels[0]);
@@ -496,9 +496,9 @@ impl<'p> Compiler<'p> {
                 ast::ClauseKind::If(x) => Clause::If(self.expr(x)),
                 ast::ClauseKind::Let { name, value } => {
                     let value = self.expr(value);
-                    let label = self.labels.identifier(&name.name, &self.package);
+                    let label = self.labels.identifier(name.name, &self.package);
                     self.scopes.push_struct();
-                    self.scopes.declare(&name.name, Binding::Field(label));
+                    self.scopes.declare(name.name, Binding::Field(label));
                     pushed += 1;
                     Clause::Let(label, value)
                 }

@@ -258,8 +258,6 @@ pub struct Field<'t> {
     pub label: Label<'t>,
     /// `?`, `!` or neither.
     pub constraint: Constraint,
-    /// Where the colon stands.
-    pub colon: Span,
     /// The value. For `a: b: c` it is a struct without braces.
     pub value: Expr<'t>,
     /// Attributes after the value.

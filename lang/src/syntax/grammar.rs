@@ -271,7 +271,7 @@ impl<'t, 's> Parser<'t, 's> {
     /// A field from its colon on.
     fn field(&mut self, head: Head<'t>) -> Parsed<Decl<'t>> {
         let Head { start, space, alias, label, constraint } = head;
-        let colon = self.next();
+        self.at += 1;
         let value = self.field_value()?;
         let mut attributes = Vec::new();
         while self.tok() == Tok::Attribute {
@@ -279,10 +279,7 @@ impl<'t, 's> Parser<'t, 's> {
             attributes.push(self.b.attribute(t));
         }
         let kind = match label {
-            Some(label) => {
-                let colon = self.b.token_span(colon);
-                DeclKind::Field(Box::new(Field { alias, label, constraint, colon, value, attributes }))
-            }
+            Some(label) => DeclKind::Field(Box::new(Field { alias, label, constraint, value, attributes })),
             None => DeclKind::Bad,
         };
         let span = self.b.span(start, self.end());

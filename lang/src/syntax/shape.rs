@@ -63,7 +63,7 @@ fn decls(ds: &[Decl], out: &mut String) {
                 expr(value, out);
             }
             DeclKind::Ellipsis(_) => out.push_str("..."),
-            DeclKind::Attribute(a) => out.push_str(&a.text),
+            DeclKind::Attribute(a) => out.push_str(a.text),
             DeclKind::Bad => out.push_str("bad"),
         }
         out.push('\n');

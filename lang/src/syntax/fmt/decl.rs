@@ -131,7 +131,7 @@ impl Printer {
         for a in &f.attributes {
             self.docs(&a.comments, a.space, Behind::Node);
             self.gap(line_gap(a.space).max(Gap::Line));
-            self.token(&a.text);
+            self.token(a.text);
             self.line_comments(&a.comments);
             self.gap(Gap::Line);
         }
@@ -139,7 +139,7 @@ impl Printer {
             self.docs(&p.comments, p.space, Behind::Node);
             self.gap(line_gap(p.space));
             self.token("package ");
-            self.token(&p.name.name);
+            self.token(p.name.name);
             self.line_comments(&p.comments);
             self.gap(Gap::Section);
         }
@@ -188,10 +188,10 @@ impl Printer {
             self.gap(gap);
             self.docs(&s.comments, s.space, Behind::Token);
             if let Some(name) = &s.name {
-                self.token(&name.name);
+                self.token(name.name);
                 self.gap(Gap::Blank);
             }
-            self.token(&s.path.raw);
+            self.token(s.path.raw);
             self.line_comments(&s.comments);
         }
         if i.parens {
@@ -270,7 +270,7 @@ impl Printer {
             DeclKind::Embed(x) => self.expr(x, 1),
             DeclKind::Let { name, value } => {
                 self.token("let ");
-                self.token(&name.name);
+                self.token(name.name);
                 self.token(" =");
                 self.gap(line_gap(value.space).max(Gap::Blank));
                 self.docs(&value.comments, value.space, Behind::Token);
@@ -282,7 +282,7 @@ impl Printer {
                     self.expr(x, 1);
                 }
             }
-            DeclKind::Attribute(a) => self.token(&a.text),
+            DeclKind::Attribute(a) => self.token(a.text),
             DeclKind::Bad => {}
         }
         for c in d.comments.iter().filter(|c| c.place == Place::After) {
@@ -297,7 +297,7 @@ impl Printer {
         let mut opened = 0;
         while let DeclKind::Field(f) = &d.kind {
             if let Some(alias) = &f.alias {
-                self.token(&alias.name);
+                self.token(alias.name);
                 self.token(if f.label.span.start > alias.span.end + 2 { " = " } else { "=" });
             }
             self.label(&f.label);
@@ -351,7 +351,7 @@ impl Printer {
         for (i, a) in f.attributes.iter().enumerate() {
             self.gap(if i == 0 { gap } else { Gap::Blank });
             self.docs(&a.comments, Space::Newline, Behind::Token);
-            self.token(&a.text);
+            self.token(a.text);
         }
     }
 
@@ -376,7 +376,7 @@ impl Printer {
     /// A label in quotes; forms other than the simple one are rewritten.
     fn label_string(&mut self, s: &StrLit) {
         if s.bytes || (s.raw.starts_with('"') && !s.raw.contains('\n')) {
-            return self.token(&s.raw);
+            return self.token(s.raw);
         }
         self.token(&quote(&s.text()));
     }
@@ -416,17 +416,17 @@ impl Printer {
             ClauseKind::For { key, value, source } => {
                 self.gap(Gap::Blank);
                 if let Some(key) = key {
-                    self.token(&key.name);
+                    self.token(key.name);
                     self.token(", ");
                 }
-                self.token(&value.name);
+                self.token(value.name);
                 self.token(" in");
                 self.part(source);
             }
             ClauseKind::If(x) => self.part(x),
             ClauseKind::Let { name, value: x } | ClauseKind::Try(Some((name, x))) => {
                 self.gap(Gap::Blank);
-                self.token(&name.name);
+                self.token(name.name);
                 self.token(" =");
                 self.part(x);
             }

@@ -46,7 +46,7 @@ impl Printer {
                     self.gap(Gap::Line);
                 }
                 match &sel.kind {
-                    LabelKind::String(s) => self.token(&s.raw),
+                    LabelKind::String(s) => self.token(s.raw),
                     LabelKind::Ident(name) => self.token(name),
                     LabelKind::Interpolation(x) | LabelKind::Dynamic(x) | LabelKind::Pattern(x) => {
                         self.expr(x, depth)
@@ -94,7 +94,7 @@ impl Printer {
                 self.token(")");
             }
             ExprKind::Alias { name, value } => {
-                self.token(&name.name);
+                self.token(name.name);
                 let runs = matches!(&value.kind, ExprKind::Unary { op: UnaryOp::Equal | UnaryOp::Match, .. });
                 let after = runs || value.space == Space::Blank;
                 let gap = value.span.start as usize - (name.span.end as usize).min(value.span.start as usize);
@@ -281,7 +281,7 @@ impl Printer {
 
     fn string(&mut self, s: &StrLit) {
         if !s.raw.contains('\n') {
-            return self.token(&s.raw);
+            return self.token(s.raw);
         }
         // The lines move with their indentation, which is that of the closing quotes.
         let lines: Vec<&str> = s.raw.split('\n').map(|l| l.strip_suffix('\r').unwrap_or(l)).collect();
