@@ -231,7 +231,7 @@ impl Decl<'_> {
 #[derive(Clone, Debug)]
 pub enum DeclKind<'t> {
     /// `label: value`.
-    Field(Box<Field<'t>>),
+    Field(Field<'t>),
     /// An embedded expression; comprehensions too ([`ExprKind::Comprehension`]).
     Embed(Box<Expr<'t>>),
     /// `let NAME = expr`.
@@ -253,7 +253,7 @@ pub enum DeclKind<'t> {
 #[derive(Clone, Debug)]
 pub struct Field<'t> {
     /// The alias in front of the label, `X=label: value`.
-    pub alias: Option<Ident<'t>>,
+    pub alias: Option<Box<Ident<'t>>>,
     /// The label.
     pub label: Label<'t>,
     /// `?`, `!` or neither.

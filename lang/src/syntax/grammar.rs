@@ -125,8 +125,10 @@ impl<'t, 's> Parser<'t, 's> {
                     self.b.import(&mut file, import);
                 }
                 _ => {
-                    let decl = self.decl()?;
-                    self.b.top(&mut file, decl);
+                    self.decl()?;
+                    if let Some(decl) = self.decls.pop() {
+                        self.b.top(&mut file, decl);
+                    }
                 }
             }
             more = self.separator(Tok::End)?;
@@ -169,7 +171,8 @@ impl<'t, 's> Parser<'t, 's> {
 
     // Declarations
 
-    fn decl(&mut self) -> Parsed<Decl<'t>> {
+    /// A declaration, put on [`Parser::decls`].
+    fn decl(&mut self) -> Parsed<()> {
         if let Some(head) = self.plain_head() {
             return self.field(head);
         }
@@ -217,7 +220,9 @@ impl<'t, 's> Parser<'t, 's> {
                 }
             }
         };
-        Ok(self.b.decl(l, kind, self.end()))
+        let decl = self.b.decl(l, kind, self.end());
+        self.decls.push(decl);
+        Ok(())
     }
 
     /// What may stand behind `...`.
@@ -268,9 +273,8 @@ impl<'t, 's> Parser<'t, 's> {
         Head { start, space, alias, label: self.b.label(x, colon), constraint }
     }
 
-    /// A field from its colon on.
-    fn field(&mut self, head: Head<'t>) -> Parsed<Decl<'t>> {
-        let Head { start, space, alias, label, constraint } = head;
+    /// A field from its colon on, put on [`Parser::decls`].
+    fn field(&mut self, head: Head<'t>) -> Parsed<()> {
         self.at += 1;
         let value = self.field_value()?;
         let mut attributes = Vec::new();
@@ -278,29 +282,44 @@ impl<'t, 's> Parser<'t, 's> {
             let t = self.next();
             attributes.push(self.b.attribute(t));
         }
-        let kind = match label {
-            Some(label) => DeclKind::Field(Box::new(Field { alias, label, constraint, value, attributes })),
+        let span = self.b.span(head.start, self.end());
+        let kind = match head.label {
+            Some(label) => DeclKind::Field(Field {
+                alias: head.alias.map(Box::new),
+                label,
+                constraint: head.constraint,
+                value,
+                attributes,
+            }),
             None => DeclKind::Bad,
         };
-        let span = self.b.span(start, self.end());
-        Ok(Decl { kind, span, comments: Comments::default(), space })
+        self.decls.push(Decl { kind, span, comments: Comments::default(), space: head.space });
+        Ok(())
     }
 
     /// The value of a field, or the field that is its value: `a: b: c`.
     fn field_value(&mut self) -> Parsed<Expr<'t>> {
         if let Some(head) = self.plain_head() {
-            let inner = stack(|| self.field(head))?;
-            return Ok(nested(inner));
+            return self.nested(head);
         }
         let x = self.alias_expr()?;
         match self.constraint()? {
             Some(constraint) => {
                 let head = self.head(x, constraint);
-                let inner = stack(|| self.field(head))?;
-                Ok(nested(inner))
+                self.nested(head)
             }
             None => Ok(x),
         }
+    }
+
+    /// The struct that a field behind a label is: `b: c` in `a: b: c`.
+    fn nested(&mut self, head: Head<'t>) -> Parsed<Expr<'t>> {
+        let (start, space) = (head.start, head.space);
+        let base = self.decls.len();
+        stack(|| self.field(head))?;
+        let decls = self.decls.split_off(base);
+        let kind = ExprKind::Struct(StructLit { decls, braces: false, close: Space::None });
+        Ok(Expr { kind, span: self.b.span(start, self.end()), comments: Comments::default(), space })
     }
 
     // Comprehensions
@@ -367,6 +386,7 @@ impl<'t, 's> Parser<'t, 's> {
     // Expressions
 
     /// `X=expr`, or an expression without.
+    #[inline]
     fn alias_expr(&mut self) -> Parsed<Expr<'t>> {
         if self.tok() != Tok::Ident || self.ahead(1) != Tok::Assign {
             return self.expr();
@@ -380,6 +400,12 @@ impl<'t, 's> Parser<'t, 's> {
 
     /// Operands and operators: the stronger bind first, equals from the left.
     fn expr(&mut self) -> Parsed<Expr<'t>> {
+        if let Tok::Comma | Tok::RBrace | Tok::RBrack | Tok::RParen = self.ahead(1)
+            && let Some(x) = self.atom()
+        {
+            // What most expressions are: one token.
+            return Ok(x);
+        }
         let mut left = self.unary()?;
         let base = self.waiting.len();
         while let Some(op) = binary_op(self.tok()) {
@@ -403,6 +429,7 @@ impl<'t, 's> Parser<'t, 's> {
         right
     }
 
+    #[inline]
     fn unary(&mut self) -> Parsed<Expr<'t>> {
         let Some(op) = unary_op(self.tok()) else { return self.primary() };
         let t = self.next();
@@ -488,7 +515,9 @@ impl<'t, 's> Parser<'t, 's> {
         Ok(self.exprs.split_off(base))
     }
 
-    fn operand(&mut self) -> Parsed<Expr<'t>> {
+    /// An operand of one token.
+    #[inline]
+    fn atom(&mut self) -> Option<Expr<'t>> {
         let t = self.peek();
         let kind = match t.tok {
             Tok::Ident => ExprKind::Ident(self.b.text(t)),
@@ -499,19 +528,29 @@ impl<'t, 's> Parser<'t, 's> {
             Tok::True => ExprKind::Bool(true),
             Tok::False => ExprKind::Bool(false),
             Tok::Bad => ExprKind::Bad,
-            Tok::LBrace => return self.structure(),
-            Tok::LBrack => return stack(|| self.list()),
-            Tok::LParen => {
-                self.at += 1;
-                let x = Box::new(stack(|| self.alias_expr())?);
-                self.take(Tok::RParen, Want::Close(Tok::RParen))?;
-                return Ok(self.b.expr(t, ExprKind::Paren(x), self.end()));
-            }
-            Tok::InterpStart => return stack(|| self.interpolation()),
-            _ => return self.fail(Want::Value),
+            _ => return None,
         };
         self.at += 1;
-        Ok(self.b.expr(t, kind, t.end))
+        Some(self.b.expr(t, kind, t.end))
+    }
+
+    #[inline]
+    fn operand(&mut self) -> Parsed<Expr<'t>> {
+        if let Some(x) = self.atom() {
+            return Ok(x);
+        }
+        match self.tok() {
+            Tok::LBrace => self.structure(),
+            Tok::LBrack => stack(|| self.list()),
+            Tok::LParen => {
+                let l = self.next();
+                let x = Box::new(stack(|| self.alias_expr())?);
+                self.take(Tok::RParen, Want::Close(Tok::RParen))?;
+                Ok(self.b.expr(l, ExprKind::Paren(x), self.end()))
+            }
+            Tok::InterpStart => stack(|| self.interpolation()),
+            _ => self.fail(Want::Value),
+        }
     }
 
     fn interpolation(&mut self) -> Parsed<Expr<'t>> {
@@ -548,8 +587,7 @@ impl<'t, 's> Parser<'t, 's> {
         let base = self.decls.len();
         let mut more = self.tok() != Tok::RBrace;
         while more {
-            let d = self.decl()?;
-            self.decls.push(d);
+            self.decl()?;
             more = self.separator(Tok::RBrace)?;
         }
         Ok(self.decls.split_off(base))
@@ -604,13 +642,6 @@ struct Head<'t> {
     /// `None` where it was refused.
     label: Option<Label<'t>>,
     constraint: Constraint,
-}
-
-/// The struct that a field behind a label is: `b: c` in `a: b: c`.
-fn nested(inner: Decl<'_>) -> Expr<'_> {
-    let (span, space) = (inner.span, inner.space);
-    let kind = ExprKind::Struct(StructLit { decls: vec![inner], braces: false, close: Space::None });
-    Expr { kind, span, comments: Comments::default(), space }
 }
 
 fn binary_op(tok: Tok) -> Option<BinaryOp> {

@@ -44,7 +44,7 @@ pub(crate) fn arrange(file: FileId, text: &str, lexed: Lexed) -> (Vec<Token>, Ve
         {
             a.separate(Token { tok: Tok::Comma, space: Space::None, start: last.end, end: last.end });
         }
-        let tok = a.classify(token, &tokens[i + 1..]);
+        let tok = if token.tok == Tok::Word { a.classify(token, &tokens[i + 1..]) } else { token.tok };
         if !a.push(Token { tok, ..token }) {
             break;
         }
@@ -102,17 +102,11 @@ impl Arranger<'_> {
 
     /// Tells keywords from names. Every keyword may be a label, and most may be names where no clause can begin.
     fn classify(&mut self, token: Token, rest: &[Token]) -> Tok {
-        if token.tok != Tok::Ident {
-            return token.tok;
-        }
         let last = self.out.last().copied();
         if last.is_some_and(|t| t.tok == Tok::Dot) {
             return Tok::Ident;
         }
         let word = self.word(token);
-        if !(2..=7).contains(&word.len()) || !word.as_bytes()[0].is_ascii_lowercase() {
-            return Tok::Ident;
-        }
         match word {
             "null" => return Tok::Null,
             "true" => return Tok::True,
@@ -149,7 +143,7 @@ impl Arranger<'_> {
             _ if label => Tok::Ident,
             "try"
                 if (self.at_start() || behind)
-                    && next.is_some_and(|n| !matches!(n.tok, Tok::LBrace | Tok::Ident)) =>
+                    && next.is_some_and(|n| !matches!(n.tok, Tok::LBrace | Tok::Ident | Tok::Word)) =>
             {
                 Tok::Ident
             }

@@ -29,6 +29,18 @@ enum Raw {
     #[regex(r"(_?#)?[\p{L}_$][\p{L}\p{Nd}_$]*")]
     #[regex(r"_?#")]
     Ident,
+    #[token("else")]
+    #[token("false")]
+    #[token("for")]
+    #[token("if")]
+    #[token("import")]
+    #[token("in")]
+    #[token("let")]
+    #[token("null")]
+    #[token("package")]
+    #[token("true")]
+    #[token("try")]
+    Word,
     #[regex(r"0[xX][0-9a-zA-Z_]*")]
     #[regex(r"0[bo][0-9_]*")]
     #[regex(r"[0-9][0-9_]*(\.[0-9_]*)?([eE][+-]?[0-9_]*)?([KMGTP]i?)?")]
@@ -310,6 +322,7 @@ impl Lexer<'_> {
                 Tok::Number
             }
             Raw::Ident => Tok::Ident,
+            Raw::Word => Tok::Word,
             Raw::Bottom => Tok::Bottom,
             Raw::LBrace => Tok::LBrace,
             Raw::RBrace => Tok::RBrace,

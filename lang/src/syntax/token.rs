@@ -9,6 +9,8 @@ use super::ast::Space;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tok {
     Ident,
+    /// A name that is a keyword in some places: for `layout.rs` to decide.
+    Word,
     Number,
     /// A whole string or bytes literal without interpolation.
     String,
@@ -125,7 +127,7 @@ impl Tok {
     /// As messages name it.
     pub(crate) fn describe(self) -> &'static str {
         match self {
-            Tok::Ident => "a name",
+            Tok::Ident | Tok::Word => "a name",
             Tok::Number => "a number",
             Tok::String => "a string",
             Tok::InterpStart => "a string with `\\(...)`",
