@@ -17,7 +17,7 @@ impl Evaluator {
     pub(crate) fn detached(&mut self, conjuncts: Vec<(EnvId, E)>) -> VId {
         let v = self.vertex(NONE, Label::NONE);
         for (env, expr) in conjuncts {
-            self.v_mut(v).conjuncts.push(Conj { env, expr, ci: Ci::default(), decl: None });
+            self.push_conjunct(v, Conj { env, expr, ci: Ci::default(), decl: None });
         }
         v
     }
@@ -54,7 +54,7 @@ impl Evaluator {
 
     /// A hidden field of whatever package.
     fn qualified_hidden(&self, t: VId, name: &str) -> Option<Label> {
-        self.v(t).arcs.iter().map(|a| a.label).find(|l| l.is_hidden() && &*self.labels.name(*l) == name)
+        self.arcs(t).iter().map(|a| a.label).find(|l| l.is_hidden() && &*self.labels.name(*l) == name)
     }
 
     pub(crate) fn fields(&mut self, v: VId, which: Which) -> Vec<(VId, Constraint)> {
@@ -70,12 +70,12 @@ impl Evaluator {
             };
             kind && (which.constraints || a.constraint == Constraint::Regular)
         };
-        self.v(t).arcs.iter().filter(wanted).map(|a| (a.vertex, a.constraint)).collect()
+        self.arcs(t).iter().filter(wanted).map(|a| (a.vertex, a.constraint)).collect()
     }
 
     /// Whether comprehensions alone, and nothing else, say that the vertex is there.
     pub(crate) fn is_yielded(&self, v: VId) -> bool {
-        self.v(v).conjuncts.iter().all(|c| c.ci.yielded)
+        self.conjuncts(v).iter().all(|c| c.ci.yielded)
     }
 
     /// Marks the fields of a vertex that are not allowed.
@@ -90,7 +90,7 @@ impl Evaluator {
         if self.v(t).kind != Kind::LIST || self.failed(t) {
             return None;
         }
-        let mut arcs: Vec<Arc_> = self.v(t).arcs.clone();
+        let mut arcs: Vec<Arc_> = self.arcs(t).to_vec();
         arcs.sort_by_key(|a| a.label.as_index());
         Some(arcs.into_iter().map(|a| a.vertex).collect())
     }
@@ -108,7 +108,7 @@ impl Evaluator {
         if x.err.is_some() || self.ext_ref(t).is_some_and(|e| !e.branches.is_empty()) {
             return x.is_struct && !self.failed(t);
         }
-        x.scalar.is_some()
+        self.scalar_at(t).is_some()
             || (x.kind == Kind::LIST && self.ext_ref(t).is_some_and(|e| e.list.is_some()))
             || (x.is_struct && x.kind.contains(Kind::STRUCT))
     }
@@ -125,7 +125,7 @@ impl Evaluator {
         if self.failed(t) {
             return None;
         }
-        self.v(t).scalar.as_ref().map(|s| s.0.clone())
+        self.scalar_at(t).map(|s| s.0.clone())
     }
 
     pub(crate) fn own_error(&mut self, v: VId) -> Option<ErrId> {
@@ -135,7 +135,7 @@ impl Evaluator {
 
     /// The declarations of the fields that make up a vertex.
     pub(crate) fn decls(&self, v: VId) -> Vec<Arc<FieldDecl>> {
-        self.v(v).conjuncts.iter().filter_map(|c| c.decl.clone()).collect()
+        self.conjuncts(v).iter().filter_map(|c| c.decl.clone()).collect()
     }
 
     /// The environment in which the fields of `v` and of the structs around it are names; with those names, the outermost first.
@@ -151,7 +151,7 @@ impl Evaluator {
         for v in line.into_iter().rev() {
             let t = self.read(v);
             env = self.env(env, Scope::Vertex(t));
-            let own = self.v(t).arcs.iter().filter(|a| a.label.as_index().is_none());
+            let own = self.arcs(t).iter().filter(|a| a.label.as_index().is_none());
             names.push(own.map(|a| (self.labels.name(a.label), a.label)).collect());
         }
         (env, names)
@@ -223,13 +223,12 @@ impl Evaluator {
             // The field is there: the vertex keeps what it has, and those that used its conjuncts are told.
             if label.as_index().is_none() {
                 let c = Conj { env, expr: conjuncts[i].clone(), ci: Ci::default(), decl: None };
-                self.v_mut(v).conjuncts.push(c);
+                self.push_conjunct(v, c);
             }
-            let x = &mut self.vs[t as usize];
-            if let Some(arc) = x.arcs.iter_mut().find(|b| b.label == *label) {
-                arc.constraint = Constraint::Regular;
+            if let Some(i) = self.arc_index(t, *label) {
+                self.arcs_mut(t)[i].constraint = Constraint::Regular;
             }
-            x.checked = false;
+            self.v_mut(t).checked = false;
             self.invalidate(v);
             v = a.vertex;
         }
@@ -274,7 +273,7 @@ impl Evaluator {
             return;
         }
         let x = self.v(t);
-        if x.scalar.is_some() {
+        if self.scalar_at(t).is_some() {
             let text = self.show(t);
             out.push_str(&text);
             return;
@@ -287,7 +286,7 @@ impl Evaluator {
                 self.write_source(e, indent + 1, out);
             }
             if list.exact.is_none() {
-                out.push_str(if self.v(t).arcs.is_empty() { "..." } else { ", ..." });
+                out.push_str(if self.arcs(t).is_empty() { "..." } else { ", ..." });
                 if let Some(e) = list.rest.first().and_then(|r| r.expr.clone()) {
                     out.push_str(&super::print::expr(self, &e));
                 }
@@ -296,7 +295,7 @@ impl Evaluator {
             return;
         }
         if x.is_struct && x.kind.contains(Kind::STRUCT) {
-            let arcs = x.arcs.clone();
+            let arcs = self.arcs(t).to_vec();
             if arcs.is_empty() {
                 out.push_str("{}");
                 return;

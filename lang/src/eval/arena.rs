@@ -5,10 +5,12 @@
 use crate::diag::Code;
 use crate::eval::expr::{E, FieldDecl, Scalar};
 use crate::eval::label::Label;
+use crate::eval::pool::Run;
 use crate::pkg::Kind;
 use crate::source::Span;
 use crate::syntax::ast::{Constraint, UnaryOp};
 use rustc_hash::FxHashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// The number of a vertex.
@@ -20,7 +22,7 @@ pub(crate) type OriginId = u32;
 /// The number of a link in a chain of references; 0 is the empty chain.
 pub(crate) type ChainId = u32;
 /// The number of an error.
-pub(crate) type ErrId = u32;
+pub(crate) type ErrId = NonZeroU32;
 
 /// No vertex, no environment.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -32,10 +34,15 @@ pub(crate) struct Env {
     pub up: EnvId,
     /// What names are found in.
     pub scope: Scope,
-    /// Vertices of the `let`s evaluated so far, by index.
-    pub lets: Vec<(u32, VId)>,
-    /// The struct literal that the environment was made for, if it has `let`s.
-    pub literal: Option<E>,
+}
+
+/// What an environment has for a struct literal with `let`s.
+#[derive(Clone, Debug)]
+pub(crate) struct Lets {
+    /// The struct literal.
+    pub literal: E,
+    /// Vertices of those evaluated so far, by index.
+    pub known: Vec<(u32, VId)>,
 }
 
 /// What an environment stands for.
@@ -88,8 +95,8 @@ pub(crate) struct Ci {
     pub renewed: bool,
     /// Whether it is the value of a pattern.
     pub constraint: bool,
-    /// The disjunction, counted from 1, of whose chosen term it is a part at its vertex; 0 for none.
-    pub branch: u32,
+    /// The disjunction, counted from 1, of whose chosen term it is a part at its vertex; 0 for none. From 255 on they count as one.
+    pub branch: u8,
     /// Whether validators are left out: it is part of the value that one of them checks.
     pub unchecked: bool,
     /// Whether a comprehension yielded it, or something around it.
@@ -279,7 +286,7 @@ pub(crate) struct Vertex {
     /// How many vertices are around it.
     pub depth: u32,
     /// What it is made of, in the order in which it came.
-    pub conjuncts: Vec<Conj>,
+    pub conjuncts: Run,
     /// How far it has come.
     pub state: State,
     /// The vertex of which this one is a branch; itself otherwise.
@@ -287,11 +294,11 @@ pub(crate) struct Vertex {
     /// The branch that the vertex was decided to be.
     pub forward: VId,
     /// Fields and elements.
-    pub arcs: Vec<Arc_>,
+    pub arcs: Run,
     /// The kinds it may have.
     pub kind: Kind,
-    /// Its scalar and where that is written.
-    pub scalar: Option<(Scalar, Span)>,
+    /// The number of its scalar; [`NONE`] for none.
+    pub scalar: u32,
     /// Whether a conjunct is a struct.
     pub is_struct: bool,
     /// Its own error, also where it is incomplete.
@@ -306,8 +313,8 @@ pub(crate) struct Vertex {
     pub provisional: bool,
     /// The rare parts.
     pub ext: Option<Box<Ext>>,
-    /// Vertices whose value was computed from this one.
-    pub readers: Vec<VId>,
+    /// The last of the vertices whose value was computed from this one, as a link; [`NONE`] for none.
+    pub readers: u32,
 }
 
 /// A mistake, or the reason why there is no value yet.

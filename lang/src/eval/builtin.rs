@@ -54,7 +54,7 @@ impl Evaluator {
             Callee::Package(path, function) => {
                 let x = self.v(v);
                 let concrete =
-                    x.scalar.is_some() || x.kind == Kind::LIST || (x.is_struct && x.kind == Kind::STRUCT);
+                    x.scalar != NONE || x.kind == Kind::LIST || (x.is_struct && x.kind == Kind::STRUCT);
                 if !concrete {
                     return Ok(());
                 }
@@ -90,8 +90,8 @@ impl Evaluator {
                     span,
                     format!("invalid value {shown} (does not satisfy {call})"),
                 );
-                if let Some((_, at)) = self.v(v).scalar {
-                    self.errors[e as usize].spans.push(at);
+                if let Some(at) = self.scalar_at(v).map(|s| s.1) {
+                    self.bottom_mut(e).spans.push(at);
                 }
                 Err(e)
             }
@@ -102,7 +102,7 @@ impl Evaluator {
     fn fits(&mut self, v: VId, env: EnvId, schema: &E) -> bool {
         let probe = self.local(NONE, Self::link(v, schema.span));
         let c = Conj { env, expr: schema.clone(), ci: Ci::default(), decl: None };
-        self.v_mut(probe).conjuncts.push(c);
+        self.push_conjunct(probe, c);
         self.first_error(probe).is_none() && self.required_missing(probe).is_none()
     }
 
@@ -111,7 +111,7 @@ impl Evaluator {
         self.expand(v);
         let t = self.with_default(v);
         self.expand(t);
-        for a in self.v(t).arcs.clone() {
+        for a in self.arcs(t).to_vec() {
             match a.constraint {
                 Constraint::Required => return Some(a.vertex),
                 Constraint::Regular => {
@@ -128,8 +128,10 @@ impl Evaluator {
     /// The value of `v` without the validators, which are being checked.
     fn without_validators(&mut self, v: VId) -> VId {
         let copy = self.vertex(self.v(v).parent, self.v(v).label);
-        let conjuncts = self.v(v).conjuncts.clone();
-        self.v_mut(copy).conjuncts = conjuncts;
+        let conjuncts = self.conjuncts(v).to_vec();
+        for c in conjuncts {
+            self.push_conjunct(copy, c);
+        }
         self.ext(copy).unchecked = true;
         copy
     }
@@ -156,7 +158,7 @@ impl Evaluator {
             format!("invalid value {} (does not satisfy matchN): {n} matched, expected {want}", self.show(v));
         let e = self.error(Code::Conflict, f.expr.span, message);
         if !self.complete(v) {
-            self.errors[e as usize].incomplete = true;
+            self.bottom_mut(e).incomplete = true;
         }
         Err(e)
     }
@@ -177,7 +179,7 @@ impl Evaluator {
         );
         let e = self.error(Code::Conflict, f.expr.span, message);
         if !self.complete(v) {
-            self.errors[e as usize].incomplete = true;
+            self.bottom_mut(e).incomplete = true;
         }
         Err(e)
     }
@@ -282,11 +284,11 @@ impl Evaluator {
             Val::Scalar(Scalar::String(s)) => s.len(),
             Val::Scalar(Scalar::Bytes(b)) => b.len(),
             Val::Vertex(v) if self.v(v).kind == Kind::LIST => {
-                self.v(v).arcs.iter().filter(|a| a.label.as_index().is_some()).count()
+                self.arcs(v).iter().filter(|a| a.label.as_index().is_some()).count()
             }
             Val::Vertex(v) => {
                 let regular = |a: &&Arc_| a.constraint == Constraint::Regular && a.label.is_regular();
-                self.v(v).arcs.iter().filter(regular).count()
+                self.arcs(v).iter().filter(regular).count()
             }
             Val::Scalar(s) => {
                 let shown = super::print::scalar(&s);
@@ -364,7 +366,7 @@ impl Evaluator {
 
     fn argument(&mut self, v: VId, span: crate::source::Span) -> Res<Data> {
         let _ = span;
-        if let Some((s, _)) = &self.v(v).scalar {
+        if let Some((s, _)) = self.scalar_at(v) {
             return Ok(super::export::scalar_data(s));
         }
         if self.v(v).state == State::Processing {
@@ -376,23 +378,24 @@ impl Evaluator {
                 self.allocate(64)?;
                 Ok(d)
             }
-            Err(errors) => {
-                let first = errors.first().copied().unwrap_or_default();
-                let b = self.bottom(first).clone();
-                Err(self.push_error(Bottom { at: self.current(), ..b }))
-            }
+            Err(errors) => Err(self.retell(&errors)),
         }
+    }
+
+    /// The first of some errors, told of the vertex being worked on.
+    fn retell(&mut self, errors: &[ErrId]) -> ErrId {
+        let Some(first) = errors.first() else {
+            return self.error(Code::Incomplete, crate::compile::NOWHERE, "the value is incomplete");
+        };
+        let b = self.bottom(*first).clone();
+        self.push_error(Bottom { at: self.current(), ..b })
     }
 
     fn data_of_fields(&mut self, v: VId) -> Res<Data> {
         let copy = self.without_validators(v);
         match self.data(copy) {
             Ok(d) => Ok(d),
-            Err(errors) => {
-                let first = errors.first().copied().unwrap_or_default();
-                let b = self.bottom(first).clone();
-                Err(self.push_error(Bottom { at: self.current(), ..b }))
-            }
+            Err(errors) => Err(self.retell(&errors)),
         }
     }
 
@@ -474,7 +477,7 @@ impl Evaluator {
                 let have = match self.operand(*se, s)? {
                     Val::Vertex(v) => {
                         let regular = |a: &&Arc_| a.constraint == Constraint::Regular && a.label.is_regular();
-                        self.v(v).arcs.iter().filter(regular).count() as i64
+                        self.arcs(v).iter().filter(regular).count() as i64
                     }
                     Val::Scalar(s) => {
                         let shown = super::print::scalar(&s);
@@ -536,7 +539,7 @@ impl Evaluator {
                     let x = crate::compile::data(&value, &mut self.labels);
                     let probe = self.local(NONE, x);
                     let c = Conj { env: *se, expr: schema.clone(), ci: Ci::default(), decl: None };
-                    self.v_mut(probe).conjuncts.push(c);
+                    self.push_conjunct(probe, c);
                     let errors = self.all_errors(probe, f.name == "Validate");
                     if let Some(e) = errors.first() {
                         let name = short(path, f.name);
@@ -562,7 +565,7 @@ impl Evaluator {
         pair.decls.push(crate::compile::plain_field(y, Self::link(b, span)));
         let v = self.local(env, comparer.clone());
         let expr = Expr::new(X::Struct(Box::new(pair)), span);
-        self.v_mut(v).conjuncts.push(Conj { env: NONE, expr, ci: Ci::default(), decl: None });
+        self.push_conjunct(v, Conj { env: NONE, expr, ci: Ci::default(), decl: None });
         let result = self.lookup(v, less, span)?;
         match self.concrete(result, &Self::link(result, span))? {
             Val::Scalar(Scalar::Bool(b)) => Ok(b),

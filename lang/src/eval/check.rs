@@ -36,10 +36,10 @@ impl Evaluator {
             let have = self.show(v);
             let types = format!("(mismatched types {old} and {})", super::print::kind(kind));
             let mut spans = vec![b.span];
-            spans.extend(self.v(v).scalar.as_ref().map(|s| s.1));
+            spans.extend(self.scalar_at(v).map(|s| s.1));
             let e =
                 self.error(Code::Conflict, b.span, format!("conflicting values {have} and {shown} {types}"));
-            self.errors[e as usize].spans = spans;
+            self.bottom_mut(e).spans = spans;
             self.v_mut(v).kind = Kind::BOTTOM;
             return Err(e);
         }
@@ -74,7 +74,7 @@ impl Evaluator {
             return;
         }
         let x = self.v(v);
-        if x.is_struct && x.scalar.is_none() && x.kind.contains(Kind::STRUCT) && x.kind != Kind::STRUCT {
+        if x.is_struct && x.scalar == NONE && x.kind.contains(Kind::STRUCT) && x.kind != Kind::STRUCT {
             // Struct literals that only embed or declare hidden fields are structs unless something in them is not.
             let bounds = self.ext_ref(v).is_some_and(|x| !x.bounds.is_empty());
             let top = self.ext_ref(v).is_some_and(|x| x.top) && x.arcs.is_empty();
@@ -86,7 +86,7 @@ impl Evaluator {
         }
         let has_bounds = self.ext_ref(v).is_some_and(|x| !x.bounds.is_empty());
         if has_bounds {
-            match self.v(v).scalar.clone() {
+            match self.scalar_at(v).cloned() {
                 Some((s, _)) => self.check_bounds(v, &s),
                 None if self.v(v).kind == Kind::LIST || self.v(v).is_struct => self.check_vertex_bounds(v),
                 None => self.simplify_bounds(v),
@@ -108,8 +108,8 @@ impl Evaluator {
                     let (shown, bound) = (super::print::scalar(s), self.show_bound(&b));
                     let message = format!("invalid value {shown} (out of bound {bound})");
                     let e = self.error(Code::Conflict, b.span, message);
-                    if let Some((_, at)) = self.v(v).scalar {
-                        self.errors[e as usize].spans.push(at);
+                    if let Some(at) = self.scalar_at(v).map(|s| s.1) {
+                        self.bottom_mut(e).spans.push(at);
                     }
                     self.fail(v, e);
                 }
@@ -202,16 +202,15 @@ impl Evaluator {
                     let (a, b) = (self.show_bound(&bounds[*i]), self.show_bound(&bounds[*j]));
                     let message = format!("incompatible bounds {a} and {b}");
                     let e = self.error(Code::Conflict, bounds[*i].span, message);
-                    self.errors[e as usize].spans.push(bounds[*j].span);
+                    self.bottom_mut(e).spans.push(bounds[*j].span);
                     self.fail(v, e);
                     return;
                 }
                 Between::One(s) => {
                     let kind = s.kind();
                     let span = bounds[*i].span;
-                    let x = self.v_mut(v);
-                    x.kind = kind;
-                    x.scalar = Some((s.clone(), span));
+                    self.v_mut(v).kind = kind;
+                    self.set_scalar(v, s.clone(), span);
                     self.check_bounds(v, &s);
                     return;
                 }

@@ -37,7 +37,7 @@ impl Evaluator {
             return out;
         }
         for c in crate::compile::stack(|| self.closers(parent)) {
-            if c.recursive && self.v(v).conjuncts.iter().any(|k| self.admits(c.origin, k.ci.origin)) {
+            if c.recursive && self.conjuncts(v).iter().any(|k| self.admits(c.origin, k.ci.origin)) {
                 out.push(c);
             }
         }
@@ -70,7 +70,7 @@ impl Evaluator {
             }
         }
         if let Some(a) = self.arc(v, label) {
-            conjuncts.extend(self.v(a.vertex).conjuncts.iter().cloned());
+            conjuncts.extend(self.conjuncts(a.vertex).iter().cloned());
         }
         // What refuses a field does so for whoever would add it, so what embeds it does not count.
         let open = self.ext_ref(v).map_or(&[][..], |x| &x.open);
@@ -86,26 +86,24 @@ impl Evaluator {
         if closers.is_empty() {
             return;
         }
-        for a in self.v(v).arcs.clone() {
+        for a in self.arcs(v).to_vec() {
             let checked = a.label.is_regular();
             if !checked || a.constraint != Constraint::Regular || self.v(a.vertex).denied.is_some() {
                 continue;
             }
-            let Some(c) = self.denied_by(v, &closers, &self.v(a.vertex).conjuncts) else { continue };
+            let Some(c) = self.denied_by(v, &closers, &self.conjuncts(a.vertex)) else { continue };
             let name = self.labels.name(a.label);
             let mut spans: Vec<_> = self
-                .v(a.vertex)
-                .conjuncts
+                .conjuncts(a.vertex)
                 .iter()
                 .map(|k| k.decl.as_ref().map_or(k.expr.span, |d| d.label_span))
                 .collect();
             spans.push(c.span);
             let allowed: Vec<_> = self
-                .v(v)
-                .arcs
+                .arcs(v)
                 .iter()
                 .filter(|b| b.label != a.label && b.label.is_regular())
-                .filter(|b| self.denied_by(v, &[c], &self.v(b.vertex).conjuncts).is_none())
+                .filter(|b| self.denied_by(v, &[c], &self.conjuncts(b.vertex)).is_none())
                 .map(|b| self.labels.name(b.label))
                 .collect();
             let near = crate::text::nearest(&name, allowed.iter().map(|n| &**n));

@@ -54,8 +54,7 @@ impl Evaluator {
                 };
                 let list = self.v(v).kind == Kind::LIST;
                 let items: Vec<Arc_> = self
-                    .v(v)
-                    .arcs
+                    .arcs(v)
                     .iter()
                     .filter(|a| a.constraint == Constraint::Regular)
                     .filter(|a| if list { a.label.as_index().is_some() } else { a.label.is_regular() })
@@ -87,8 +86,7 @@ impl Evaluator {
         x.is_struct = true;
         x.kind = Kind::STRUCT;
         for (label, v) in names {
-            let x = self.v_mut(holder);
-            x.arcs.push(Arc_ { label: *label, vertex: *v, constraint: Constraint::Regular });
+            self.push_arc(holder, Arc_ { label: *label, vertex: *v, constraint: Constraint::Regular });
         }
         self.env(up, Scope::Vertex(holder))
     }

@@ -3,12 +3,14 @@
 use super::arena::*;
 use super::expr::{E, Expr, Scalar, X};
 use super::label::{Label, Labels};
+use super::pool::{Pool, Run};
 use crate::api::Budget;
 use crate::compile::{Compiled, stack};
 use crate::diag::Code;
 use crate::pkg::Kind;
 use crate::source::Span;
 use rustc_hash::FxHashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,7 +20,14 @@ pub(crate) struct Evaluator {
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) labels: Labels,
     pub(super) vs: Vec<Vertex>,
+    conjunct_pool: Pool<Conj>,
+    arc_pool: Pool<Arc_>,
+    /// The scalars of vertices and where they are written.
+    scalars: Vec<(Scalar, Span)>,
+    /// Readers of vertices: each with the link to the one before it.
+    readers: Vec<(VId, u32)>,
     pub(super) envs: Vec<Env>,
+    pub(super) lets: FxHashMap<EnvId, Lets>,
     pub(super) origins: Vec<Origin>,
     pub(super) chains: Vec<Chain>,
     pub(super) errors: Vec<Bottom>,
@@ -73,7 +82,12 @@ impl Evaluator {
             compiled,
             labels,
             vs: Vec::new(),
+            conjunct_pool: Pool::default(),
+            arc_pool: Pool::default(),
+            scalars: Vec::new(),
+            readers: Vec::new(),
             envs: Vec::new(),
+            lets: FxHashMap::default(),
             origins: vec![root],
             chains: vec![Chain {
                 site: crate::compile::NOWHERE,
@@ -109,7 +123,7 @@ impl Evaluator {
         };
         let expr = u.root.clone();
         let v = self.vertex(NONE, Label::NONE);
-        self.vs[v as usize].conjuncts.push(Conj { env: NONE, expr, ci: Ci::default(), decl: None });
+        self.push_conjunct(v, Conj { env: NONE, expr, ci: Ci::default(), decl: None });
         self.roots[unit as usize] = v;
         v
     }
@@ -118,18 +132,18 @@ impl Evaluator {
         let id = self.vs.len() as VId;
         let depth = if parent == NONE { 0 } else { self.v(parent).depth + 1 };
         // With the conjuncts it is sure to get.
-        self.memory += (size_of::<Vertex>() + 2 * size_of::<Conj>() + 64) as u64;
+        self.memory += size_of::<Vertex>() as u64;
         self.vs.push(Vertex {
             parent,
             label,
             depth,
-            conjuncts: Vec::new(),
+            conjuncts: Run::default(),
             state: State::Unprocessed,
             stands_for: id,
             forward: NONE,
-            arcs: Vec::new(),
+            arcs: Run::default(),
             kind: Kind::TOP,
-            scalar: None,
+            scalar: NONE,
             is_struct: false,
             err: None,
             denied: None,
@@ -137,7 +151,7 @@ impl Evaluator {
             frame: 0,
             provisional: false,
             ext: None,
-            readers: Vec::new(),
+            readers: NONE,
         });
         id
     }
@@ -148,7 +162,7 @@ impl Evaluator {
         let v = self.vertex(parent, Label::NONE);
         let Ci { chain, cyclic, renewed, .. } = self.way;
         let ci = Ci { chain, cyclic, renewed, ..Ci::default() };
-        self.vs[v as usize].conjuncts.push(Conj { env, expr, ci, decl: None });
+        self.push_conjunct(v, Conj { env, expr, ci, decl: None });
         v
     }
 
@@ -161,7 +175,7 @@ impl Evaluator {
 
     pub(super) fn env(&mut self, up: EnvId, scope: Scope) -> EnvId {
         self.memory += size_of::<Env>() as u64;
-        self.envs.push(Env { up, scope, lets: Vec::new(), literal: None });
+        self.envs.push(Env { up, scope });
         self.envs.len() as EnvId - 1
     }
 
@@ -179,6 +193,42 @@ impl Evaluator {
         &mut self.vs[v as usize]
     }
 
+    /// What a vertex is made of.
+    pub(super) fn conjuncts(&self, v: VId) -> &[Conj] {
+        self.conjunct_pool.get(self.v(v).conjuncts)
+    }
+
+    /// Adds a conjunct to a vertex that nobody has worked on yet.
+    pub(super) fn push_conjunct(&mut self, v: VId, c: Conj) {
+        let x = &mut self.vs[v as usize];
+        self.memory += self.conjunct_pool.push(&mut x.conjuncts, c) as u64;
+    }
+
+    pub(super) fn clear_conjuncts(&mut self, v: VId) {
+        self.conjunct_pool.clear(&mut self.vs[v as usize].conjuncts);
+    }
+
+    /// The fields and elements of a vertex.
+    pub(super) fn arcs(&self, v: VId) -> &[Arc_] {
+        self.arc_pool.get(self.v(v).arcs)
+    }
+
+    pub(super) fn arcs_mut(&mut self, v: VId) -> &mut [Arc_] {
+        let run = self.v(v).arcs;
+        self.arc_pool.get_mut(run)
+    }
+
+    /// The scalar of a vertex and where it is written.
+    pub(super) fn scalar_at(&self, v: VId) -> Option<&(Scalar, Span)> {
+        self.scalars.get(self.v(v).scalar as usize)
+    }
+
+    pub(super) fn set_scalar(&mut self, v: VId, s: Scalar, span: Span) {
+        self.memory += size_of::<(Scalar, Span)>() as u64;
+        self.scalars.push((s, span));
+        self.v_mut(v).scalar = self.scalars.len() as u32 - 1;
+    }
+
     pub(super) fn ext(&mut self, v: VId) -> &mut Ext {
         let x = &mut self.vs[v as usize];
         if x.ext.is_none() {
@@ -192,30 +242,31 @@ impl Evaluator {
     }
 
     pub(super) fn arc(&self, v: VId, label: Label) -> Option<Arc_> {
-        self.arc_index(v, label).map(|i| self.vs[v as usize].arcs[i])
+        self.arc_index(v, label).map(|i| self.arcs(v)[i])
     }
 
     /// Where a field is among those of its vertex.
     pub(super) fn arc_index(&self, v: VId, label: Label) -> Option<usize> {
-        let x = &self.vs[v as usize];
+        let (x, arcs) = (&self.vs[v as usize], self.arcs(v));
         // Elements mostly stand where their index says.
         if let Some(i) = label.as_index()
-            && x.arcs.get(i).is_some_and(|a| a.label == label)
+            && arcs.get(i).is_some_and(|a| a.label == label)
         {
             return Some(i);
         }
         match &x.ext {
             Some(ext) if !ext.index.is_empty() => ext.index.get(&label).map(|i| *i as usize),
-            _ => x.arcs.iter().position(|a| a.label == label),
+            _ => arcs.iter().position(|a| a.label == label),
         }
     }
 
     /// Adds a field that is not there yet.
     pub(super) fn push_arc(&mut self, v: VId, a: Arc_) {
-        let n = self.v(v).arcs.len();
-        self.v_mut(v).arcs.push(a);
+        let n = self.arcs(v).len();
+        let x = &mut self.vs[v as usize];
+        self.memory += self.arc_pool.push(&mut x.arcs, a) as u64;
         if n == MANY_FIELDS {
-            let index = self.v(v).arcs.iter().enumerate().map(|(i, a)| (a.label, i as u32)).collect();
+            let index = self.arcs(v).iter().enumerate().map(|(i, a)| (a.label, i as u32)).collect();
             self.ext(v).index = index;
         } else if n > MANY_FIELDS {
             self.ext(v).index.insert(a.label, n as u32);
@@ -247,15 +298,19 @@ impl Evaluator {
     pub(super) fn push_error(&mut self, b: Bottom) -> ErrId {
         self.memory += 64 + b.message.len() as u64 + 16 * b.spans.len() as u64;
         self.errors.push(b);
-        self.errors.len() as ErrId - 1
+        NonZeroU32::new(self.errors.len() as u32).unwrap_or(NonZeroU32::MIN)
     }
 
     pub(crate) fn bottom(&self, e: ErrId) -> &Bottom {
-        &self.errors[e as usize]
+        &self.errors[e.get() as usize - 1]
+    }
+
+    pub(super) fn bottom_mut(&mut self, e: ErrId) -> &mut Bottom {
+        &mut self.errors[e.get() as usize - 1]
     }
 
     pub(super) fn is_incomplete(&self, e: ErrId) -> bool {
-        self.errors[e as usize].incomplete
+        self.bottom(e).incomplete
     }
 
     // Budget
@@ -306,7 +361,7 @@ impl Evaluator {
         if c == NONE {
             return crate::compile::NOWHERE;
         }
-        self.v(c).conjuncts.first().map_or(crate::compile::NOWHERE, |c| c.expr.span)
+        self.conjuncts(c).first().map_or(crate::compile::NOWHERE, |c| c.expr.span)
     }
 
     /// The more generous of the depths that a budget allows is that of nesting; the Rust stack grows as needed.
@@ -331,10 +386,10 @@ impl Evaluator {
 
     fn work_on(&mut self, v: VId) {
         if self.too_deep(v) {
-            let span = self.v(v).conjuncts.first().map_or(crate::compile::NOWHERE, |c| c.expr.span);
+            let span = self.conjuncts(v).first().map_or(crate::compile::NOWHERE, |c| c.expr.span);
             let mut e =
                 self.error(Code::StructuralCycle, span, "structural cycle: the value is nested too deeply");
-            self.errors[e as usize].at = v;
+            self.bottom_mut(e).at = v;
             if self.step().is_err() {
                 e = self.exhausted.unwrap_or(e);
             }
@@ -400,13 +455,14 @@ impl Evaluator {
         x.state = State::Unprocessed;
         x.provisional = false;
         x.kind = Kind::TOP;
-        x.scalar = None;
+        x.scalar = NONE;
         x.is_struct = false;
         x.err = None;
         x.denied = None;
         x.checked = false;
         x.forward = NONE;
-        let arcs = std::mem::take(&mut x.arcs);
+        let arcs = self.arc_pool.get(x.arcs).to_vec();
+        self.arc_pool.clear(&mut x.arcs);
         if let Some(ext) = x.ext.as_deref_mut() {
             let keep = Ext {
                 notify: std::mem::take(&mut ext.notify),
@@ -430,8 +486,10 @@ impl Evaluator {
     pub(super) fn invalidate(&mut self, v: VId) {
         let mut todo = vec![v];
         while let Some(v) = todo.pop() {
-            let readers = std::mem::take(&mut self.v_mut(v).readers);
-            for r in readers {
+            let mut link = std::mem::replace(&mut self.v_mut(v).readers, NONE);
+            while link != NONE {
+                let (r, next) = self.readers[link as usize];
+                link = next;
                 if self.v(r).state == State::Done {
                     self.reset(r);
                     todo.push(r);
@@ -454,9 +512,11 @@ impl Evaluator {
     pub(super) fn reads(&mut self, target: VId) {
         let reader = self.current();
         if reader != NONE && reader != target {
-            let readers = &mut self.v_mut(target).readers;
-            if readers.last() != Some(&reader) {
-                readers.push(reader);
+            let last = self.v(target).readers;
+            if last == NONE || self.readers[last as usize].0 != reader {
+                self.memory += size_of::<(VId, u32)>() as u64;
+                self.readers.push((reader, last));
+                self.v_mut(target).readers = self.readers.len() as u32 - 1;
             }
         }
     }
@@ -469,10 +529,10 @@ impl Evaluator {
         };
         for (n, ci) in notify {
             let c = Conj { ci, decl: None, ..c.clone() };
-            self.v_mut(n).conjuncts.push(c);
+            self.push_conjunct(n, c);
             self.touch(n);
         }
-        self.v_mut(v).conjuncts.push(c);
+        self.push_conjunct(v, c);
         self.touch(v);
     }
 

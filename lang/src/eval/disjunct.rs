@@ -100,10 +100,11 @@ impl Evaluator {
             let decisions: Arc<[u32]> = from.decisions.iter().copied().chain([i]).collect();
             let (parent, label) = (self.v(v).parent, self.v(v).label);
             let b = self.vertex(parent, label);
-            let conjuncts = self.v(v).conjuncts.clone();
-            let x = self.v_mut(b);
-            x.stands_for = v;
-            x.conjuncts = conjuncts;
+            let conjuncts = self.conjuncts(v).to_vec();
+            self.v_mut(b).stands_for = v;
+            for c in conjuncts {
+                self.push_conjunct(b, c);
+            }
             let unchecked = self.ext_ref(v).is_some_and(|x| x.unchecked);
             let ext = self.ext(b);
             ext.decisions = Some(decisions.clone());
@@ -176,7 +177,7 @@ impl Evaluator {
         }
         let span = spans.first().copied().unwrap_or(crate::compile::NOWHERE);
         let e = self.error(Code::EmptyDisjunction, span, format!("{n} errors in empty disjunction"));
-        let b = &mut self.errors[e as usize];
+        let b = &mut self.bottom_mut(e);
         b.spans = spans;
         b.causes = causes;
         b.at = v;

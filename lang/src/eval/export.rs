@@ -34,14 +34,13 @@ impl Evaluator {
         self.expand(v);
         let t = self.with_default(v);
         self.expand(t);
-        if let Some((s, _)) = &self.v(t).scalar {
+        if let Some((s, _)) = self.scalar_at(t) {
             return Ok(scalar_data(s));
         }
         let list = self.v(t).kind == Kind::LIST;
         let want = if list { LabelType::Index } else { LabelType::Regular };
         let arcs: Vec<Arc_> = self
-            .v(t)
-            .arcs
+            .arcs(t)
             .iter()
             .filter(|a| a.constraint == Constraint::Regular && a.label.kind() == want)
             .copied()

@@ -26,6 +26,7 @@ mod cycle;
 mod disjunct;
 mod export;
 mod operate;
+mod pool;
 pub(crate) mod print;
 mod resolve;
 pub(crate) mod shape;

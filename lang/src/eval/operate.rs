@@ -139,7 +139,7 @@ impl Evaluator {
             e.span,
             format!("invalid operands {x} and {y} to '{o}' (type {j} and {k})"),
         );
-        let spans = &mut self.errors[err as usize].spans;
+        let spans = &mut self.bottom_mut(err).spans;
         spans.push(l.span);
         spans.push(r.span);
         Err(err)
@@ -147,7 +147,7 @@ impl Evaluator {
 
     fn operand_of(&mut self, env: EnvId, op: BinaryOp, e: &E) -> Res<Val> {
         self.operand(env, e).inspect_err(|err| {
-            let b = &mut self.errors[*err as usize];
+            let b = &mut self.bottom_mut(*err);
             if b.code == Code::Incomplete && b.message.starts_with("non-concrete value ") {
                 b.message = format!("{} in operand to {}", b.message, op.as_str());
             }
@@ -281,7 +281,7 @@ impl Evaluator {
                 Part::Text(t) => out.extend_from_slice(t),
                 Part::Expr(x) => {
                     let value = self.operand(env, x).inspect_err(|err| {
-                        let b = &mut self.errors[*err as usize];
+                        let b = &mut self.bottom_mut(*err);
                         if b.code == Code::Incomplete && b.message.starts_with("non-concrete value ") {
                             b.message = format!("invalid interpolation: {}", b.message);
                         }
@@ -334,7 +334,7 @@ impl Evaluator {
         let fields = |ev: &Evaluator, v: VId| -> Vec<Arc_> {
             let kind = if lx { LabelType::Index } else { LabelType::Regular };
             let regular = |a: &&Arc_| a.constraint == Constraint::Regular && a.label.kind() == kind;
-            ev.v(v).arcs.iter().filter(regular).copied().collect()
+            ev.arcs(v).iter().filter(regular).copied().collect()
         };
         let (fx, fy) = (fields(self, x), fields(self, y));
         if fx.len() != fy.len() {

@@ -235,11 +235,11 @@ impl Evaluator {
     fn show_depth(&self, v: VId, depth: u32) -> String {
         let v = self.settled(v);
         let x = self.v(v);
-        if let Some((s, _)) = &x.scalar {
+        if let Some((s, _)) = self.scalar_at(v) {
             return scalar(s);
         }
         if x.state == State::Unprocessed {
-            return match x.conjuncts.first() {
+            return match self.conjuncts(v).first() {
                 Some(c) if depth > 0 && x.conjuncts.len() == 1 => expr(self, &c.expr),
                 _ => "_".to_owned(),
             };
@@ -262,7 +262,7 @@ impl Evaluator {
                 return "[...]".to_owned();
             }
             let mut items: Vec<String> =
-                x.arcs.iter().take(10).map(|a| self.show_depth(a.vertex, depth - 1)).collect();
+                self.arcs(v).iter().take(10).map(|a| self.show_depth(a.vertex, depth - 1)).collect();
             if let Some(l) = list
                 && l.exact.is_none()
             {
@@ -279,13 +279,18 @@ impl Evaluator {
                 let label = self.labels.selector(a.label);
                 format!("{label}{}:{}", mark(a.constraint), self.show_depth(a.vertex, depth - 1))
             };
-            let fields: Vec<String> =
-                x.arcs.iter().filter(|a| a.label.kind() != LabelType::Local).take(10).map(show).collect();
+            let fields: Vec<String> = self
+                .arcs(v)
+                .iter()
+                .filter(|a| a.label.kind() != LabelType::Local)
+                .take(10)
+                .map(show)
+                .collect();
             return format!("{{{}}}", fields.join(","));
         }
         if let Some(e) = x.err {
             let _ = e;
-            return match x.conjuncts.first() {
+            return match self.conjuncts(v).first() {
                 Some(c) => expr(self, &c.expr),
                 None => "_".to_owned(),
             };

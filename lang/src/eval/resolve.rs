@@ -70,26 +70,23 @@ impl Evaluator {
     }
 
     fn let_vertex(&mut self, env: EnvId, index: u32, e: &E) -> Res<VId> {
-        let Some(x) = self.envs.get(env as usize) else {
-            return Err(self.error(Code::Reference, e.span, "the name has no value here"));
-        };
-        if let Some((_, v)) = x.lets.iter().find(|(i, _)| *i == index) {
+        let lets = self.lets.get(&env);
+        if let Some((_, v)) = lets.and_then(|l| l.known.iter().find(|(i, _)| *i == index)) {
             return Ok(*v);
         }
-        let Scope::Vertex(owner) = x.scope else {
-            return Err(self.error(Code::Reference, e.span, "the name has no value here"));
-        };
         // The environment was made for a struct literal, which has the expression.
-        let value = x.literal.as_ref().and_then(|e| match &e.kind {
+        let value = lets.and_then(|l| match &l.literal.kind {
             X::Struct(s) => s.lets.get(index as usize).cloned(),
             _ => None,
         });
-        let Some(value) = value else {
+        let (Some(Scope::Vertex(owner)), Some(value)) = (self.scope(env, 0), value) else {
             return Err(self.error(Code::Reference, e.span, "the name has no value here"));
         };
         let v = self.vertex(owner, Label::NONE);
-        self.v_mut(v).conjuncts.push(Conj { env, expr: value, ci: Ci::default(), decl: None });
-        self.envs[env as usize].lets.push((index, v));
+        self.push_conjunct(v, Conj { env, expr: value, ci: Ci::default(), decl: None });
+        if let Some(lets) = self.lets.get_mut(&env) {
+            lets.known.push((index, v));
+        }
         Ok(v)
     }
 
@@ -167,9 +164,9 @@ impl Evaluator {
         let e = self.error(Code::Undefined, span, message);
         if working && self.settle != from {
             self.depend_on(from);
-            self.errors[e as usize].pending = true;
+            self.bottom_mut(e).pending = true;
         } else if found.is_none() && !working && self.refuses(from, label) {
-            self.errors[e as usize].incomplete = false;
+            self.bottom_mut(e).incomplete = false;
         }
         Err(e)
     }
@@ -201,14 +198,14 @@ impl Evaluator {
                 if let Some(a) = self.arc(base, Label::index(i & 0x1fff_ffff)) {
                     return Ok(a.vertex);
                 }
-                let message = format!("index out of range [{i}] with length {}", self.v(base).arcs.len());
+                let message = format!("index out of range [{i}] with length {}", self.arcs(base).len());
                 let err = self.error(Code::Undefined, index.span, message);
                 if self.v(base).state == State::Processing {
                     self.depend_on(base);
-                    self.errors[err as usize].pending = true;
+                    self.bottom_mut(err).pending = true;
                 } else if self.ext_ref(base).and_then(|x| x.list.as_ref()).is_some_and(|l| l.exact.is_some())
                 {
-                    self.errors[err as usize].incomplete = false;
+                    self.bottom_mut(err).incomplete = false;
                 }
                 Err(err)
             }
@@ -303,7 +300,7 @@ impl Evaluator {
         let t = self.with_default(v);
         self.expand(t);
         let working = self.v(t).state == State::Processing;
-        if let Some((s, _)) = &self.v(t).scalar {
+        if let Some((s, _)) = self.scalar_at(t) {
             let s = s.clone();
             if !self.failed(t) {
                 if working {
@@ -338,14 +335,14 @@ impl Evaluator {
         if working {
             self.depend_on(t);
             let err = self.error(Code::Cycle, e.span, "cycle error");
-            self.errors[err as usize].pending = true;
+            self.bottom_mut(err).pending = true;
             return Err(err);
         }
         let shown = self.show(t);
         let err = self.error(Code::Incomplete, e.span, format!("non-concrete value {shown}"));
-        if let Some(c) = self.v(t).conjuncts.first() {
+        if let Some(c) = self.conjuncts(t).first() {
             let span = c.expr.span;
-            self.errors[err as usize].spans.push(span);
+            self.bottom_mut(err).spans.push(span);
         }
         Err(err)
     }
@@ -354,7 +351,7 @@ impl Evaluator {
     pub(super) fn list_elements(&mut self, env: EnvId, e: &E) -> Res<Vec<VId>> {
         match self.operand(env, e)? {
             Val::Vertex(v) if self.v(v).kind == Kind::LIST => {
-                Ok(self.v(v).arcs.iter().filter(|a| a.label.as_index().is_some()).map(|a| a.vertex).collect())
+                Ok(self.arcs(v).iter().filter(|a| a.label.as_index().is_some()).map(|a| a.vertex).collect())
             }
             other => {
                 let shown = self.show_val(&other);

@@ -178,3 +178,10 @@ fn what_would_take_for_ever_ends_in_an_error() {
     check("a: \"x\" * 10000000000", "a: the evaluation needs more memory than its budget allows");
     check("a: {b: {c: a}}", "a.b.c: structural cycle");
 }
+
+#[test]
+fn what_there_is_many_of_is_small() {
+    use super::arena::{Arc_, Conj, Env, Vertex};
+    let sizes = [size_of::<Vertex>(), size_of::<Conj>(), size_of::<Arc_>(), size_of::<Env>()];
+    assert_eq!(sizes, [80, 40, 12, 12], "vertex, conjunct, field, environment");
+}

@@ -28,7 +28,7 @@ impl Evaluator {
             && !self.is_incomplete(e)
         {
             let kind = self.error_kind(e);
-            let regular = self.v(t).arcs.iter().any(|a| a.label.as_index().is_none());
+            let regular = self.arcs(t).iter().any(|a| a.label.as_index().is_none());
             let finite = self.bottom(e).code != Code::StructuralCycle || self.bottom(e).at != t;
             if finite && self.v(t).is_struct && regular && branches.is_empty() && self.v(t).forward == NONE {
                 return json!({ "struct": self.tree_fields(t), "error": kind });
@@ -43,17 +43,17 @@ impl Evaluator {
             }
             return Json::Object(out);
         }
-        let arcs = self.v(t).arcs.iter().any(|a| a.label.as_index().is_none());
+        let arcs = self.arcs(t).iter().any(|a| a.label.as_index().is_none());
         if err.is_some() && !arcs {
             return json!({"incomplete": "_|_"});
         }
-        if let Some((s, _)) = &self.v(t).scalar {
+        if let Some((s, _)) = self.scalar_at(t) {
             return scalar(s);
         }
         let x = self.v(t);
         if x.kind == Kind::LIST && self.ext_ref(t).is_some_and(|x| x.list.is_some()) {
             let mut arcs: Vec<Arc_> =
-                x.arcs.iter().filter(|a| a.label.as_index().is_some()).copied().collect();
+                self.arcs(t).iter().filter(|a| a.label.as_index().is_some()).copied().collect();
             arcs.sort_by_key(|a| a.label.as_index());
             // A list with a bad element is bad itself.
             let mut found = Vec::new();
@@ -86,7 +86,7 @@ impl Evaluator {
     fn tree_fields(&mut self, t: VId) -> Json {
         self.deny(t);
         let mut fields = Map::new();
-        for a in self.v(t).arcs.clone() {
+        for a in self.arcs(t).to_vec() {
             if a.label.kind() == LabelType::Local || a.label.as_index().is_some() {
                 continue;
             }

@@ -98,8 +98,8 @@ impl Evaluator {
 
     fn run(&mut self, v: VId, w: &mut Work) {
         loop {
-            while w.next < self.v(v).conjuncts.len() {
-                let mut c = self.v(v).conjuncts[w.next].clone();
+            while w.next < self.conjuncts(v).len() {
+                let mut c = self.conjuncts(v)[w.next].clone();
                 w.next += 1;
                 if c.ci.constraint {
                     c.ci = self.way_of_pattern(v, c.ci);
@@ -173,7 +173,7 @@ impl Evaluator {
                     moved = true;
                 }
             }
-            if (last && moved) || self.v(v).conjuncts.len() > before.max(w.next) {
+            if (last && moved) || self.conjuncts(v).len() > before.max(w.next) {
                 w.tasks.extend(tasks);
                 return true;
             }
@@ -400,7 +400,7 @@ impl Evaluator {
     fn add_scalar(&mut self, v: VId, w: &mut Work, s: Scalar, c: &Conj) {
         self.note(w, c);
         let span = c.expr.span;
-        if let Some((old, at)) = &self.v(v).scalar {
+        if let Some((old, at)) = self.scalar_at(v) {
             if !super::operate::same_scalar(old, &s) {
                 let (at, old, new) = (*at, old.clone(), s);
                 let detail = match old.kind() == new.kind() {
@@ -413,7 +413,7 @@ impl Evaluator {
                 };
                 let (a, b) = (super::print::scalar(&old), super::print::scalar(&new));
                 let e = self.error(Code::Conflict, at, format!("conflicting values {a} and {b}{detail}"));
-                self.errors[e as usize].spans.push(span);
+                self.bottom_mut(e).spans.push(span);
                 self.fail(v, e);
             }
             return;
@@ -426,7 +426,7 @@ impl Evaluator {
         } else {
             self.v_mut(v).kind = kind;
         }
-        self.v_mut(v).scalar = Some((s, span));
+        self.set_scalar(v, s, span);
     }
 
     fn restrict(&mut self, v: VId, kind: Kind, span: Span) {
@@ -442,14 +442,14 @@ impl Evaluator {
             let types =
                 format!("(mismatched types {} and {})", super::print::kind(old), super::print::kind(kind));
             let e = self.error(Code::Conflict, other_span, format!("conflicting values {a} and {b} {types}"));
-            self.errors[e as usize].spans.push(span);
+            self.bottom_mut(e).spans.push(span);
             self.fail(v, e);
         }
         self.v_mut(v).kind = new;
         // Scalars know their place themselves, and most vertices are plain structs: only types are worth the space.
         if kind != Kind::STRUCT
             && kind != Kind::LIST
-            && !(kind.0.is_power_of_two() && self.v(v).scalar.is_some())
+            && !(kind.0.is_power_of_two() && self.scalar_at(v).is_some())
         {
             self.ext(v).types.push((kind, span));
         }
@@ -457,14 +457,14 @@ impl Evaluator {
 
     /// What restricted the vertex to kinds other than `kind`, and where.
     fn kind_source(&self, v: VId, kind: Kind) -> (String, Span) {
-        if let Some((s, span)) = &self.v(v).scalar {
+        if let Some((s, span)) = self.scalar_at(v) {
             return (super::print::scalar(s), *span);
         }
         let types = self.ext_ref(v).map_or(&[][..], |x| &x.types);
         match types.iter().find(|(k, _)| k.and(kind).is_bottom()).or(types.first()) {
             Some((k, span)) => (super::print::kind(*k), *span),
             None => {
-                let first = self.v(v).conjuncts.first().map_or(crate::compile::NOWHERE, |c| c.expr.span);
+                let first = self.conjuncts(v).first().map_or(crate::compile::NOWHERE, |c| c.expr.span);
                 (super::print::kind(self.v(v).kind), first)
             }
         }
@@ -480,7 +480,7 @@ impl Evaluator {
         self.v_mut(v).is_struct = true;
         let env = self.env(c.env, Scope::Vertex(v));
         if !s.lets.is_empty() {
-            self.envs[env as usize].literal = Some(c.expr.clone());
+            self.lets.insert(env, Lets { literal: c.expr.clone(), known: Vec::new() });
         }
         let origin = if s.embeds { self.origin(c.ci.origin, false) } else { c.ci.origin };
         let ci = Ci { origin, ..c.ci };
@@ -518,7 +518,7 @@ impl Evaluator {
             _ => Matcher::Expr(p.clone()),
         };
         let pattern = Pattern { matcher, env, decl: f.clone(), ci };
-        for a in self.v(v).arcs.clone() {
+        for a in self.arcs(v).to_vec() {
             if self.matches(&pattern, a.label) {
                 self.apply(&pattern, a.label, a.vertex);
             }
@@ -538,7 +538,7 @@ impl Evaluator {
                 let probe = self.local(p.env, x.clone());
                 let expr = Expr::new(X::Scalar(Scalar::String(name)), x.span);
                 let c = Conj { env: NONE, expr, ci: Ci::default(), decl: None };
-                self.v_mut(probe).conjuncts.push(c);
+                self.push_conjunct(probe, c);
                 self.expand(probe);
                 let settled = self.settled(probe);
                 self.v(settled).err.is_none()
@@ -560,7 +560,7 @@ impl Evaluator {
     /// Adds a conjunct to a field, making the field where it is new.
     pub(super) fn insert(&mut self, v: VId, label: Label, constraint: Constraint, c: Conj) {
         if let Some(i) = self.arc_index(v, label) {
-            let arc = &mut self.v_mut(v).arcs[i];
+            let arc = &mut self.arcs_mut(v)[i];
             arc.constraint = arc.constraint.min(constraint);
             let child = arc.vertex;
             self.add_conjunct(child, c);
@@ -569,7 +569,7 @@ impl Evaluator {
         let reused = self.vs[v as usize].ext.as_mut().and_then(|x| x.reuse.remove(&label));
         let child = match reused {
             Some(child) => {
-                self.v_mut(child).conjuncts.clear();
+                self.clear_conjuncts(child);
                 self.reset(child);
                 child
             }
@@ -600,7 +600,7 @@ impl Evaluator {
                 if let Some((m, at)) = list.exact.filter(|(m, _)| *m != n) {
                     let e =
                         self.error(Code::Conflict, at, format!("incompatible list lengths ({m} and {n})"));
-                    self.errors[e as usize].spans.push(c.expr.span);
+                    self.bottom_mut(e).spans.push(c.expr.span);
                     self.fail(v, e);
                 } else {
                     list.exact = Some((n, c.expr.span));
@@ -631,12 +631,12 @@ impl Evaluator {
     /// Gives the elements after an ellipsis their type, and checks lengths.
     fn finish_list(&mut self, v: VId) {
         let Some(mut list) = self.vs[v as usize].ext.as_mut().and_then(|x| x.list.clone()) else { return };
-        let n = self.v(v).arcs.iter().filter(|a| a.label.kind() == LabelType::Index).count();
+        let n = self.arcs(v).iter().filter(|a| a.label.kind() == LabelType::Index).count();
         if let Some((exact, at)) = list.exact
             && n > exact
         {
             let e = self.error(Code::Conflict, at, format!("incompatible list lengths ({exact} and {n})"));
-            self.errors[e as usize].spans.push(list.span);
+            self.bottom_mut(e).spans.push(list.span);
             self.fail(v, e);
             return;
         }
@@ -645,7 +645,7 @@ impl Evaluator {
         {
             let min = list.min;
             let e = self.error(Code::Conflict, at, format!("incompatible list lengths ({exact} and {min})"));
-            self.errors[e as usize].spans.push(list.span);
+            self.bottom_mut(e).spans.push(list.span);
             self.fail(v, e);
         }
         for rest in &mut list.rest {
@@ -696,9 +696,9 @@ impl Evaluator {
         let growing = self.growing(target);
         ci.unchecked |= self.ext_ref(target).is_some_and(|x| x.unchecked);
         let made_target = self.made_on_the_way(target);
-        let n = self.v(target).conjuncts.len();
+        let n = self.conjuncts(target).len();
         for i in 0..n {
-            let t = self.v(target).conjuncts[i].clone();
+            let t = self.conjuncts(target)[i].clone();
             let mut ci = ci;
             if made_target {
                 // What a value made on the way came through counts: otherwise it could be made again for ever.
@@ -752,8 +752,8 @@ impl Evaluator {
                 let Some((term, marked)) = terms.get(chosen as usize) else { return };
                 let has_marks = terms.iter().any(|t| t.1);
                 let site = Arc::as_ptr(&c.expr) as usize;
-                w.choices.push(Choice { parent: c.ci.branch, site, has_marks, marked: *marked });
-                let ci = Ci { branch: n as u32 + 1, ..c.ci };
+                w.choices.push(Choice { parent: u32::from(c.ci.branch), site, has_marks, marked: *marked });
+                let ci = Ci { branch: (n + 1).min(u8::MAX as usize) as u8, ..c.ci };
                 self.add(v, w, &Conj { expr: term.clone(), ci, ..c.clone() });
             }
             _ => {

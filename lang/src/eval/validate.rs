@@ -67,15 +67,14 @@ impl Evaluator {
         }
         self.deny(t);
         let mut i = 0;
-        while let Some(a) = self.v(t).arcs.get(i).copied() {
+        while let Some(a) = self.arcs(t).get(i).copied() {
             i += 1;
             match a.constraint {
                 Constraint::Regular => {}
                 Constraint::Required if concrete && a.label.is_regular() => {
                     let name = self.labels.selector(a.label);
                     let spans: Vec<_> = self
-                        .v(a.vertex)
-                        .conjuncts
+                        .conjuncts(a.vertex)
                         .iter()
                         .map(|c| c.decl.as_ref().map_or(c.expr.span, |d| d.label_span))
                         .collect();
@@ -105,7 +104,7 @@ impl Evaluator {
     /// Why a vertex without an error of its own is no concrete value.
     fn not_concrete(&mut self, t: VId) -> Option<ErrId> {
         let x = self.v(t);
-        if x.scalar.is_some() {
+        if x.scalar != NONE {
             return None;
         }
         let value = match x.kind {
@@ -133,7 +132,7 @@ impl Evaluator {
     /// Where the conjuncts of a vertex are written.
     pub(crate) fn spans(&self, v: VId) -> Vec<crate::source::Span> {
         let mut out = Vec::new();
-        for c in &self.v(v).conjuncts {
+        for c in self.conjuncts(v) {
             if !out.contains(&c.expr.span) {
                 out.push(c.expr.span);
             }
@@ -156,7 +155,7 @@ impl Evaluator {
         if x.err.is_some() || y.err.is_some() || x.state != State::Done || y.state != State::Done {
             return false;
         }
-        match (&x.scalar, &y.scalar) {
+        match (self.scalar_at(a), self.scalar_at(b)) {
             (None, None) => {}
             (Some((s, _)), Some((t, _))) if super::operate::same_scalar(s, t) => return true,
             _ => return false,
@@ -169,7 +168,7 @@ impl Evaluator {
         if p.len() != q.len() || !p.iter().zip(&q).all(|(p, q)| p.1 == q.1 && self.equivalent(p.0, q.0)) {
             return false;
         }
-        let arcs = self.v(a).arcs.clone();
+        let arcs = self.arcs(a).to_vec();
         arcs.into_iter().all(|p| match self.arc(b, p.label) {
             Some(q) if q.constraint == p.constraint => {
                 if p.constraint == Constraint::Regular {
@@ -182,7 +181,7 @@ impl Evaluator {
     }
 
     fn same_conjuncts(&self, a: VId, b: VId) -> bool {
-        let (x, y) = (&self.v(a).conjuncts, &self.v(b).conjuncts);
+        let (x, y) = (self.conjuncts(a), self.conjuncts(b));
         x.len() == y.len() && x.iter().zip(y).all(|(c, d)| std::sync::Arc::ptr_eq(&c.expr, &d.expr))
     }
 
