@@ -228,7 +228,9 @@ impl Evaluator {
             if let Some(i) = self.arc_index(t, *label) {
                 self.arcs_mut(t)[i].constraint = Constraint::Regular;
             }
-            self.v_mut(t).checked = false;
+            let x = self.v_mut(t);
+            x.checked = false;
+            x.plain = Plain::Unknown;
             self.invalidate(v);
             v = a.vertex;
         }
@@ -263,7 +265,7 @@ impl Evaluator {
             out.push_str(&self.bottom(e).message.replace('\n', " "));
             return;
         }
-        let branches = self.ext_ref(t).map_or(Vec::new(), |x| x.branches.clone());
+        let branches = self.ext_ref(t).map_or(Vec::new(), |x| x.branches.to_vec());
         if !branches.is_empty() {
             for (i, (b, mode)) in branches.into_iter().enumerate() {
                 out.push_str(if i > 0 { " | " } else { "" });

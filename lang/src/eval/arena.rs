@@ -12,6 +12,7 @@ use crate::syntax::ast::{Constraint, UnaryOp};
 use rustc_hash::FxHashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use thin_vec::ThinVec;
 
 /// The number of a vertex.
 pub(crate) type VId = u32;
@@ -239,41 +240,50 @@ pub(crate) enum Mode {
     NotDefault,
 }
 
-/// What only some vertices have.
+/// What is known about a vertex being plain data: scalars, or structs and lists of them, written without any reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plain {
+    /// Nobody asked yet.
+    Unknown,
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
+/// What only some vertices have. The parts are small while they are empty, which most of them are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ext {
     /// Pattern constraints.
-    pub patterns: Vec<Pattern>,
+    pub patterns: ThinVec<Pattern>,
     /// Origins that allow any field.
-    pub open: Vec<OriginId>,
+    pub open: ThinVec<OriginId>,
     /// Whether `_` is among the conjuncts.
     pub top: bool,
     /// What closes the struct.
-    pub closers: Vec<Closer>,
+    pub closers: ThinVec<Closer>,
     /// Its list.
-    pub list: Option<ListState>,
+    pub list: Option<Box<ListState>>,
     /// Bounds.
-    pub bounds: Vec<Bound>,
+    pub bounds: ThinVec<Bound>,
     /// Validators.
-    pub validators: Vec<Validator>,
+    pub validators: ThinVec<Validator>,
     /// The branches that are left, where it is more than one.
-    pub branches: Vec<(VId, Mode)>,
+    pub branches: ThinVec<(VId, Mode)>,
     /// Vertices that the conjuncts of this one were passed on to while it could still get more.
-    pub notify: Vec<(VId, Ci)>,
+    pub notify: ThinVec<(VId, Ci)>,
     /// Vertices of fields before the vertex was reset, to be used again.
-    pub reuse: FxHashMap<Label, VId>,
+    pub reuse: Option<Box<FxHashMap<Label, VId>>>,
     /// The choices that a branch stands for.
     pub decisions: Option<Arc<[u32]>>,
     /// Whether validators are left out: the vertex stands for the value that one of them checks.
     pub unchecked: bool,
     /// Where fields are, once there are many.
-    pub index: FxHashMap<Label, u32>,
-    /// Where types are written that restrict the kind.
-    pub types: Vec<(Kind, Span)>,
+    pub index: Option<Box<FxHashMap<Label, u32>>>,
     /// The structural cycle that was found in the vertex or below.
     pub cycle: Option<ErrId>,
     /// More errors of the vertex.
-    pub errors: Vec<ErrId>,
+    pub errors: ThinVec<ErrId>,
 }
 
 /// A node of the configuration.
@@ -311,8 +321,12 @@ pub(crate) struct Vertex {
     pub frame: u32,
     /// Whether what it was computed from was still being worked on.
     pub provisional: bool,
-    /// The rare parts.
-    pub ext: Option<Box<Ext>>,
+    /// The number of its rare parts; [`NONE`] for none.
+    pub ext: u32,
+    /// The last of the places where a type restricts its kind, as a link; [`NONE`] for none.
+    pub types: u32,
+    /// Whether it is known to be plain data that others may share.
+    pub plain: Plain,
     /// The last of the vertices whose value was computed from this one, as a link; [`NONE`] for none.
     pub readers: u32,
 }

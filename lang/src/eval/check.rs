@@ -12,23 +12,10 @@ use std::cmp::Ordering;
 
 impl Evaluator {
     pub(super) fn add_bound(&mut self, v: VId, b: Bound) -> Result<(), ErrId> {
-        let kind = match (&b.op, &b.value) {
-            (UnaryOp::NotEqual, BoundValue::Scalar(Scalar::Null)) => Kind(Kind::TOP.0 & !Kind::NULL.0),
-            (UnaryOp::NotEqual, _) => Kind::TOP,
-            (UnaryOp::Equal, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
-            (UnaryOp::Equal, BoundValue::Scalar(s)) => s.kind(),
-            (UnaryOp::Equal, BoundValue::Vertex(_)) => Kind::STRUCT.or(Kind::LIST),
-            (UnaryOp::Match | UnaryOp::NotMatch, BoundValue::Scalar(Scalar::String(p))) => {
-                self.regex(&p.clone(), b.span)?;
-                Kind::STRING
-            }
-            (_, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
-            (_, BoundValue::Scalar(s @ (Scalar::String(_) | Scalar::Bytes(_)))) => s.kind(),
-            (op, value) => {
-                let shown = self.bound_value(value);
-                let message = format!("cannot use {shown} for bound {}", op.as_str());
-                return Err(self.error(Code::Operand, b.span, message));
-            }
+        let Some(kind) = self.bound_kind(&b)? else {
+            let (shown, op) = (self.bound_value(&b.value), b.op);
+            let message = format!("cannot use {shown} for bound {}", op.as_str());
+            return Err(self.error(Code::Operand, b.span, message));
         };
         if self.v(v).kind.and(kind).is_bottom() {
             let shown = self.show_bound(&b);
@@ -55,6 +42,24 @@ impl Evaluator {
             self.ext(v).bounds.push(b);
         }
         Ok(())
+    }
+
+    /// The kinds of the values that a bound is for; `None` if there is no such bound.
+    pub(super) fn bound_kind(&mut self, b: &Bound) -> Res<Option<Kind>> {
+        Ok(Some(match (&b.op, &b.value) {
+            (UnaryOp::NotEqual, BoundValue::Scalar(Scalar::Null)) => Kind(Kind::TOP.0 & !Kind::NULL.0),
+            (UnaryOp::NotEqual, _) => Kind::TOP,
+            (UnaryOp::Equal, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
+            (UnaryOp::Equal, BoundValue::Scalar(s)) => s.kind(),
+            (UnaryOp::Equal, BoundValue::Vertex(_)) => Kind::STRUCT.or(Kind::LIST),
+            (UnaryOp::Match | UnaryOp::NotMatch, BoundValue::Scalar(Scalar::String(p))) => {
+                self.regex(&p.clone(), b.span)?;
+                Kind::STRING
+            }
+            (_, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
+            (_, BoundValue::Scalar(s @ (Scalar::String(_) | Scalar::Bytes(_)))) => s.kind(),
+            _ => return Ok(None),
+        }))
     }
 
     fn bound_value(&self, b: &BoundValue) -> String {
@@ -92,7 +97,7 @@ impl Evaluator {
                 None => self.simplify_bounds(v),
             }
         }
-        let validators = self.ext_ref(v).map_or(Vec::new(), |x| x.validators.clone());
+        let validators = self.ext_ref(v).map_or(Vec::new(), |x| x.validators.to_vec());
         for f in &validators {
             if let Err(e) = self.validator(v, f) {
                 self.fail(v, e);

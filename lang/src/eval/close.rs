@@ -31,7 +31,7 @@ impl Evaluator {
 
     /// What closes a vertex: its own definitions and those around it.
     pub(super) fn closers(&self, v: VId) -> Vec<Closer> {
-        let mut out = self.ext_ref(v).map_or(Vec::new(), |x| x.closers.clone());
+        let mut out = self.ext_ref(v).map_or(Vec::new(), |x| x.closers.to_vec());
         let parent = self.v(v).parent;
         if parent == NONE || self.v(v).label == Label::NONE {
             return out;
@@ -62,7 +62,7 @@ impl Evaluator {
         if closers.is_empty() {
             return false;
         }
-        let patterns = self.ext_ref(v).map_or(Vec::new(), |x| x.patterns.clone());
+        let patterns = self.ext_ref(v).map_or(Vec::new(), |x| x.patterns.to_vec());
         let mut conjuncts = Vec::new();
         for p in &patterns {
             if self.matches(p, label) {

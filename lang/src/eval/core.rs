@@ -22,6 +22,9 @@ pub(crate) struct Evaluator {
     pub(super) vs: Vec<Vertex>,
     conjunct_pool: Pool<Conj>,
     arc_pool: Pool<Arc_>,
+    exts: Vec<Ext>,
+    /// Types that restrict vertices, where they are written, and the link to the one before.
+    types: Vec<(Kind, Span, u32)>,
     /// The scalars of vertices and where they are written.
     scalars: Vec<(Scalar, Span)>,
     /// Readers of vertices: each with the link to the one before it.
@@ -84,6 +87,8 @@ impl Evaluator {
             vs: Vec::new(),
             conjunct_pool: Pool::default(),
             arc_pool: Pool::default(),
+            exts: Vec::new(),
+            types: Vec::new(),
             scalars: Vec::new(),
             readers: Vec::new(),
             envs: Vec::new(),
@@ -150,7 +155,9 @@ impl Evaluator {
             checked: false,
             frame: 0,
             provisional: false,
-            ext: None,
+            ext: NONE,
+            types: NONE,
+            plain: Plain::Unknown,
             readers: NONE,
         });
         id
@@ -231,14 +238,41 @@ impl Evaluator {
 
     pub(super) fn ext(&mut self, v: VId) -> &mut Ext {
         let x = &mut self.vs[v as usize];
-        if x.ext.is_none() {
+        if x.ext == NONE {
             self.memory += size_of::<Ext>() as u64;
+            x.ext = self.exts.len() as u32;
+            self.exts.push(Ext::default());
         }
-        x.ext.get_or_insert_with(Box::default)
+        &mut self.exts[x.ext as usize]
     }
 
     pub(super) fn ext_ref(&self, v: VId) -> Option<&Ext> {
-        self.vs[v as usize].ext.as_deref()
+        self.exts.get(self.vs[v as usize].ext as usize)
+    }
+
+    /// The vertex that a field had before its struct was reset.
+    pub(super) fn reuse(&mut self, v: VId, label: Label) -> Option<VId> {
+        let ext = self.vs[v as usize].ext as usize;
+        self.exts.get_mut(ext)?.reuse.as_mut()?.remove(&label)
+    }
+
+    /// Notes where a type restricts a vertex.
+    pub(super) fn note_type(&mut self, v: VId, kind: Kind, span: Span) {
+        self.memory += size_of::<(Kind, Span, u32)>() as u64;
+        self.types.push((kind, span, self.v(v).types));
+        self.v_mut(v).types = self.types.len() as u32 - 1;
+    }
+
+    /// The types that restrict a vertex and where they are written, in order.
+    pub(super) fn types_of(&self, v: VId) -> Vec<(Kind, Span)> {
+        let mut out = Vec::new();
+        let mut link = self.v(v).types;
+        while let Some((kind, span, next)) = self.types.get(link as usize) {
+            out.push((*kind, *span));
+            link = *next;
+        }
+        out.reverse();
+        out
     }
 
     pub(super) fn arc(&self, v: VId, label: Label) -> Option<Arc_> {
@@ -247,17 +281,18 @@ impl Evaluator {
 
     /// Where a field is among those of its vertex.
     pub(super) fn arc_index(&self, v: VId, label: Label) -> Option<usize> {
-        let (x, arcs) = (&self.vs[v as usize], self.arcs(v));
+        let arcs = self.arcs(v);
         // Elements mostly stand where their index says.
         if let Some(i) = label.as_index()
             && arcs.get(i).is_some_and(|a| a.label == label)
         {
             return Some(i);
         }
-        match &x.ext {
-            Some(ext) if !ext.index.is_empty() => ext.index.get(&label).map(|i| *i as usize),
-            _ => arcs.iter().position(|a| a.label == label),
+        if arcs.len() <= MANY_FIELDS {
+            return arcs.iter().position(|a| a.label == label);
         }
+        let index = self.ext_ref(v).and_then(|x| x.index.as_deref());
+        index.and_then(|index| index.get(&label)).map(|i| *i as usize)
     }
 
     /// Adds a field that is not there yet.
@@ -267,9 +302,9 @@ impl Evaluator {
         self.memory += self.arc_pool.push(&mut x.arcs, a) as u64;
         if n == MANY_FIELDS {
             let index = self.arcs(v).iter().enumerate().map(|(i, a)| (a.label, i as u32)).collect();
-            self.ext(v).index = index;
+            self.ext(v).index = Some(Box::new(index));
         } else if n > MANY_FIELDS {
-            self.ext(v).index.insert(a.label, n as u32);
+            self.ext(v).index.get_or_insert_default().insert(a.label, n as u32);
         }
     }
 
@@ -463,7 +498,10 @@ impl Evaluator {
         x.forward = NONE;
         let arcs = self.arc_pool.get(x.arcs).to_vec();
         self.arc_pool.clear(&mut x.arcs);
-        if let Some(ext) = x.ext.as_deref_mut() {
+        x.types = NONE;
+        x.plain = Plain::Unknown;
+        let ext = x.ext as usize;
+        if let Some(ext) = self.exts.get_mut(ext) {
             let keep = Ext {
                 notify: std::mem::take(&mut ext.notify),
                 reuse: std::mem::take(&mut ext.reuse),
@@ -478,7 +516,7 @@ impl Evaluator {
         }
         let ext = self.ext(v);
         for a in arcs {
-            ext.reuse.insert(a.label, a.vertex);
+            ext.reuse.get_or_insert_default().insert(a.label, a.vertex);
         }
     }
 
@@ -524,7 +562,7 @@ impl Evaluator {
     /// Adds a conjunct to a vertex, whatever its state.
     pub(super) fn add_conjunct(&mut self, v: VId, c: Conj) {
         let notify = match self.ext_ref(v) {
-            Some(x) if !x.notify.is_empty() => x.notify.clone(),
+            Some(x) if !x.notify.is_empty() => x.notify.to_vec(),
             _ => Vec::new(),
         };
         for (n, ci) in notify {

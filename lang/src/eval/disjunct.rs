@@ -23,13 +23,13 @@ pub(super) struct Outcome {
 
 /// A vertex with the disjunctions met so far decided.
 #[derive(Debug)]
-struct Leaf {
-    v: VId,
-    decisions: Arc<[u32]>,
+pub(super) struct Leaf {
+    pub(super) v: VId,
+    pub(super) decisions: Arc<[u32]>,
     /// The choices that lead to this value: more than one list where different choices came out the same.
-    histories: Vec<Vec<Choice>>,
+    pub(super) histories: Vec<Vec<Choice>>,
     /// How many terms the next disjunction has.
-    undecided: Option<u32>,
+    pub(super) undecided: Option<u32>,
 }
 
 /// Branches of one vertex that are open at the same time. Beyond it the value would take for ever.
@@ -65,15 +65,20 @@ impl Evaluator {
             self.v_mut(v).err = Some(e);
             return;
         }
-        let modes = modes(&leaves);
-        let branches: Vec<(VId, Mode)> = leaves.iter().map(|l| l.v).zip(modes).collect();
+        if leaves.is_empty() {
+            let e = self.all_failed(v, failures);
+            // An error of the vertex itself says more than that every branch has it.
+            self.v_mut(v).err = None;
+            self.fail(v, e);
+        }
+        self.settle_branches(v, &leaves);
+    }
+
+    /// Gives a vertex the branches that are left.
+    pub(super) fn settle_branches(&mut self, v: VId, leaves: &[Leaf]) {
+        let branches: Vec<(VId, Mode)> = leaves.iter().map(|l| l.v).zip(modes(leaves)).collect();
         match branches.as_slice() {
-            [] => {
-                let e = self.all_failed(v, failures);
-                // An error of the vertex itself says more than that every branch has it.
-                self.v_mut(v).err = None;
-                self.fail(v, e);
-            }
+            [] => {}
             [(only, _)] => {
                 let only = *only;
                 self.v_mut(v).forward = only;
@@ -86,7 +91,7 @@ impl Evaluator {
                 let x = self.v_mut(v);
                 x.err = None;
                 x.kind = kind;
-                self.ext(v).branches = branches;
+                self.ext(v).branches = branches.into();
             }
         }
     }
@@ -129,7 +134,7 @@ impl Evaluator {
     }
 
     /// Adds a leaf, or its histories to those of a leaf with the same value.
-    fn merge(&mut self, leaves: &mut Vec<Leaf>, leaf: Leaf) {
+    pub(super) fn merge(&mut self, leaves: &mut Vec<Leaf>, leaf: Leaf) {
         for l in leaves.iter_mut() {
             if l.undecided == leaf.undecided && self.equivalent(l.v, leaf.v) {
                 for h in leaf.histories {

@@ -26,6 +26,7 @@ mod cycle;
 mod disjunct;
 mod export;
 mod operate;
+mod plain;
 mod pool;
 pub(crate) mod print;
 mod resolve;

@@ -247,7 +247,7 @@ impl Evaluator {
         if self.failed(v) {
             return "_|_".to_owned();
         }
-        if let Some(ext) = &x.ext
+        if let Some(ext) = self.ext_ref(v)
             && !ext.branches.is_empty()
         {
             let show = |(b, m): &(VId, Mode)| {
@@ -256,7 +256,7 @@ impl Evaluator {
             };
             return ext.branches.iter().map(show).collect::<Vec<_>>().join(" | ");
         }
-        let list = ext_list(x);
+        let list = self.ext_ref(v).and_then(|e| e.list.as_deref());
         if x.kind == Kind::LIST && list.is_some() {
             if depth == 0 {
                 return "[...]".to_owned();
@@ -303,7 +303,7 @@ impl Evaluator {
         let x = self.v(v);
         let mut parts: Vec<String> = Vec::new();
         let empty = Ext::default();
-        let ext = x.ext.as_deref().unwrap_or(&empty);
+        let ext = self.ext_ref(v).unwrap_or(&empty);
         let implied = ext.bounds.iter().any(|b| match &b.value {
             BoundValue::Scalar(s) if b.op != crate::syntax::ast::UnaryOp::NotEqual => {
                 x.kind == Kind::NUMBER && matches!(s, Scalar::Number(_))
@@ -321,8 +321,4 @@ impl Evaluator {
         }
         parts.join(" & ")
     }
-}
-
-fn ext_list(x: &Vertex) -> Option<&ListState> {
-    x.ext.as_ref().and_then(|e| e.list.as_ref())
 }

@@ -23,7 +23,7 @@ impl Evaluator {
         let t = self.settled(v);
         self.expand(t);
         let err = self.v(t).err.or(self.v(v).err);
-        let branches = self.ext_ref(t).map_or(Vec::new(), |x| x.branches.clone());
+        let branches = self.ext_ref(t).map_or(Vec::new(), |x| x.branches.to_vec());
         if let Some(e) = err
             && !self.is_incomplete(e)
         {

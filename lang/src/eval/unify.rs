@@ -22,6 +22,8 @@ pub(super) struct Work {
     decisions: Option<Arc<[u32]>>,
     /// What those choices were.
     pub(super) choices: Vec<Choice>,
+    /// The conjuncts that are undecided disjunctions, as far as they were met.
+    disjunctions: Vec<Conj>,
     /// How many terms the first undecided disjunction has.
     pub(super) undecided: Option<u32>,
     /// Whether a conjunct came through a reference to something around it.
@@ -85,7 +87,9 @@ impl Evaluator {
         } else if let Some(terms) = w.undecided
             && !self.failed(v)
         {
-            self.decide(v, terms);
+            if !self.decide_plain(v, &w.disjunctions) {
+                self.decide(v, terms);
+            }
             return;
         }
         self.finish(v);
@@ -254,15 +258,7 @@ impl Evaluator {
                 self.note(w, c);
                 self.restrict(v, *kind, c.expr.span);
                 if let Some((low, high)) = range {
-                    let bound = |op, n: &crate::number::Number| Bound {
-                        op,
-                        value: BoundValue::Scalar(Scalar::Number(n.clone())),
-                        span: c.expr.span,
-                    };
-                    let low = bound(UnaryOp::GreaterEqual, low);
-                    let high = high.as_ref().map(|h| bound(UnaryOp::LessEqual, h));
-                    self.ext(v).bounds.push(low);
-                    self.ext(v).bounds.extend(high);
+                    self.ext(v).bounds.extend(range_bounds(low, high.as_ref(), c.expr.span));
                 }
             }
             X::Struct(s) => self.add_struct(v, w, s, c),
@@ -318,6 +314,10 @@ impl Evaluator {
             | X::Select(..)
             | X::Index(..) => {
                 let target = self.resolve(c.env, &c.expr)?;
+                if self.share(v, target, c) {
+                    self.note(w, c);
+                    return Ok(());
+                }
                 self.add_vertex(v, w, target, c)
             }
             X::Bound(op, x) => {
@@ -451,7 +451,7 @@ impl Evaluator {
             && kind != Kind::LIST
             && !(kind.0.is_power_of_two() && self.scalar_at(v).is_some())
         {
-            self.ext(v).types.push((kind, span));
+            self.note_type(v, kind, span);
         }
     }
 
@@ -460,7 +460,7 @@ impl Evaluator {
         if let Some((s, span)) = self.scalar_at(v) {
             return (super::print::scalar(s), *span);
         }
-        let types = self.ext_ref(v).map_or(&[][..], |x| &x.types);
+        let types = self.types_of(v);
         match types.iter().find(|(k, _)| k.and(kind).is_bottom()).or(types.first()) {
             Some((k, span)) => (super::print::kind(*k), *span),
             None => {
@@ -566,7 +566,7 @@ impl Evaluator {
             self.add_conjunct(child, c);
             return;
         }
-        let reused = self.vs[v as usize].ext.as_mut().and_then(|x| x.reuse.remove(&label));
+        let reused = self.reuse(v, label);
         let child = match reused {
             Some(child) => {
                 self.clear_conjuncts(child);
@@ -577,7 +577,7 @@ impl Evaluator {
         };
         self.push_arc(v, Arc_ { label, vertex: child, constraint });
         self.add_conjunct(child, c);
-        let patterns = self.ext_ref(v).map_or(Vec::new(), |x| x.patterns.clone());
+        let patterns = self.ext_ref(v).map_or(Vec::new(), |x| x.patterns.to_vec());
         for p in &patterns {
             if self.matches(p, label) {
                 self.apply(p, label, child);
@@ -593,7 +593,7 @@ impl Evaluator {
             let child = Conj { env, expr, ci: inner(c.ci), decl: None };
             self.insert(v, Label::index(i), Constraint::Regular, child);
         }
-        let list = self.ext(v).list.get_or_insert_with(ListState::default);
+        let list = self.ext(v).list.get_or_insert_default();
         list.span = c.expr.span;
         match ellipsis {
             None => {
@@ -630,7 +630,7 @@ impl Evaluator {
 
     /// Gives the elements after an ellipsis their type, and checks lengths.
     fn finish_list(&mut self, v: VId) {
-        let Some(mut list) = self.vs[v as usize].ext.as_mut().and_then(|x| x.list.clone()) else { return };
+        let Some(mut list) = self.ext_ref(v).and_then(|x| x.list.clone()) else { return };
         let n = self.arcs(v).iter().filter(|a| a.label.kind() == LabelType::Index).count();
         if let Some((exact, at)) = list.exact
             && n > exact
@@ -731,7 +731,7 @@ impl Evaluator {
     }
 
     /// Whether a vertex may still get conjuncts: it or something around it is being worked on.
-    fn growing(&self, v: VId) -> bool {
+    pub(super) fn growing(&self, v: VId) -> bool {
         let mut at = v;
         while at != NONE {
             if self.v(at).state == State::Processing {
@@ -758,6 +758,7 @@ impl Evaluator {
             }
             _ => {
                 w.undecided.get_or_insert(terms.len() as u32);
+                w.disjunctions.push(c.clone());
             }
         }
     }
@@ -766,6 +767,21 @@ impl Evaluator {
 /// What a field's conjunct keeps of that of its struct: choices are those of one vertex.
 fn inner(ci: Ci) -> Ci {
     Ci { branch: 0, unchecked: false, constraint: false, ..ci }
+}
+
+/// The bounds of a sized number.
+pub(super) fn range_bounds(
+    low: &crate::number::Number,
+    high: Option<&crate::number::Number>,
+    span: Span,
+) -> impl Iterator<Item = Bound> {
+    let bound = move |op, n: &crate::number::Number| Bound {
+        op,
+        value: BoundValue::Scalar(Scalar::Number(n.clone())),
+        span,
+    };
+    let high = high.map(|h| bound(UnaryOp::LessEqual, h));
+    std::iter::once(bound(UnaryOp::GreaterEqual, low)).chain(high)
 }
 
 /// Whether a reference goes through a definition, so that it closes what it refers to.

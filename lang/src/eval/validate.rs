@@ -132,6 +132,8 @@ impl Evaluator {
     /// Where the conjuncts of a vertex are written.
     pub(crate) fn spans(&self, v: VId) -> Vec<crate::source::Span> {
         let mut out = Vec::new();
+        // A branch of plain values has none of its own.
+        let v = if self.conjuncts(v).is_empty() { self.v(v).stands_for } else { v };
         for c in self.conjuncts(v) {
             if !out.contains(&c.expr.span) {
                 out.push(c.expr.span);
@@ -163,7 +165,7 @@ impl Evaluator {
         if !self.same_constraints(a, b) {
             return false;
         }
-        let branches = |v| self.ext_ref(v).map_or(Vec::new(), |x| x.branches.clone());
+        let branches = |v| self.ext_ref(v).map_or(Vec::new(), |x| x.branches.to_vec());
         let (p, q) = (branches(a), branches(b));
         if p.len() != q.len() || !p.iter().zip(&q).all(|(p, q)| p.1 == q.1 && self.equivalent(p.0, q.0)) {
             return false;
