@@ -92,13 +92,13 @@ impl Evaluator {
     }
 
     fn written_inside(&self, site: Span, target: VId) -> bool {
-        self.v(target).conjuncts.iter().any(|k| k.expr.span != site && within(site, k.expr.span))
+        self.conjuncts(target).iter().any(|k| k.expr.span != site && within(site, k.expr.span))
     }
 
     /// Notes that a conjunct of `v` came through the reference `c` to `target`.
     pub(super) fn link_chain(&mut self, v: VId, target: VId, c: &Conj, next: ChainId) -> ChainId {
         let (at, target) = (self.v(v).stands_for, self.v(target).stands_for);
-        let shared = match self.v(v).conjuncts.as_slice() {
+        let shared = match self.conjuncts(v) {
             [only] if std::sync::Arc::ptr_eq(&only.expr, &c.expr) => true,
             [_] => {
                 let l = self.chains[c.ci.chain as usize];
@@ -136,7 +136,7 @@ impl Evaluator {
 
     /// What becomes of the way of a conjunct that a pattern added to `v`: it depends on why the field is there.
     pub(super) fn way_of_pattern(&self, v: VId, ci: Ci) -> Ci {
-        let mut others = self.v(v).conjuncts.iter().filter(|k| !k.ci.constraint).peekable();
+        let mut others = self.conjuncts(v).iter().filter(|k| !k.ci.constraint).peekable();
         if others.peek().is_none() || ci.chain == 0 {
             return ci;
         }
@@ -156,7 +156,7 @@ impl Evaluator {
     /// Whether something beside a reference to `target` gives `v` structure of its own.
     pub(super) fn supported(&self, v: VId, target: VId) -> bool {
         let it = self.v(target).stands_for;
-        self.v(v).conjuncts.iter().any(|k| {
+        self.conjuncts(v).iter().any(|k| {
             matches!(k.expr.kind, X::Struct(_) | X::List(_))
                 && !k.ci.constraint
                 && !k.ci.cyclic

@@ -98,7 +98,7 @@ impl Evaluator {
         let settled = self.settled(v);
         self.expand(settled);
         let mut parts = Parts::default();
-        for c in self.v(v).conjuncts.clone() {
+        for c in self.conjuncts(v).to_vec() {
             self.part(v, c, &mut parts, 0)?;
         }
         // What a reference leads to is judged where that stands.
@@ -150,7 +150,9 @@ impl Evaluator {
     fn beside(&mut self, v: VId, conjuncts: Vec<Conj>) -> VId {
         let (parent, label) = (self.v(v).parent, self.v(v).label);
         let b = self.vertex(parent, label);
-        self.v_mut(b).conjuncts = conjuncts;
+        for c in conjuncts {
+            self.push_conjunct(b, c);
+        }
         b
     }
 
@@ -227,7 +229,7 @@ impl Evaluator {
             out.rest.push(c.clone());
             return Ok(());
         }
-        for t in self.v(target).conjuncts.clone() {
+        for t in self.conjuncts(target).to_vec() {
             self.part(v, Conj { ci: c.ci, ..t }, out, followed + 1)?;
         }
         Ok(())
@@ -249,7 +251,7 @@ impl Evaluator {
     fn embedding(&mut self, v: VId, s: &Struct, c: &Conj, out: &mut Parts, followed: u32) -> Res<()> {
         let env = self.env(c.env, Scope::Vertex(v));
         if !s.lets.is_empty() {
-            self.envs[env as usize].literal = Some(c.expr.clone());
+            self.lets.insert(env, Lets { literal: c.expr.clone(), known: Vec::new() });
         }
         let taken = |e: &E| {
             matches!(
@@ -313,7 +315,7 @@ impl Evaluator {
         if shape.refs.is_empty() && shape.choices.is_empty() {
             shape.kind = self.v(base).kind;
         }
-        if let Some((s, _)) = &self.v(base).scalar {
+        if let Some((s, _)) = self.scalar_at(base) {
             shape.value = Some(super::export::scalar_data(s));
             return Ok(());
         }
@@ -340,7 +342,7 @@ impl Evaluator {
             shape.list = Some(Elements { items, rest });
             return Ok(());
         }
-        let arcs = self.v(base).arcs.clone();
+        let arcs = self.arcs(base).to_vec();
         shape.fields =
             arcs.iter().filter(|a| a.label != Label::NONE).map(|a| (a.vertex, a.constraint)).collect();
         for p in &ext.patterns {

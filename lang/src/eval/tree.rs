@@ -62,7 +62,7 @@ impl Evaluator {
             }
             if let Some(e) = found.first() {
                 let kind = self.error_kind(*e);
-                if self.v(t).arcs.iter().any(|a| a.label.as_index().is_none()) {
+                if self.arcs(t).iter().any(|a| a.label.as_index().is_none()) {
                     return json!({ "struct": self.tree_fields(t), "error": kind });
                 }
                 return json!({ "error": kind });
