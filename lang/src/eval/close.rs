@@ -91,7 +91,7 @@ impl Evaluator {
             if !checked || a.constraint != Constraint::Regular || self.v(a.vertex).denied.is_some() {
                 continue;
             }
-            let Some(c) = self.denied_by(v, &closers, &self.conjuncts(a.vertex)) else { continue };
+            let Some(c) = self.denied_by(v, &closers, self.conjuncts(a.vertex)) else { continue };
             let name = self.labels.name(a.label);
             let mut spans: Vec<_> = self
                 .conjuncts(a.vertex)
@@ -103,7 +103,7 @@ impl Evaluator {
                 .arcs(v)
                 .iter()
                 .filter(|b| b.label != a.label && b.label.is_regular())
-                .filter(|b| self.denied_by(v, &[c], &self.conjuncts(b.vertex)).is_none())
+                .filter(|b| self.denied_by(v, &[c], self.conjuncts(b.vertex)).is_none())
                 .map(|b| self.labels.name(b.label))
                 .collect();
             let near = crate::text::nearest(&name, allowed.iter().map(|n| &**n));

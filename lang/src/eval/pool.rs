@@ -118,7 +118,9 @@ mod tests {
         let mut pool: Pool<u32> = Pool::default();
         for _ in 0..1000 {
             let mut a = Run::default();
-            (0..5).for_each(|i| drop(pool.push(&mut a, i)));
+            for i in 0..5 {
+                pool.push(&mut a, i);
+            }
             pool.clear(&mut a);
         }
         assert!(pool.items.len() <= 1 + 2 + 4 + 8);
