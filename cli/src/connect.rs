@@ -70,6 +70,11 @@ impl Connection {
 }
 
 impl Target {
+    /// Whether the cluster is the embedded one.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.kubeconfig.is_none()
+    }
+
     /// Connects, and makes sure that somebody answers.
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
         match &self.kubeconfig {

@@ -13,11 +13,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 use stepwell_runtime::definitions::Library;
 use stepwell_runtime::driver::{DriveError, Driver, Progress, RunRef, Until};
+use stepwell_runtime::engine::Limits;
 use stepwell_runtime::model::run::{RunPhase, RunStatus, StepPhase};
+use stepwell_runtime::model::workflow::parse_duration;
 use tokio::sync::broadcast::error::RecvError;
 
 /// How a run is driven and shown.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Options {
     /// Answer every step that waits for somebody at once
     #[arg(long)]
@@ -25,6 +27,41 @@ pub(crate) struct Options {
     /// The form of the result
     #[arg(short, long, value_enum, default_value_t)]
     output: Form,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+/// How often and how fast steps are tried again, where they do not say so themselves.
+#[derive(Debug, Default, Args)]
+struct LimitOptions {
+    /// The longest pause of a step that waits, if nothing wakes it [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Trying again")]
+    max_workflow_wait_backoff_time: Option<Duration>,
+    /// The longest pause after a failure [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Trying again")]
+    max_workflow_failed_backoff_time: Option<Duration>,
+    /// How often a failed step is tried again [default: 10]
+    #[arg(long, value_name = "TIMES", help_heading = "Trying again")]
+    max_workflow_step_error_retry_times: Option<u32>,
+}
+
+/// A duration with a unit, or a number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds) => parse_duration(&format!("{seconds}s")),
+        Err(_) => parse_duration(text),
+    }
+}
+
+impl LimitOptions {
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            retries: self.max_workflow_step_error_retry_times.unwrap_or(default.retries),
+            failed_backoff: self.max_workflow_failed_backoff_time.unwrap_or(default.failed_backoff),
+            wait_backoff: self.max_workflow_wait_backoff_time.unwrap_or(default.wait_backoff),
+        }
+    }
 }
 
 /// The forms of the result of a run.
@@ -61,8 +98,9 @@ impl Drive {
         target: &Target,
         library: Library,
         reference: RunRef,
+        options: &Options,
     ) -> Result<Drive, Error> {
-        let driver = Driver::new(connection.client.clone(), library);
+        let driver = Driver::new(connection.client.clone(), library).with_limits(options.limits.limits());
         let dir = target.state_dir()?.join("runs");
         fs::create_dir_all(&dir).map_err(|e| Error::file(&dir, "make", &e))?;
         // The name of a cluster may be an address: its letters and digits do.

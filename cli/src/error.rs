@@ -211,7 +211,7 @@ impl From<DriveError> for Error {
     fn from(e: DriveError) -> Error {
         let code = match &e {
             DriveError::NotFound(_) => "not-found",
-            DriveError::Cluster(_) => "cluster",
+            DriveError::Cluster(_) | DriveError::NoKind(_) => "cluster",
             DriveError::Refused(_) => "refused",
             DriveError::Record(_) => "record",
             DriveError::Busy(..) => "busy",

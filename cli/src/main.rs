@@ -3,6 +3,7 @@
 
 mod commands;
 mod connect;
+mod delivery;
 mod drive;
 mod error;
 mod inputs;

@@ -64,6 +64,49 @@ impl Document {
         Document { value, sources: SourceMap::default(), file: NO_FILE, places: Place::default() }
     }
 
+    /// The same with a lone `y` or `n` read as text and not as a boolean: what whoever writes a short name in a workflow means.
+    #[must_use]
+    pub fn with_letters(mut self) -> Document {
+        let mut value = std::mem::take(&mut self.value);
+        self.letters(&mut value, &self.places);
+        self.value = value;
+        self
+    }
+
+    fn letters(&self, value: &mut Value, place: &Place) {
+        match value {
+            Value::Object(m) => {
+                let inner = m.iter_mut().filter_map(|(k, v)| Some((v, place.part(k)?)));
+                inner.for_each(|(v, p)| self.letters(v, p));
+                // A key that was such a letter has become the name of a boolean.
+                let written = |k: &String| self.letter(place.part(k)?.key?);
+                if m.keys().any(|k| matches!(k.as_str(), "true" | "false") && written(k).is_some()) {
+                    let renamed = |(k, v): (String, Value)| (written(&k).unwrap_or(k), v);
+                    *m = std::mem::take(m).into_iter().map(renamed).collect();
+                }
+            }
+            Value::Array(items) => {
+                let parts =
+                    items.iter_mut().enumerate().filter_map(|(i, v)| Some((v, place.part(&i.to_string())?)));
+                parts.for_each(|(v, p)| self.letters(v, p));
+            }
+            Value::Bool(_) => {
+                if let Some(letter) = self.letter((place.line, place.column)) {
+                    *value = Value::String(letter);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The lone letter at a line and column that is read as a boolean.
+    fn letter(&self, (line, column): (u32, u32)) -> Option<String> {
+        let span = span_at(&self.sources, self.file, line, column)?;
+        let mut text = self.sources.get(self.file)?.text.get(span.start as usize..)?.chars();
+        let letter = text.next().filter(|c| matches!(c, 'y' | 'Y' | 'n' | 'N'))?;
+        text.next().is_none_or(|c| !c.is_alphanumeric() && c != '_').then(|| letter.to_string())
+    }
+
     /// Where a path (`spec.components[0].name`) stands: the key of a field, the first character of an element, or of the nearest
     /// part around it that is there.
     pub fn span(&self, path: &str) -> Option<Span> {
@@ -186,6 +229,16 @@ mod tests {
         );
         assert_eq!(read("n: 3\n4: a\n"), json!({"false": 3, "4": "a"}));
         assert_eq!(read("a: !!str 5\nb: |\n  x\n   y\n"), json!({"a": "5", "b": "x\n y\n"}));
+    }
+
+    #[test]
+    fn lone_letters_can_be_text() {
+        let doc =
+            Document::read_all("t.yaml", "a: {from: n, b: no, n: 3}\nl: [y, yes, 'n']\n").unwrap().remove(0);
+        assert_eq!(
+            doc.with_letters().value,
+            json!({"a": {"from": "n", "b": false, "n": 3}, "l": ["y", true, "n"]})
+        );
     }
 
     #[test]

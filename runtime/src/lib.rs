@@ -2,6 +2,7 @@
 //!
 //! The crate never looks at source text of the language; what it needs of a definition it asks of values.
 
+pub mod clock;
 pub mod definitions;
 pub mod document;
 pub mod driver;

@@ -1,25 +1,33 @@
-//! `stepwell run FILE`: delivers an Application.
+//! `stepwell run FILE`: delivers an Application, or carries out a WorkflowRun.
 
 use crate::connect::{Target, block_on};
+use crate::delivery::Bundle;
 use crate::drive::{Drive, Options};
 use crate::error::Error;
 use crate::inputs;
 use crate::library::Definitions;
 use crate::output::Output;
 use clap::Args;
+use serde_json::json;
 use std::path::PathBuf;
-use stepwell_runtime::driver::{self, RunRef};
+use std::sync::Arc;
+use stepwell_runtime::driver::{self, Delivery};
 use stepwell_runtime::model::application::Application;
+use stepwell_runtime::problem::Problems;
 use stepwell_runtime::render::{self, RenderOptions};
 
-/// Deliver an Application: render it and carry out its workflow
+/// Deliver an Application or carry out a WorkflowRun
 ///
-/// The Application is recorded in the cluster and its workflow carried out step by step. A run that was interrupted goes on from where it
-/// stood. Without a terminal, the command ends where the run waits for somebody.
+/// The object is recorded in the cluster and its workflow carried out step by step. A run that was interrupted goes on from where it
+/// stood. Step types, Workflows and other objects in the same file are applied before. Without a terminal, the command ends where the run
+/// waits for somebody.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The Application (`-` for standard input)
+    /// The Application or WorkflowRun (`-` for standard input)
     file: PathBuf,
+    /// Record it, but do not start it before `workflow resume`
+    #[arg(long)]
+    pending: bool,
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
@@ -30,37 +38,74 @@ pub(super) struct Arguments {
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     let library = args.definitions.library()?;
-    let source = inputs::read(&args.file)?;
-    let mut app = Application::from_text(&source.name, &source.text)?;
-    if app.name.is_empty() {
-        let problem = app.problem("required", "metadata.name", "an Application needs a name to be run");
-        return Err(stepwell_runtime::problem::Problems::one(app.document.sources.clone(), problem).into());
-    }
-    // All mistakes are told before anything is done.
-    let mut problems = Vec::new();
-    problems
-        .extend(driver::check(&library, &app).err().map(Error::from).into_iter().flat_map(|e| e.problems));
-    let options = RenderOptions { namespace: args.target.namespace.clone(), ..RenderOptions::default() };
-    match render::application(&library, &app, &options) {
-        Ok(rendered) => out.warnings(&rendered.warnings, &app.document.sources),
-        Err(e) => problems.extend(Error::from(e).problems),
-    }
-    if !problems.is_empty() {
-        return Err(Error::from(problems).without_repeats());
+    let mut bundle = Bundle::read(&[inputs::read(&args.file)?])?;
+    if let Delivery::Application(app) = &bundle.delivery {
+        check(args, app, &library, bundle.beside.is_empty(), out)?;
     }
     block_on(async {
         let connection = args.target.connect().await?;
-        if app.namespace.as_deref().is_none_or(str::is_empty) || args.target.namespace.is_some() {
-            app.namespace = Some(connection.namespace.clone());
+        if args.target.namespace.is_some() {
+            bundle.delivery = within(bundle.delivery, &connection.namespace)?;
         }
         let done = async {
-            let reference = RunRef::application(app.namespace_or_default(), &app.name);
-            let drive = Drive::new(&connection, &args.target, library, reference)?;
-            drive.driver.submit(&app).await?;
+            let delivery =
+                within(bundle.delivery.clone(), &bundle.delivery.reference(&connection.namespace).namespace)?;
+            let reference = delivery.reference(&connection.namespace);
+            let drive = Drive::new(&connection, &args.target, library, reference, &args.options)?;
+            bundle.apply_on(&connection).await?;
+            if args.pending {
+                drive.driver.submit_pending(&delivery).await?;
+                return out.result(format!(
+                    "{0}: pending; `stepwell workflow resume {0}` starts it\n",
+                    drive.reference.name
+                ));
+            }
+            drive.driver.submit(&delivery).await?;
             drive.go(&args.options, out).await
         };
         let done = done.await;
         connection.close().await;
         done
     })
+}
+
+/// All mistakes of an Application are told before anything is done.
+fn check(
+    args: &Arguments,
+    app: &Application,
+    library: &stepwell_runtime::definitions::Library,
+    alone: bool,
+    out: &Output,
+) -> Result<(), Error> {
+    if app.name.is_empty() {
+        let problem = app.problem("required", "metadata.name", "an Application needs a name to be run");
+        return Err(Problems::one(app.document.sources.clone(), problem).into());
+    }
+    let mut problems = Vec::new();
+    // With step types beside it, or on a cluster that may have some, only the cluster can tell which there are.
+    if alone && args.target.is_embedded() {
+        let found = driver::check(library, app).err().map(Error::from);
+        problems.extend(found.into_iter().flat_map(|e| e.problems).filter(|p| p.code != "unknown-type"));
+    }
+    let options = RenderOptions { namespace: args.target.namespace.clone(), ..RenderOptions::default() };
+    match render::application(library, app, &options) {
+        Ok(rendered) => out.warnings(&rendered.warnings, &app.document.sources),
+        Err(e) => problems.extend(Error::from(e).problems),
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::from(problems).without_repeats()) }
+}
+
+/// The same delivery in this namespace.
+fn within(delivery: Delivery, namespace: &str) -> Result<Delivery, Error> {
+    let mut document = delivery.document().clone();
+    document.value["metadata"]["namespace"] = json!(namespace);
+    if let Delivery::Application(app) = delivery {
+        let document = Arc::new(document);
+        return Ok(Delivery::Application(Box::new(Application {
+            namespace: Some(namespace.to_owned()),
+            document,
+            ..*app
+        })));
+    }
+    Delivery::read(&document)?.ok_or_else(|| Error::mistake("document", "there is nothing to run"))
 }

@@ -69,7 +69,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
 
 async fn show(args: &Arguments, connection: &Connection, out: &Output) -> Result<(), Error> {
     let reference = RunRef::application(&connection.namespace, &args.name);
-    let drive = Drive::new(connection, &args.target, builtin(), reference)?;
+    let drive = Drive::new(connection, &args.target, builtin(), reference, &Default::default())?;
     let status = drive.driver.status(&drive.reference).await?;
     let mut objects = objects(connection, &args.name).await?;
     objects.sort_by(|a, b| (&a.component, &a.kind, &a.name).cmp(&(&b.component, &b.kind, &b.name)));

@@ -11,7 +11,7 @@ pub use vet::vet;
 
 use crate::model::definition::Kind;
 use crate::problem::{Problem, Problems, nearest};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use stepwell_lang::Packages;
@@ -27,6 +27,8 @@ pub type SharedPackages = Arc<dyn Packages + Send + Sync>;
 #[derive(Clone)]
 pub struct Library {
     entries: Arc<BTreeMap<(Kind, String), Arc<Definition>>>,
+    /// Those that were added to the ones built in.
+    own: Arc<BTreeSet<(Kind, String)>>,
     packages: SharedPackages,
 }
 
@@ -39,7 +41,7 @@ impl std::fmt::Debug for Library {
 impl Library {
     /// A library without definitions.
     pub fn empty(packages: SharedPackages) -> Library {
-        Library { entries: Arc::default(), packages }
+        Library { entries: Arc::default(), own: Arc::default(), packages }
     }
 
     /// The definitions built into the program, compiled at most once in this process.
@@ -62,7 +64,7 @@ impl Library {
             let definition = Definition::file(kind, name, Source::new(*path, *text));
             entries.insert((kind, name.to_string()), Arc::new(definition));
         }
-        Library { entries: Arc::new(entries), packages }
+        Library { entries: Arc::new(entries), own: Arc::default(), packages }
     }
 
     /// The same library with the definitions of a folder (`.cue`, `.yaml`, `.yml`, `.json`, also in folders below) added or put in the place of those
@@ -99,10 +101,17 @@ impl Library {
     pub fn with_text(mut self, name: &str, text: &str) -> Result<Library, Problems> {
         let definitions = read::read(name, text, &*self.packages)?;
         let entries = Arc::make_mut(&mut self.entries);
+        let own = Arc::make_mut(&mut self.own);
         for d in definitions {
+            own.insert((d.kind, d.name.clone()));
             entries.insert((d.kind, d.name.clone()), Arc::new(d));
         }
         Ok(self)
+    }
+
+    /// Whether the definition was added to those built in.
+    pub fn is_own(&self, kind: Kind, name: &str) -> bool {
+        self.own.contains(&(kind, name.to_string()))
     }
 
     /// The definition of this kind and name.

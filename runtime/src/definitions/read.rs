@@ -63,6 +63,20 @@ impl Definition {
         Definition { kind, name: name.into(), source, header: None, compiled: OnceLock::new() }
     }
 
+    /// A definition as a Kubernetes object holds it; `file` is how messages call the object.
+    ///
+    /// # Errors
+    /// What keeps it from being a definition.
+    pub fn of_object(document: &Document, file: &str) -> Result<Definition, Problem> {
+        read_object(document, file)
+    }
+
+    /// Whether steps of this type may keep values for later steps beside their outputs: whether the op for that is named anywhere in
+    /// the file. What is not said in so many words cannot be known before the step runs.
+    pub fn may_put_vars(&self) -> bool {
+        self.source.text.contains("DoVar") || self.source.text.contains("\"var\"")
+    }
+
     /// The definition, compiled once.
     ///
     /// # Errors

@@ -7,10 +7,14 @@ use super::judge::Conditions;
 use super::lease;
 use super::record::{Record, RunRef, Saved};
 use super::step::{self, Work};
-use super::subject::{Subject, has_definition};
-use super::{DriveError, Driver, Progress, Until, now, watch};
-use crate::engine::{Effect, Event, Outcome, Refused, State, StepResult, Watched, apply, changes};
-use crate::model::definition::Kind;
+use super::subject::{Delivery, Found, Subject, fingerprint};
+use super::types::{self, StepTypes};
+use super::{DriveError, Driver, Progress, Until, told, watch};
+use crate::clock::Hold;
+use crate::document::Document;
+use crate::engine::{
+    Book, Effect, Event, Outcome, Refused, State, StepBook, StepResult, Watched, apply, changes,
+};
 use crate::model::run::{Reason, RunPhase, RunStatus, StepStatus, Time};
 use crate::ops::Cx;
 use futures::TryStreamExt;
@@ -21,6 +25,10 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+/// How long what has changed may stay unsaved while steps are under way that touch nothing. It is saved at once when nothing is under way, and before
+/// anything is touched.
+const UNSAVED: Duration = Duration::from_millis(25);
+
 /// How often saving is tried while the cluster does not answer, and how often in a row others may come first.
 const SAVE_TRIES: u32 = 12;
 
@@ -30,8 +38,10 @@ pub(super) enum Message {
     Event(Event),
     /// Somebody holding the run asks for something.
     Operation(Event, oneshot::Sender<Result<(), Refused>>),
-    /// An attempt wants a result saved before it goes on.
-    Record(Event, oneshot::Sender<()>),
+    /// An attempt wants everything saved before it goes on; first this, if it has a result.
+    Record(Option<Event>, oneshot::Sender<()>),
+    /// The step type that an attempt lacked has been looked for.
+    Types { step: String, attempt: u32, found: Result<StepTypes, String> },
     /// The record was written, with this version.
     Written(String),
     /// The record was deleted.
@@ -48,22 +58,44 @@ struct Active {
     progress: broadcast::Sender<Progress>,
     /// What has been told.
     shown: RunStatus,
-    attempts: HashMap<String, (u32, AbortHandle)>,
+    attempts: HashMap<String, Attempt>,
     watches: HashMap<String, AbortHandle>,
     /// Versions of the record that this loop has written.
     own: HashSet<String>,
     timer: Option<Time>,
+    /// Since when something is unsaved.
+    unsaved: Option<std::time::Instant>,
     finished: bool,
+}
+
+/// An attempt that is under way.
+struct Attempt {
+    number: u32,
+    task: AbortHandle,
+    _hold: Hold,
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.attempts.values().for_each(|(_, task)| task.abort());
+        self.attempts.values().for_each(|a| a.task.abort());
         self.watches.values().for_each(AbortHandle::abort);
     }
 }
 
+/// What a run's object asks for, as it is now.
+async fn find(driver: &Driver, record: &Record, kept: &StepTypes) -> Result<(Value, Found), DriveError> {
+    let object = serde_json::to_value(&record.object).unwrap_or_default();
+    let document = Document::from_value(object.clone());
+    let found = match Delivery::read(&document) {
+        Ok(Some(delivery)) => driver.subject(&record.reference, delivery, kept, driver.complete).await?,
+        Ok(None) => return Err(DriveError::Record(format!("{} is no run", record.reference))),
+        Err(problems) => Found::Wrong(problems),
+    };
+    Ok((object, found))
+}
+
 /// Drives a run from its record until it is over, or as far as is asked.
+#[tracing::instrument(name = "run", skip_all, fields(run = %reference))]
 pub(super) async fn drive(
     driver: Driver,
     reference: RunRef,
@@ -72,19 +104,27 @@ pub(super) async fn drive(
     mut messages: mpsc::Receiver<Message>,
     progress: broadcast::Sender<Progress>,
 ) -> Result<RunStatus, DriveError> {
+    let _hold = driver.clock.hold();
     let (record, _) = Record::load(&driver.client, &driver.kinds, &reference).await?;
-    let owner = record.owner();
-    let about = serde_json::json!({
-        "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid,
-    });
-    let held = lease::take(&driver.client, &reference, about, &owner.uid).await?;
+    let held = lease::take(&driver.client, &reference, record.owner_reference(), &record.owner().uid).await?;
+    let end = prepared(driver, reference, until, sender, &mut messages, progress, _hold).await;
+    held.release().await;
+    end
+}
+
+async fn prepared(
+    driver: Driver,
+    reference: RunRef,
+    until: Until,
+    sender: mpsc::Sender<Message>,
+    messages: &mut mpsc::Receiver<Message>,
+    progress: broadcast::Sender<Progress>,
+    hold: Hold,
+) -> Result<RunStatus, DriveError> {
     // Read again: whoever drove the run before may have written until the lease was free.
     let (record, state) = Record::load(&driver.client, &driver.kinds, &reference).await?;
     let object = serde_json::to_value(&record.object).unwrap_or_default();
-    let (subject, first) = match Subject::read(&driver.library, &reference, object.clone()) {
-        Ok(subject) => (subject.with_limits(driver.limits), Event::Start),
-        Err(problems) => (Subject::nothing(&object), Event::Refuse { message: problems.to_string() }),
-    };
+    let subject = Subject::nothing(&driver.library, &object, driver.limits);
     let mut active = Active {
         driver,
         subject,
@@ -98,99 +138,240 @@ pub(super) async fn drive(
         watches: HashMap::new(),
         own: HashSet::new(),
         timer: None,
+        unsaved: None,
         finished: false,
     };
     let own_watch = active.watch_record().await;
-    let end = active.run(first, until, &mut messages).await;
+    let end = active.run(until, messages, hold).await;
     own_watch.abort();
-    drop(active);
-    held.release().await;
     end
 }
 
 impl Active {
     async fn run(
         &mut self,
-        first: Event,
         until: Until,
         messages: &mut mpsc::Receiver<Message>,
+        hold: Hold,
     ) -> Result<RunStatus, DriveError> {
         self.show();
-        let _ = self.event(first).await?;
+        let mut hold = Some(hold);
+        if !self.begin(until, messages, &mut hold).await? {
+            return Ok(self.state.status.clone());
+        }
+        let clock = self.driver.clock.clone();
         while !self.finished {
+            if self.unsaved.is_some_and(|since| self.attempts.is_empty() || since.elapsed() >= UNSAVED) {
+                self.flush().await?;
+                continue;
+            }
             if until == Until::Suspended && self.only_a_person_helps() {
                 break;
             }
+            hold = None;
+            let unsaved = self.unsaved;
             let message = tokio::select! {
+                biased;
                 message = messages.recv() => message,
-                () = sleep(self.timer) => Some(Message::Event(Event::Tick)),
+                () = saving(unsaved) => continue,
+                () = sleep(&clock, self.timer) => Some(Message::Event(Event::Tick)),
             };
+            hold = Some(clock.hold());
             match message {
-                Some(Message::Event(event)) => {
-                    let _ = self.event(event).await?;
-                }
-                Some(Message::Operation(event, reply)) => {
-                    let answer = self.event(event).await?;
-                    let _ = reply.send(answer);
-                }
-                Some(Message::Record(event, saved)) => {
-                    let _ = self.event(event).await?;
-                    let _ = saved.send(());
-                }
-                Some(Message::Written(version)) => self.written(&version).await?,
-                Some(Message::Deleted) => return Err(DriveError::NotFound(self.record.reference.clone())),
+                Some(message) => self.message(message).await?,
                 None => break,
             }
         }
+        self.flush().await?;
+        drop(hold);
         Ok(self.state.status.clone())
     }
 
+    async fn message(&mut self, message: Message) -> Result<(), DriveError> {
+        match message {
+            Message::Event(event) => {
+                let _ = self.event(event);
+            }
+            Message::Operation(event, reply) => {
+                let answer = self.event(event);
+                self.flush().await?;
+                let _ = reply.send(answer);
+            }
+            Message::Record(event, saved) => {
+                if let Some(event) = event {
+                    let _ = self.event(event);
+                }
+                self.flush().await?;
+                let _ = saved.send(());
+            }
+            Message::Types { step, attempt, found } => self.types(&step, attempt, found).await?,
+            Message::Written(version) => self.written(&version).await?,
+            Message::Deleted => return Err(DriveError::NotFound(self.record.reference.clone())),
+        }
+        Ok(())
+    }
+
+    /// Finds out what is to be done, waiting for what it refers to, and starts it. False if there is nothing to drive for now.
+    async fn begin(
+        &mut self,
+        until: Until,
+        messages: &mut mpsc::Receiver<Message>,
+        hold: &mut Option<Hold>,
+    ) -> Result<bool, DriveError> {
+        loop {
+            if self.state.status.finished && !self.respecified() {
+                return Ok(false);
+            }
+            if self.state.status.terminated && self.state.status.start_time.is_none() {
+                let _ = self.event(Event::Terminate);
+                self.flush().await?;
+                return Ok(false);
+            }
+            let started = self.state.status.start_time.is_some() && !self.respecified();
+            let kept = match started {
+                true => self.driver.kept_types(&self.record.reference).await?,
+                false => StepTypes::of_library(self.driver.library.clone()),
+            };
+            let (_, found) = find(&self.driver, &self.record, &kept).await?;
+            let pending = !started && self.record.is_pending();
+            let (message, watches) = match found {
+                Found::Wrong(problems) => {
+                    self.clear();
+                    let _ = self.event(Event::Refuse { message: problems.to_string() });
+                    self.flush().await?;
+                    return Ok(true);
+                }
+                Found::Subject(subject) if !pending => {
+                    self.start(*subject, started).await?;
+                    return Ok(true);
+                }
+                Found::Subject(_) => {
+                    ("The run is pending: it starts when it is resumed".to_string(), Vec::new())
+                }
+                Found::NotYet { message, watches } => (message, watches),
+            };
+            self.state.status.message = message;
+            self.unsaved.get_or_insert_with(std::time::Instant::now);
+            self.flush().await?;
+            if pending && until == Until::Suspended {
+                return Ok(false);
+            }
+            *hold = None;
+            let (client, kinds) = (self.driver.client.clone(), self.driver.kinds.clone());
+            let fallback = self.driver.clock.now().plus(self.driver.limits.wait_backoff);
+            let clock = self.driver.clock.clone();
+            tokio::select! {
+                () = watch::any_changed(&client, &kinds, &watches) => {}
+                () = clock.sleep_until(fallback) => {}
+                message = messages.recv() => {
+                    *hold = Some(clock.hold());
+                    match message {
+                        Some(Message::Deleted) => return Err(DriveError::NotFound(self.record.reference.clone())),
+                        Some(Message::Operation(_, reply)) => { let _ = reply.send(Err(Refused::NotSuspended)); }
+                        Some(_) => {}
+                        None => return Ok(false),
+                    }
+                }
+            }
+            hold.get_or_insert_with(|| clock.hold());
+            self.state.status = self.record.reload().await?;
+        }
+    }
+
+    /// Whether the object asks for something else than what the record is about.
+    fn respecified(&self) -> bool {
+        let spec = &self.state.book.spec;
+        !spec.is_empty()
+            && *spec != fingerprint(&serde_json::to_value(&self.record.object).unwrap_or_default())
+    }
+
+    /// Forgets what a run before this one has left behind.
+    fn clear(&mut self) {
+        if self.respecified() {
+            self.attempts.drain().for_each(|(_, a)| a.task.abort());
+            self.watches.drain().for_each(|(_, w)| w.abort());
+            let generation = self.state.book.generation.saturating_add(1);
+            let status = RunStatus {
+                context_backend: self.state.status.context_backend.take(),
+                ..RunStatus::default()
+            };
+            self.state = State { status, book: Book { generation, ..Book::default() }, ..State::default() };
+            self.finished = false;
+        }
+    }
+
+    async fn start(&mut self, subject: Subject, taken_up: bool) -> Result<(), DriveError> {
+        self.clear();
+        self.subject = subject;
+        self.state.status.message.clear();
+        if taken_up && self.record.context_is_lost(&self.state, &self.subject.plan) {
+            let name = self.record.context_name();
+            let message =
+                format!("the ConfigMap {name} with the outputs of the run is gone: `restart` runs it again");
+            let _ = self.event(Event::Refuse { message });
+            return self.flush().await;
+        }
+        for kind in self.subject.types.changed.clone() {
+            let note = format!(
+                "the step type `{kind}` has changed since the run began; the run keeps the version it started with"
+            );
+            tracing::warn!("{note}");
+            told::event(&self.driver.client, &self.record.owner(), "Normal", "DefinitionChanged", &note);
+        }
+        if !taken_up && self.subject.types.any_of_cluster() {
+            self.keep_types().await?;
+        }
+        let _ = self.event(Event::Start);
+        if self.state.book.spec != self.subject.spec {
+            self.state.book.spec = self.subject.spec.clone();
+            self.unsaved.get_or_insert_with(std::time::Instant::now);
+        }
+        Ok(())
+    }
+
+    async fn keep_types(&self) -> Result<(), DriveError> {
+        let owner = self.record.owner_reference();
+        self.driver.keep_types(&self.record.reference, &owner, &self.subject.types).await
+    }
+
     fn only_a_person_helps(&self) -> bool {
-        let alone =
-            self.state.book.steps.values().any(|b| b.suspension.as_ref().is_some_and(|s| s.until.is_some()));
+        let alone = self
+            .state
+            .book
+            .steps
+            .values()
+            .any(|b| b.suspension.as_ref().is_some_and(|s| s.until.is_some()) || b.deadline.is_some());
         self.state.status.phase == RunPhase::Suspending && self.attempts.is_empty() && !alone
     }
 
-    /// Applies an event, saves, carries the effects out.
-    async fn event(&mut self, event: Event) -> Result<Result<(), Refused>, DriveError> {
-        let over = match &event {
-            Event::Done { step, attempt, .. } => Some((step.clone(), *attempt)),
-            _ => None,
-        };
-        if let Some((step, attempt)) = over
-            && self.attempts.get(&step).is_some_and(|(a, _)| *a == attempt)
+    /// Applies an event and carries the effects out. What has changed is saved before anything that follows from it touches the world.
+    fn event(&mut self, event: Event) -> Result<(), Refused> {
+        if let Event::Done { step, attempt, .. } = &event
+            && self.attempts.get(step).is_some_and(|a| a.number == *attempt)
         {
-            self.attempts.remove(&step);
+            self.attempts.remove(step);
         }
-        let mut effects = match apply(&self.subject.plan, &mut self.state, event, now(), &self.judge) {
-            Ok(effects) => effects,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let now = self.driver.clock.now();
+        let effects = apply(&self.subject.plan, &mut self.state, event, now, &self.judge)?;
         if effects.first() == Some(&Effect::Save) {
-            effects.extend(self.save().await?);
+            self.unsaved.get_or_insert_with(std::time::Instant::now);
         }
         self.carry_out(effects);
-        Ok(Ok(()))
+        Ok(())
     }
 
-    /// Saves the state. If others have written in between, what they ask for is taken in, and more is to be done.
-    async fn save(&mut self) -> Result<Vec<Effect>, DriveError> {
-        let mut more = Vec::new();
+    /// Saves what is unsaved. If others have written in between, what they ask for is taken in.
+    async fn flush(&mut self) -> Result<(), DriveError> {
         let mut tries = 0;
-        loop {
-            let end = match self.record.save(&mut self.state).await {
+        while self.unsaved.is_some() {
+            let end = match self.record.save(&mut self.state, self.driver.clock.now()).await {
                 Ok(Saved::Done) => {
                     self.own.insert(self.record.version());
+                    self.unsaved = None;
                     self.show();
-                    return Ok(more);
+                    return Ok(());
                 }
-                Ok(Saved::Crossed) => match self.take_in().await {
-                    Ok(effects) => {
-                        more.extend(effects);
-                        None
-                    }
-                    Err(e) => Some(e),
-                },
+                Ok(Saved::Crossed) => self.take_in().await.err(),
                 Err(e) => Some(e),
             };
             tries += 1;
@@ -207,20 +388,19 @@ impl Active {
                 }
             }
         }
+        Ok(())
     }
 
     /// Reads the record again and applies what others have asked for by writing it.
-    async fn take_in(&mut self) -> Result<Vec<Effect>, DriveError> {
+    async fn take_in(&mut self) -> Result<(), DriveError> {
         let ours = self.record.saved_status().clone();
         let theirs = self.record.reload().await?;
-        let mut effects = Vec::new();
         for event in changes(&ours, &theirs) {
-            match apply(&self.subject.plan, &mut self.state, event, now(), &self.judge) {
-                Ok(more) => effects.extend(more),
-                Err(refused) => tracing::debug!(run = %self.record.reference, "{refused}"),
+            if let Err(refused) = self.event(event) {
+                tracing::debug!(run = %self.record.reference, "{refused}");
             }
         }
-        Ok(effects)
+        Ok(())
     }
 
     /// Somebody has written the record; if it was not this loop, what they ask for is done.
@@ -228,10 +408,20 @@ impl Active {
         if self.own.remove(version) || self.record.version() == version {
             return Ok(());
         }
-        let mut effects = self.take_in().await?;
-        effects.extend(self.save().await?);
-        self.carry_out(effects);
-        Ok(())
+        self.take_in().await?;
+        if !self.respecified() {
+            return self.flush().await;
+        }
+        let fresh = StepTypes::of_library(self.driver.library.clone());
+        match find(&self.driver, &self.record, &fresh).await?.1 {
+            Found::Subject(subject) => self.start(*subject, false).await,
+            Found::Wrong(problems) => {
+                self.clear();
+                let _ = self.event(Event::Refuse { message: problems.to_string() });
+                self.flush().await
+            }
+            Found::NotYet { message, .. } => Err(DriveError::Refused(message)),
+        }
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -241,8 +431,8 @@ impl Active {
                 Effect::Save => {}
                 Effect::Execute { step, attempt } => self.execute(&step, attempt),
                 Effect::Cancel { step } => {
-                    if let Some((_, task)) = self.attempts.remove(&step) {
-                        task.abort();
+                    if let Some(attempt) = self.attempts.remove(&step) {
+                        attempt.task.abort();
                     }
                     self.unwatch(&step);
                 }
@@ -276,21 +466,34 @@ impl Active {
 
     /// Begins an attempt, unless it is under way, or what was taken in since has made it pointless.
     fn execute(&mut self, id: &str, attempt: u32) {
-        let Some(status) = self.state.status.all().find(|s| s.id == id && !s.finished()) else { return };
-        let book = self.state.book.steps.get(id).cloned().unwrap_or_default();
-        let current = book.in_flight && book.attempt == attempt;
-        if !current || self.attempts.get(id).is_some_and(|(a, _)| *a == attempt) {
+        let Some((name, kind, book)) = self.wanted(id, attempt) else { return };
+        if self.attempts.get(id).is_some_and(|a| a.number == attempt) {
             return;
         }
-        let name = status.name.clone();
         self.unwatch(id);
-        let attempted = match self.work(&name, id, attempt, book) {
+        let hold = self.driver.clock.hold();
+        let task = match self.subject.types.get(&kind).is_some() {
+            true => self.spawn(&name, id, attempt, book),
+            false => self.look_for(kind, id, attempt),
+        };
+        self.attempts.insert(id.to_string(), Attempt { number: attempt, task, _hold: hold });
+    }
+
+    /// Name, type and notes of the step whose attempt this is, if it is still to be made.
+    fn wanted(&self, id: &str, attempt: u32) -> Option<(String, String, StepBook)> {
+        let status = self.state.status.all().find(|s| s.id == id && !s.finished())?;
+        let book = self.state.book.steps.get(id).cloned().unwrap_or_default();
+        (book.in_flight && book.attempt == attempt).then(|| (status.name.clone(), status.kind.clone(), book))
+    }
+
+    fn spawn(&self, name: &str, id: &str, attempt: u32, book: StepBook) -> AbortHandle {
+        let attempted = match self.work(name, id, attempt, book) {
             Ok(work) => tokio::spawn(step::attempt(work)),
             Err(outcome) => {
                 tokio::spawn(async move { Some(StepResult { outcome, message: None, outputs: Vec::new() }) })
             }
         };
-        self.attempts.insert(id.to_string(), (attempt, attempted.abort_handle()));
+        let task = attempted.abort_handle();
         let (messages, step) = (self.messages.clone(), id.to_string());
         tokio::spawn(async move {
             let result = match attempted.await {
@@ -304,26 +507,58 @@ impl Active {
             };
             let _ = messages.send(Message::Event(Event::Done { step, attempt, result })).await;
         });
+        task
     }
 
-    fn work(
-        &self,
-        name: &str,
+    /// Looks for a step type that was not there.
+    fn look_for(&self, kind: String, id: &str, attempt: u32) -> AbortHandle {
+        let (driver, messages, step) = (self.driver.clone(), self.messages.clone(), id.to_string());
+        let namespace = self.record.reference.namespace.clone();
+        let look = tokio::spawn(async move {
+            let none = StepTypes::of_library(driver.library.clone());
+            let found = driver.step_types(&namespace, &[kind], &none).await.map_err(|e| e.to_string());
+            let _ = messages.send(Message::Types { step, attempt, found }).await;
+        });
+        look.abort_handle()
+    }
+
+    /// Makes the attempt whose step type was looked for, or waits for the type.
+    async fn types(
+        &mut self,
         id: &str,
         attempt: u32,
-        book: crate::engine::StepBook,
-    ) -> Result<Work, Outcome> {
+        found: Result<StepTypes, String>,
+    ) -> Result<(), DriveError> {
+        let Some((name, kind, book)) = self.wanted(id, attempt) else { return Ok(()) };
+        let outcome = match found {
+            Ok(types) if types.get(&kind).is_some() => {
+                self.subject.types.absorb(types);
+                self.keep_types().await?;
+                let task = self.spawn(&name, id, attempt, book);
+                if let Some(known) = self.attempts.get_mut(id) {
+                    known.task = task;
+                }
+                return Ok(());
+            }
+            Ok(_) => Outcome::Waiting {
+                message: format!("waits for the step type `{kind}`, which is not there yet"),
+                watches: types::watches(&self.record.reference.namespace, &kind),
+            },
+            Err(message) => Outcome::Failed { reason: Reason::Execute, message, retry: true },
+        };
+        let result = StepResult { outcome, message: None, outputs: Vec::new() };
+        let _ = self.event(Event::Done { step: id.to_string(), attempt, result });
+        Ok(())
+    }
+
+    fn work(&self, name: &str, id: &str, attempt: u32, book: StepBook) -> Result<Work, Outcome> {
         let failed = |reason, message| Outcome::Failed { reason, message, retry: false };
         let plan = &self.subject.plan;
         let missing = || failed(Reason::Rendering, format!("the workflow has no step `{name}` any more"));
         let node = plan.find(name).ok_or_else(missing)?;
         let step = &plan.nodes[node].step;
-        let library = self.driver.library.clone();
-        let definition =
-            library.get(Kind::WorkflowStep, &step.kind).filter(|_| has_definition(&step.kind)).cloned();
-        let unknown =
-            || failed(Reason::Rendering, library.unknown(Kind::WorkflowStep, &step.kind).to_string());
-        let definition = definition.ok_or_else(unknown)?;
+        let unknown = || failed(Reason::Rendering, self.subject.types.unknown(&step.kind).to_string());
+        let definition = self.subject.types.get(&step.kind).cloned().ok_or_else(unknown)?;
         let parameter =
             plan.parameter(&self.state, node).map_err(|e| failed(Reason::Input, e.to_string()))?;
         let owner = self.record.owner();
@@ -341,11 +576,11 @@ impl Active {
             owner,
         };
         let (messages, step_id) = (self.messages.clone(), id.to_string());
-        let record = Box::new(move |op: String, returns: Value| {
+        let record = Box::new(move |result: Option<(String, Value)>| {
             let (messages, step) = (messages.clone(), step_id.clone());
             let future = async move {
                 let (saved, done) = oneshot::channel();
-                let event = Event::Recorded { step, attempt, op, returns };
+                let event = result.map(|(op, returns)| Event::Recorded { step, attempt, op, returns });
                 messages.send(Message::Record(event, saved)).await.map_err(|_| ())?;
                 done.await.map_err(|_| ())
             };
@@ -360,7 +595,9 @@ impl Active {
             journal: book.journal,
             resumed: book.suspension.map(|s| s.resumed).unwrap_or_default(),
             record,
-            library,
+            library: self.subject.types.library().clone(),
+            observer: self.driver.observer.clone(),
+            attempt,
         })
     }
 
@@ -372,6 +609,9 @@ impl Active {
             let message = status.message.clone();
             let _ =
                 self.progress.send(Progress::Run { phase: status.phase, suspend: status.suspend, message });
+            if status.phase != told.phase && (told.start_time.is_some() || status.finished) {
+                told::phase(&self.driver.client, &self.record.owner(), status);
+            }
         }
         let before: HashMap<&str, &StepStatus> = told.all().map(|s| (s.id.as_str(), s)).collect();
         for step in &status.steps {
@@ -435,9 +675,16 @@ impl Active {
     }
 }
 
-async fn sleep(until: Option<Time>) {
+async fn sleep(clock: &crate::clock::SharedClock, until: Option<Time>) {
     match until {
-        Some(at) => tokio::time::sleep(now().until(at)).await,
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn saving(unsaved: Option<std::time::Instant>) {
+    match unsaved {
+        Some(since) => tokio::time::sleep(UNSAVED.saturating_sub(since.elapsed())).await,
         None => std::future::pending().await,
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One code path for every cluster: a [`kube::Client`]. A [`Driver`] is cheap to clone; [`Driver::drive`] takes a run up from its record, however it
 //! was left. The operations (`resume`, `terminate`, ...) change the record alone, and whoever drives the run notices. `active` is the
-//! loop, `record` what is saved, `step` and `evaluate` one attempt, `watch` what wakes it. Tests: `tests.rs`.
+//! loop, `record` what is saved, `step` and `evaluate` one attempt, `types` the step types, `watch` what wakes a step, `told` what is told besides the
+//! status. Tests: `tests.rs`.
 
 mod active;
 mod crds;
@@ -14,27 +15,32 @@ mod step;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod told;
+mod types;
 mod watch;
 
 pub use record::{RunKind, RunRef};
-pub use subject::check;
+pub use subject::{Delivery, check};
 
+use crate::clock::{self, SharedClock};
 use crate::definitions::Library;
+use crate::document::Document;
 use crate::engine::{Event, Limits, Refused, apply};
-use crate::model::application::Application;
 use crate::model::run::{RunPhase, RunStatus, StepStatus, Time};
+use crate::ops::Owner;
 use crate::ops::support::cx::http_client;
 use crate::ops::support::objects::{FIELD_MANAGER, Kinds};
 use crate::problem::Problems;
 use judge::Conditions;
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use record::{Record, Saved};
-use serde_json::json;
+use record::{PENDING, Record, Saved};
+use serde_json::{Value, json};
 use std::sync::Arc;
-use subject::Subject;
+use subject::Found;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use types::{Known, StepTypes};
 
 /// Why a run cannot be driven or changed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -42,6 +48,9 @@ pub enum DriveError {
     /// There is no such run.
     #[error("there is no {0}")]
     NotFound(RunRef),
+    /// The cluster does not know the kind.
+    #[error("{0}")]
+    NoKind(String),
     /// The cluster does not answer.
     #[error("{0}")]
     Cluster(String),
@@ -99,14 +108,43 @@ pub enum Until {
     Suspended,
 }
 
+/// An op that a step has carried out, with its secrets masked.
+#[derive(Clone, Debug)]
+pub struct Observed<'o> {
+    /// Whose run it is.
+    pub run: &'o Owner,
+    /// The step.
+    pub step: &'o str,
+    /// The number of the attempt.
+    pub attempt: u32,
+    /// The path of the op in the step's definition.
+    pub op: &'o str,
+    /// The op: `kube/apply`.
+    pub call: String,
+    /// What it was given.
+    pub params: Value,
+    /// What it gave, or its error.
+    pub returns: Result<Value, String>,
+}
+
+/// Is told of everything that steps do.
+pub trait Observer: Send + Sync {
+    /// An op was carried out.
+    fn op(&self, observed: &Observed<'_>);
+}
+
 /// Drives runs on a cluster.
 #[derive(Clone)]
 pub struct Driver {
     client: Client,
     library: Library,
     kinds: Arc<Kinds>,
+    known: Arc<Known>,
     http: Result<reqwest::Client, String>,
     limits: Limits,
+    clock: SharedClock,
+    observer: Option<Arc<dyn Observer>>,
+    complete: bool,
 }
 
 /// A run that is being driven.
@@ -154,7 +192,17 @@ fn now() -> Time {
 impl Driver {
     /// A driver on a cluster, with these definitions.
     pub fn new(client: Client, library: Library) -> Driver {
-        Driver { client, library, kinds: Arc::default(), http: http_client(), limits: Limits::default() }
+        Driver {
+            client,
+            library,
+            kinds: Arc::default(),
+            known: Arc::default(),
+            http: http_client(),
+            limits: Limits::default(),
+            clock: Arc::new(clock::System),
+            observer: None,
+            complete: false,
+        }
     }
 
     /// The same, with other limits for trying again.
@@ -163,24 +211,89 @@ impl Driver {
         self
     }
 
-    /// Hands an Application in: checks its workflow, installs the kind where the cluster does not know it, applies the Application. A run of it that
-    /// is over, or whose Application has changed, starts anew; one that is under way goes on. Nothing is driven yet.
+    /// The same, by another clock.
+    pub fn with_clock(mut self, clock: SharedClock) -> Driver {
+        self.clock = clock;
+        self
+    }
+
+    /// The same, with somebody who is told of every op.
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Driver {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// The same on a cluster to which nobody will add anything: a step type or Workflow that is not there is a mistake, not something to wait for.
+    pub fn on_complete_cluster(mut self) -> Driver {
+        self.complete = true;
+        self
+    }
+
+    /// Hands an Application or a run in: checks its workflow, installs the kind where the cluster does not know it, applies the object. A run that
+    /// is over, or whose object has changed, starts anew; one that is under way goes on. Nothing is driven yet.
     ///
     /// # Errors
     /// Everything that is wrong with the workflow; a cluster that refuses or does not answer. Nothing is recorded then.
-    pub async fn submit(&self, app: &Application) -> Result<RunRef, DriveError> {
-        check(&self.library, app)?;
-        let reference =
-            RunRef::application(app.namespace.clone().unwrap_or("default".into()), app.name.clone());
+    pub async fn submit(&self, delivery: &Delivery) -> Result<RunRef, DriveError> {
+        let reference = delivery.reference("default");
+        self.check_delivery(&reference, delivery).await?;
+        let before = self.apply(&reference, delivery.document()).await?;
+        let (_, state) = Record::load(&self.client, &self.kinds, &reference).await?;
+        // A changed spec starts over by itself.
+        if before.is_some() && state.status.finished {
+            self.operate(&reference, Event::Restart { from: None }).await?;
+        }
+        Ok(reference)
+    }
+
+    /// As [`Driver::submit`], but not to be started before it is resumed.
+    ///
+    /// # Errors
+    /// As [`Driver::submit`]; a run that has started already.
+    pub async fn submit_pending(&self, delivery: &Delivery) -> Result<RunRef, DriveError> {
+        let reference = delivery.reference("default");
+        match self.status(&reference).await {
+            Ok(status) if status.start_time.is_some() => return Err(Refused::Started.into()),
+            Ok(_) | Err(_) => {}
+        }
+        self.check_delivery(&reference, delivery).await?;
+        let mut document = delivery.document().clone();
+        document.value["metadata"]["annotations"][PENDING] = json!("true");
+        self.apply(&reference, &document).await?;
+        Ok(reference)
+    }
+
+    /// Records an Application or a run without a look at what it asks for, as somebody does who writes it to the cluster: what is wrong is told by its status.
+    ///
+    /// # Errors
+    /// A cluster that refuses or does not answer.
+    pub async fn record(&self, delivery: &Delivery, namespace: &str) -> Result<RunRef, DriveError> {
+        let reference = delivery.reference(namespace);
+        self.apply(&reference, delivery.document()).await?;
+        Ok(reference)
+    }
+
+    async fn check_delivery(&self, reference: &RunRef, delivery: &Delivery) -> Result<(), DriveError> {
+        let none = StepTypes::of_library(self.library.clone());
+        match self.subject(reference, delivery.clone(), &none, true).await? {
+            Found::Wrong(problems) => Err(problems.into()),
+            Found::Subject(_) | Found::NotYet { .. } => Ok(()),
+        }
+    }
+
+    async fn apply(
+        &self,
+        reference: &RunRef,
+        document: &Document,
+    ) -> Result<Option<DynamicObject>, DriveError> {
         crds::ensure(&self.client, &self.kinds, reference.kind).await?;
         let (api_version, kind) = reference.types();
         let find = self.kinds.find(&self.client, api_version, kind).await;
         let (resource, _) = find.map_err(|e| DriveError::Cluster(e.message))?;
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &reference.namespace, &resource);
-        let before =
-            api.get_opt(&reference.name).await.map_err(|e| record::cluster(&reference, "read", e))?;
-        let mut manifest = app.document.value.clone();
+        let before = api.get_opt(&reference.name).await.map_err(|e| record::cluster(reference, "read", e))?;
+        let mut manifest = document.value.clone();
         if let Some(object) = manifest.as_object_mut() {
             object.remove("status");
             object.insert("apiVersion".into(), json!(api_version));
@@ -188,13 +301,8 @@ impl Driver {
         manifest["metadata"]["namespace"] = json!(reference.namespace);
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let applied = api.patch(&reference.name, &params, &Patch::Apply(&manifest)).await;
-        let applied = applied.map_err(|e| record::cluster(&reference, "apply", e))?;
-        let changed = before.is_some_and(|b| b.data.get("spec") != applied.data.get("spec"));
-        let (_, state) = Record::load(&self.client, &self.kinds, &reference).await?;
-        if state.status.finished || (changed && state.status.start_time.is_some()) {
-            self.operate(&reference, Event::Restart { from: None }).await?;
-        }
-        Ok(reference)
+        applied.map_err(|e| record::cluster(reference, "apply", e))?;
+        Ok(before)
     }
 
     /// Takes a run up from its record and drives it. A run has one driver at a time: where there is one, waiting for this one gives [`DriveError::Busy`].
@@ -246,17 +354,53 @@ impl Driver {
         self.operate(reference, Event::Restart { from: from.map(str::to_string) }).await
     }
 
+    /// Ends a run once what is under way has come to its end: nothing more starts but what runs in any case (`finally`, `always`).
+    ///
+    /// # Errors
+    /// If it is over or ending already, and as [`Driver::status`].
+    pub async fn cancel(&self, reference: &RunRef) -> Result<RunStatus, DriveError> {
+        self.operate(reference, Event::Cancel).await
+    }
+
     /// Changes the record as the engine says; the effects are left to whoever drives the run.
     async fn operate(&self, reference: &RunRef, event: Event) -> Result<RunStatus, DriveError> {
         for _ in 0..20 {
             let (mut record, mut state) = Record::load(&self.client, &self.kinds, reference).await?;
+            if record.is_pending() && matches!(event, Event::Resume { .. }) {
+                return self.let_start(reference, state.status).await;
+            }
             let object = serde_json::to_value(&record.object).unwrap_or_default();
-            let subject = Subject::read(&self.library, reference, object)?.with_limits(self.limits);
-            apply(&subject.plan, &mut state, event.clone(), now(), &Conditions::new())?;
-            if let Saved::Done = record.save(&mut state).await? {
+            let Some(delivery) = Delivery::read(&Document::from_value(object))? else {
+                return Err(DriveError::Record(format!("{reference} is no run")));
+            };
+            let kept = self.kept_types(reference).await?;
+            let plan = match self.subject(reference, delivery, &kept, false).await? {
+                Found::Subject(subject) => subject.plan,
+                Found::Wrong(problems) => return Err(problems.into()),
+                Found::NotYet { message, .. } => return Err(DriveError::Refused(message)),
+            };
+            if matches!(event, Event::Restart { from: None }) {
+                self.forget_types(reference).await?;
+            }
+            let now = self.clock.now();
+            apply(&plan, &mut state, event.clone(), now, &Conditions::new())?;
+            if let Saved::Done = record.save(&mut state, now).await? {
                 return Ok(state.status);
             }
         }
         Err(DriveError::Cluster(format!("{reference} is written by others all the time: try again")))
+    }
+
+    /// Takes the mark off that keeps a run from starting.
+    async fn let_start(&self, reference: &RunRef, status: RunStatus) -> Result<RunStatus, DriveError> {
+        let (api_version, kind) = reference.types();
+        let find = self.kinds.find(&self.client, api_version, kind).await;
+        let (resource, _) = find.map_err(|e| DriveError::Cluster(e.message))?;
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &reference.namespace, &resource);
+        let patch = json!({"metadata": {"annotations": {PENDING: Value::Null}}});
+        let patched = api.patch(&reference.name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+        patched.map_err(|e| record::cluster(reference, "start", e))?;
+        Ok(status)
     }
 }

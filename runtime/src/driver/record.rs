@@ -3,9 +3,9 @@
 //! Both are written only when they have changed, the ConfigMap first, each under the version that was read: whoever else writes is noticed. The status is
 //! what counts: notes that are ahead of it repeat at most an attempt. Formats: `status.workflow` of an Application, `status` of a WorkflowRun.
 
-use super::DriveError;
-use crate::engine::{Book, State};
-use crate::model::run::{ContextBackend, RunPhase, RunStatus};
+use super::{DriveError, told};
+use crate::engine::{Book, Plan, State};
+use crate::model::run::{ContextBackend, RunPhase, RunStatus, StepStatus, Time};
 use crate::ops::Owner;
 use crate::ops::support::objects::{FIELD_MANAGER, Kinds, innermost};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -53,7 +53,7 @@ impl RunRef {
         }
     }
 
-    fn context_name(&self) -> String {
+    pub(super) fn context_name(&self) -> String {
         format!("workflow-{}-context", self.name)
     }
 }
@@ -90,8 +90,11 @@ impl Record {
         reference: &RunRef,
     ) -> Result<(Record, State), DriveError> {
         let (api_version, kind) = reference.types();
-        let (resource, _) =
-            kinds.find(client, api_version, kind).await.map_err(|e| DriveError::Cluster(e.message))?;
+        let found = kinds.find(client, api_version, kind).await;
+        let (resource, _) = found.map_err(|e| match e.retry {
+            true => DriveError::Cluster(e.message),
+            false => DriveError::NoKind(e.message),
+        })?;
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &reference.namespace, &resource);
         let object = match api.get(&reference.name).await {
             Ok(object) => object,
@@ -130,6 +133,31 @@ impl Record {
             namespace: self.reference.namespace.clone(),
             uid: self.object.uid().unwrap_or_default(),
         }
+    }
+
+    /// The same as a reference from what belongs to it.
+    pub(super) fn owner_reference(&self) -> Value {
+        let o = self.owner();
+        json!({"apiVersion": o.api_version, "kind": o.kind, "name": o.name, "uid": o.uid})
+    }
+
+    /// The name of the ConfigMap with outputs and notes.
+    pub(super) fn context_name(&self) -> String {
+        self.reference.context_name()
+    }
+
+    /// Whether the object says that the run is not to start yet.
+    pub(super) fn is_pending(&self) -> bool {
+        self.object.annotations().get(PENDING).is_some_and(|v| v == "true")
+    }
+
+    /// Whether outputs that steps have given are gone, because somebody has deleted the ConfigMap.
+    pub(super) fn context_is_lost(&self, state: &State, plan: &Plan) -> bool {
+        let gave = |s: &StepStatus| {
+            let outputs = plan.find(&s.name).map_or(0, |n| plan.nodes[n].step.outputs.len());
+            s.finished() && outputs > 0
+        };
+        self.context.is_none() && state.status.context_backend.is_some() && state.status.all().any(gave)
     }
 
     /// The version of the object that was read or written last.
@@ -181,7 +209,7 @@ impl Record {
     }
 
     /// Saves a state: what has changed of it.
-    pub(super) async fn save(&mut self, state: &mut State) -> Result<Saved, DriveError> {
+    pub(super) async fn save(&mut self, state: &mut State, now: Time) -> Result<Saved, DriveError> {
         let context_changed =
             self.saved.vars != state.vars || self.saved.book != state.book || self.context.is_none();
         if context_changed {
@@ -201,7 +229,12 @@ impl Record {
             uid: c.uid().unwrap_or_default(),
         });
         if self.saved.status != state.status {
-            match self.save_status(&state.status).await {
+            let mut saved = self.save_status(&state.status, now).await;
+            if matches!(&saved, Err(e) if too_big(e)) {
+                clip(&mut state.status);
+                saved = self.save_status(&state.status, now).await;
+            }
+            match saved {
                 Ok(object) => self.object = object,
                 Err(kube::Error::Api(s)) if s.code == 409 => return Ok(Saved::Crossed),
                 Err(kube::Error::Api(s)) if s.code == 404 => {
@@ -244,7 +277,7 @@ impl Record {
         Ok(())
     }
 
-    async fn save_status(&self, status: &RunStatus) -> Result<DynamicObject, kube::Error> {
+    async fn save_status(&self, status: &RunStatus, now: Time) -> Result<DynamicObject, kube::Error> {
         let options = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         let mut object = self.object.clone();
         let mut new = serde_json::to_value(status).map_err(kube::Error::SerdeError)?;
@@ -256,13 +289,18 @@ impl Record {
                     new["mode"] = json!(format!("{steps}-{subs}"));
                 }
                 let mut whole = old;
+                match told::conditions(whole.get("conditions"), "Workflow", status, now) {
+                    Some(conditions) => whole["conditions"] = conditions,
+                    None => drop(whole.as_object_mut().and_then(|w| w.remove("conditions"))),
+                }
                 whole["workflow"] = new;
                 whole["status"] = json!(application_phase(status.phase));
                 whole
             }
             RunKind::WorkflowRun => {
-                if let Some(conditions) = old.get("conditions") {
-                    new["conditions"] = conditions.clone();
+                if let Some(conditions) = told::conditions(old.get("conditions"), "WorkflowRun", status, now)
+                {
+                    new["conditions"] = conditions;
                 }
                 new
             }
@@ -286,6 +324,28 @@ impl Record {
         Ok(theirs)
     }
 }
+
+/// Whether the cluster has no room for an object of this size.
+fn too_big(e: &kube::Error) -> bool {
+    matches!(e, kube::Error::Api(s) if s.code == 413 || s.message.contains("too large"))
+}
+
+/// How much is left of a message where the whole status is too big.
+const CLIPPED: usize = 100;
+
+fn clip(status: &mut RunStatus) {
+    for step in &mut status.steps {
+        for s in std::iter::once(&mut step.message).chain(step.sub_steps.iter_mut().map(|s| &mut s.message)) {
+            if let Some((end, _)) = s.char_indices().nth(CLIPPED) {
+                s.truncate(end);
+                s.push('…');
+            }
+        }
+    }
+}
+
+/// The annotation of a run that is not to start yet.
+pub(super) const PENDING: &str = "workflowrun.oam.dev/pending";
 
 const VARS: &str = "vars";
 const BOOK: &str = "stepwell";

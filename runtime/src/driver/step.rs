@@ -3,18 +3,22 @@
 //! An op whose repetition would be felt is recorded before the next one begins, so a crash repeats at most the op that was under way.
 
 use super::evaluate::{Call, Evaluation, Params};
+use super::{Observed, Observer};
 use crate::definitions::{Definition, Library};
 use crate::engine::{Outcome, StepResult};
 use crate::model::run::Reason;
 use crate::model::workflow::Output;
+use crate::ops::support::mask::mask;
 use crate::ops::{Answer, Cx, OpError};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::Instrument;
 
-/// Records what an op gave, and comes back when that is saved; an error means that the attempt must not go on.
-pub(super) type Recorder = Box<dyn Fn(String, Value) -> BoxFuture<'static, Result<(), ()>> + Send + Sync>;
+/// Saves everything, with what an op gave if there is something, and comes back when that is done; an error means that the attempt must not go on.
+pub(super) type Recorder =
+    Box<dyn Fn(Option<(String, Value)>) -> BoxFuture<'static, Result<(), ()>> + Send + Sync>;
 
 /// Everything that an attempt needs.
 pub(super) struct Work {
@@ -30,6 +34,9 @@ pub(super) struct Work {
     /// Ops that suspended the step and were resumed.
     pub(super) resumed: Vec<String>,
     pub(super) record: Recorder,
+    /// Who is told of each op.
+    pub(super) observer: Option<Arc<dyn Observer>>,
+    pub(super) attempt: u32,
 }
 
 fn end(outcome: Outcome) -> StepResult {
@@ -40,7 +47,26 @@ fn failed(reason: Reason, message: String) -> Outcome {
     Outcome::Failed { reason, message, retry: false }
 }
 
+fn observe(work: &Work, call: &Call, params: &Map<String, Value>, answer: &Result<Answer, OpError>) {
+    let Some(observer) = &work.observer else { return };
+    let returns = match answer {
+        Ok(Answer::Returns(returns)) => Ok(mask(&Value::Object(returns.clone()))),
+        Ok(other) => Ok(mask(&other.told())),
+        Err(e) => Err(e.message.clone()),
+    };
+    observer.op(&Observed {
+        run: &work.cx.owner,
+        step: &work.cx.step,
+        attempt: work.attempt,
+        op: &call.name,
+        call: format!("{}/{}", call.op.provider(), call.op.name()),
+        params: mask(&Value::Object(params.clone())),
+        returns,
+    });
+}
+
 /// Makes an attempt. `None` if it could not be recorded and must be dropped.
+#[tracing::instrument(name = "step", level = "debug", skip_all, fields(step = %work.cx.step, attempt = work.attempt))]
 pub(super) async fn attempt(mut work: Work) -> Option<StepResult> {
     let definition = work.definition.clone();
     let compiled = match work.library.compiled(&definition) {
@@ -90,15 +116,17 @@ async fn run(
         let answer = match recorded {
             Some(Value::Object(returns)) => Ok(Answer::Returns(returns)),
             _ => {
-                if let Some((op, returns)) = unrecorded.take() {
-                    (work.record)(op, returns).await.map_err(|()| Stop::Dropped)?;
+                // Nothing is touched before all that led to it is saved.
+                if !call.op.pure() {
+                    (work.record)(unrecorded.take()).await.map_err(|()| Stop::Dropped)?;
                 }
                 work.cx.op = call.name.clone();
                 work.cx.resumed = work.resumed.contains(&call.name);
                 let base = work.cx.identity.clone();
                 work.cx.identity = format!("{base}/{}", call.name);
-                tracing::debug!(step = %work.cx.step, op = %call.name, "{}/{}", call.op.provider(), call.op.name());
-                let answer = call.op.run(&work.cx, params.clone()).await;
+                let span = tracing::debug_span!("op", op = %call.name, call = format!("{}/{}", call.op.provider(), call.op.name()));
+                let answer = call.op.run(&work.cx, params.clone()).instrument(span).await;
+                observe(work, &call, &params, &answer);
                 work.cx.identity = base;
                 if let (Ok(Answer::Returns(returns)), false) = (&answer, call.op.repeatable()) {
                     unrecorded = Some((call.name.clone(), Value::Object(returns.clone())));

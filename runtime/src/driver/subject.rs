@@ -1,15 +1,24 @@
 //! From an object of the cluster to what the engine walks: the plan of its workflow, checked, and the components that its steps may apply.
+//!
+//! A workflow that the object only names is read from the cluster; where it is not there yet, the run waits for it. So does a step whose
+//! type is not there yet. Everything else that is wrong is told at once, before anything is done.
 
+use super::judge::Checker;
 use super::record::{RunKind, RunRef};
+use super::types::{StepTypes, has_definition};
+use super::{DriveError, Driver};
 use crate::definitions::Library;
 use crate::document::Document;
-use crate::engine::{self, Limits, Plan};
+use crate::engine::{self, Limits, Plan, Watched};
 use crate::model::application::{Application, Component};
 use crate::model::definition::Kind;
-use crate::model::workflow::{GROUP, Input, Mode, Modes, Output, Step, Workflow};
+use crate::model::workflow::{Input, Mode, Modes, Output, Step, Workflow};
+use crate::model::workflow_run::{self, WorkflowRun, placed, read_workflow};
+use crate::ops::support::objects::{innermost, plain};
 use crate::ops::{Components, Rendered};
 use crate::problem::{Problem, Problems};
 use crate::render::{self, RenderOptions};
+use kube::api::{Api, DynamicObject};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -17,6 +26,64 @@ use std::sync::Arc;
 pub(super) struct Subject {
     pub(super) plan: Plan,
     pub(super) components: Option<Arc<dyn Components>>,
+    pub(super) types: StepTypes,
+    /// What tells one content of the object's `spec` from another.
+    pub(super) spec: String,
+}
+
+/// What an object asks for.
+pub(super) enum Found {
+    /// Here it is.
+    Subject(Box<Subject>),
+    /// It refers to a Workflow that is not there yet.
+    NotYet { message: String, watches: Vec<Watched> },
+    /// It cannot run.
+    Wrong(Problems),
+}
+
+/// A document that asks for a run.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// An Application; its workflow is the run.
+    Application(Box<Application>),
+    /// A run of its own.
+    Run(Box<WorkflowRun>, Vec<Problem>),
+}
+
+impl Delivery {
+    /// The run of a document; `None` if it asks for none.
+    ///
+    /// # Errors
+    /// What is wrong in an Application. What is wrong in a WorkflowRun is told by [`Driver::submit`], together with everything else.
+    pub fn read(document: &Document) -> Result<Option<Delivery>, Problems> {
+        if WorkflowRun::is(document) {
+            let (run, faults) = WorkflowRun::scan(document.clone().with_letters());
+            return Ok(Some(Delivery::Run(Box::new(run), faults)));
+        }
+        match Application::is(document) {
+            true => Ok(Some(Delivery::Application(Box::new(Application::read(document.clone())?)))),
+            false => Ok(None),
+        }
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        match self {
+            Delivery::Application(app) => &app.document,
+            Delivery::Run(run, _) => &run.document,
+        }
+    }
+
+    /// Which run it is, with this namespace where none is written.
+    pub fn reference(&self, namespace: &str) -> RunRef {
+        let or = |written: &Option<String>| {
+            written.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| namespace.to_string())
+        };
+        match self {
+            Delivery::Application(app) => RunRef::application(or(&app.namespace), &app.name),
+            Delivery::Run(run, _) => RunRef::workflow_run(or(&run.namespace), &run.name),
+        }
+    }
 }
 
 /// Checks the workflow of an Application before anything is done: that it can be read, that its step types exist, that it can come to an end. The places are those of
@@ -25,50 +92,28 @@ pub(super) struct Subject {
 /// # Errors
 /// Everything that is wrong.
 pub fn check(library: &Library, app: &Application) -> Result<(), Problems> {
-    workflow(library, app).map(|_| ())
+    let (workflow, faults) = written(app);
+    if workflow.reference.is_some() {
+        return Problems { list: faults, ..Problems::default() }.into_result(());
+    }
+    let types = StepTypes::of_library(library.clone());
+    let faults = checked(&workflow, faults, WORKFLOW, &Map::new(), &types, &[]);
+    placed(&app.document, faults).into_result(())
 }
 
-/// The workflow of an Application; one that has none applies its components, each in a step of its own.
-fn workflow(library: &Library, app: &Application) -> Result<Workflow, Problems> {
-    const PATH: &str = "spec.workflow";
-    let written = app.workflow.as_ref().filter(|w| !w.is_null());
-    let (found, faults) = match written {
+const WORKFLOW: &str = "spec.workflow";
+
+/// The workflow that an Application writes; one that has none applies its components, each in a step of its own.
+fn written(app: &Application) -> (Workflow, Vec<Problem>) {
+    let data = app.workflow.as_ref().filter(|w| !w.is_null());
+    let (found, faults) = match data {
         None => (generated(app), Vec::new()),
-        Some(data) => Workflow::scan(data, PATH),
+        Some(data) => Workflow::scan(data, WORKFLOW),
     };
-    let found = match found.steps.is_empty() && found.reference.is_none() {
-        true => Workflow { mode: found.mode, ..generated(app) },
-        false => found,
-    };
-    checked(library, found, faults, PATH).map_err(|faults| {
-        let mut problems = Problems::new(app.document.sources.clone());
-        for p in faults {
-            let span = app.document.span(&p.path);
-            problems.push(p.at(span, ""));
-        }
-        problems
-    })
-}
-
-/// Checks a workflow in which these faults were found already.
-fn checked(
-    library: &Library,
-    workflow: Workflow,
-    mut faults: Vec<Problem>,
-    path: &str,
-) -> Result<Workflow, Vec<Problem>> {
-    if let Some(name) = &workflow.reference {
-        let message = format!("the workflow `{name}` cannot be taken from the cluster");
-        faults.push(Problem::new("unsupported", format!("{path}.ref"), message).hint("write its steps here"));
+    match found.steps.is_empty() && found.reference.is_none() {
+        true => (Workflow { mode: found.mode, finally: found.finally, ..generated(app) }, faults),
+        false => (found, faults),
     }
-    let kind = |name: &str| match library.get(Kind::WorkflowStep, name) {
-        Some(_) => Ok(()),
-        None => Err(library.unknown(Kind::WorkflowStep, name)),
-    };
-    if let Err(more) = engine::check(&workflow, path, &kind) {
-        faults.extend(more);
-    }
-    if faults.is_empty() { Ok(workflow) } else { Err(faults) }
 }
 
 fn generated(app: &Application) -> Workflow {
@@ -86,85 +131,225 @@ fn generated(app: &Application) -> Workflow {
         ..Step::default()
     };
     let mode = Modes { steps: Some(Mode::Dag), sub_steps: None };
-    Workflow { reference: None, mode, steps: app.components.iter().map(step).collect() }
+    Workflow { mode, steps: app.components.iter().map(step).collect(), ..Workflow::default() }
+}
+
+/// Everything that is wrong with a workflow in which these faults were found already. Step types in `late` may still come.
+fn checked(
+    workflow: &Workflow,
+    mut faults: Vec<Problem>,
+    path: &str,
+    context: &Map<String, Value>,
+    types: &StepTypes,
+    late: &[String],
+) -> Vec<Problem> {
+    let kind = |name: &str| match !has_definition(name)
+        || types.get(name).is_some()
+        || late.iter().any(|l| l == name)
+    {
+        true => Ok(()),
+        false => Err(types.unknown(name)),
+    };
+    let puts = |name: &str| types.get(name).is_none_or(|d| d.may_put_vars());
+    let checker = Checker::default();
+    let condition = |text: &str, steps: &[&str], inputs: &[&str]| checker.check(text, steps, inputs);
+    let facts = engine::Facts { kind: &kind, may_put_vars: &puts, context, condition: &condition };
+    if let Err(more) = engine::check(workflow, path, &facts) {
+        faults.extend(more);
+    }
+    faults
+}
+
+/// The step types that a workflow names.
+fn kinds(workflow: &Workflow) -> Vec<String> {
+    let all = workflow.all().map(|s| s.kind.clone()).filter(|k| !k.is_empty() && has_definition(k));
+    let mut all: Vec<String> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// What a run asks for, before its parts are looked for.
+struct Wish {
+    document: Arc<Document>,
+    workflow: Option<Workflow>,
+    reference: Option<String>,
+    faults: Vec<Problem>,
+    path: &'static str,
+    context: Map<String, Value>,
+    app: Option<Application>,
+    mode: Modes,
+}
+
+impl Wish {
+    fn of(delivery: Delivery) -> Wish {
+        match delivery {
+            Delivery::Application(app) => {
+                let (workflow, faults) = written(&app);
+                Wish {
+                    document: app.document.clone(),
+                    reference: workflow.reference.clone(),
+                    mode: workflow.mode,
+                    workflow: Some(workflow).filter(|w| w.reference.is_none()),
+                    faults,
+                    path: WORKFLOW,
+                    context: Map::from_iter([("appName".to_string(), json!(app.name))]),
+                    app: Some(*app),
+                }
+            }
+            Delivery::Run(run, faults) => Wish {
+                document: run.document.clone(),
+                workflow: run.workflow.clone().map(|w| run.with_mode(w)),
+                reference: run.reference.clone().filter(|_| run.workflow.is_none()),
+                faults,
+                path: workflow_run::STEPS,
+                context: run.context.clone(),
+                app: None,
+                mode: run.mode,
+            },
+        }
+    }
+}
+
+impl Driver {
+    /// What a delivery asks for on this cluster. `kept` are the step types that the run has used so far; with `strict`, a step type that is not there is a
+    /// fault, and is waited for otherwise.
+    pub(super) async fn subject(
+        &self,
+        reference: &RunRef,
+        delivery: Delivery,
+        kept: &StepTypes,
+        strict: bool,
+    ) -> Result<Found, DriveError> {
+        let object = delivery.document().value.clone();
+        let wish = Wish::of(delivery);
+        let document = wish.document.clone();
+        let (mut faults, mut path) = (wish.faults, wish.path);
+        let workflow = match (wish.workflow, &wish.reference) {
+            (Some(workflow), _) => workflow,
+            (None, Some(name)) => match self.workflow(&reference.namespace, name).await? {
+                Some((workflow, more)) => {
+                    // Faults of another document have no place in this one.
+                    let (of, name) = (workflow_run::WORKFLOW, name.clone());
+                    faults.extend(
+                        more.into_iter().map(|f| Problem { path: format!("{of} {name}: {}", f.path), ..f }),
+                    );
+                    path = "";
+                    let mode = Modes {
+                        steps: wish.mode.steps.or(workflow.mode.steps),
+                        sub_steps: wish.mode.sub_steps.or(workflow.mode.sub_steps),
+                    };
+                    Workflow { mode, ..workflow }
+                }
+                None => {
+                    let at = if wish.app.is_some() { "spec.workflow.ref" } else { "spec.workflowRef" };
+                    let message =
+                        format!("there is no Workflow `{name}` in namespace `{}`", reference.namespace);
+                    if strict || !faults.is_empty() {
+                        faults.push(Problem::new("unknown-workflow", at, message));
+                        return Ok(Found::Wrong(placed(&document, faults)));
+                    }
+                    let watches = vec![Watched {
+                        api_version: workflow_run::API_VERSION.into(),
+                        kind: workflow_run::WORKFLOW.into(),
+                        namespace: reference.namespace.clone(),
+                        name: name.clone(),
+                        ..Watched::default()
+                    }];
+                    return Ok(Found::NotYet { message: format!("waits: {message}"), watches });
+                }
+            },
+            (None, None) => Workflow::default(),
+        };
+        let context = context(reference, &object, wish.reference.as_deref(), &wish.context);
+        let types = match self.step_types(&reference.namespace, &kinds(&workflow), kept).await {
+            Err(DriveError::Record(why)) => {
+                faults.push(Problem::new("definition", "", why));
+                StepTypes::of_library(self.library.clone())
+            }
+            other => other?,
+        };
+        // A name that is nearly that of another type is a slip; any other may be that of a type to come.
+        let slip = |k: &String| {
+            types.get(k).is_none()
+                && !strict
+                && types.unknown(k).hint.is_none_or(|h| !h.starts_with("did you mean"))
+        };
+        let late: Vec<String> = kinds(&workflow).into_iter().filter(slip).collect();
+        let faults = checked(&workflow, faults, path, &context, &types, &late);
+        if !faults.is_empty() {
+            return Ok(Found::Wrong(placed(&document, faults)));
+        }
+        let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+        let mut plan = Plan::new(&workflow, uid, context);
+        plan.limits = self.limits;
+        let components = wish.app.map(|app| {
+            let rendering = Rendering { library: self.library.clone(), app };
+            Arc::new(rendering) as Arc<dyn Components>
+        });
+        Ok(Found::Subject(Box::new(Subject { plan, components, types, spec: fingerprint(&object) })))
+    }
+
+    /// A Workflow object of the cluster.
+    async fn workflow(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<(Workflow, Vec<Problem>)>, DriveError> {
+        let kind = self.kinds.find(&self.client, workflow_run::API_VERSION, workflow_run::WORKFLOW).await;
+        let resource = match kind {
+            Ok((resource, _)) => resource,
+            Err(e) if e.retry => return Err(DriveError::Cluster(e.message)),
+            Err(_) => return Ok(None),
+        };
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let found = api.get_opt(name).await;
+        let found = found.map_err(|e| {
+            DriveError::Cluster(format!("cannot read Workflow {namespace}/{name}: {}", innermost(&e)))
+        })?;
+        Ok(found.map(|object| read_workflow(&plain(&object))))
+    }
+}
+
+/// What every step finds in `context`. What the user gives stands above what the run knows of itself.
+fn context(
+    reference: &RunRef,
+    object: &Value,
+    workflow: Option<&str>,
+    own: &Map<String, Value>,
+) -> Map<String, Value> {
+    let published = match reference.kind {
+        RunKind::Application => "app.oam.dev/publishVersion",
+        RunKind::WorkflowRun => "workflowrun.oam.dev/publishVersion",
+    };
+    let published = object.get("metadata").and_then(|m| m.get("annotations")?.get(published)).cloned();
+    let mut context = Map::new();
+    context.insert("name".into(), json!(reference.name));
+    context.insert("namespace".into(), json!(reference.namespace));
+    context.insert("workflowName".into(), json!(workflow.unwrap_or_default()));
+    context.insert("publishVersion".into(), published.unwrap_or(json!("")));
+    context.extend(own.clone());
+    context
+}
+
+/// What tells one `spec` from another: FNV-1a over its text with the fields in order. Nothing hangs on its being hard to forge.
+pub(super) fn fingerprint(object: &Value) -> String {
+    let spec = crate::model::application::sorted(object.get("spec").unwrap_or(&Value::Null));
+    let hash = spec.to_string().bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
 }
 
 impl Subject {
-    /// What an object of the cluster asks for.
-    pub(super) fn read(library: &Library, reference: &RunRef, object: Value) -> Result<Subject, Problems> {
-        let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_string();
-        let annotation = |name: &str| {
-            object.get("metadata").and_then(|m| m.get("annotations")?.get(name)).cloned().unwrap_or(json!(""))
-        };
-        let mut context = Map::new();
-        context.insert("name".into(), json!(reference.name));
-        context.insert("namespace".into(), json!(reference.namespace));
-        context.insert("workflowName".into(), json!(""));
-        let published = match reference.kind {
-            RunKind::Application => "app.oam.dev/publishVersion",
-            RunKind::WorkflowRun => "workflowrun.oam.dev/publishVersion",
-        };
-        context.insert("publishVersion".into(), annotation(published));
-        match reference.kind {
-            RunKind::Application => {
-                let app = Application::read(Document::from_value(object))?;
-                let workflow = workflow(library, &app)?;
-                context.insert("appName".into(), json!(reference.name));
-                let components = Arc::new(Rendering { library: library.clone(), app });
-                Ok(Subject { plan: Plan::new(&workflow, uid, context), components: Some(components) })
-            }
-            RunKind::WorkflowRun => {
-                let failed = |faults: Vec<Problem>| Problems { list: faults, ..Problems::default() };
-                let spec = object.get("spec").cloned().unwrap_or(Value::Null);
-                if spec.get("workflowRef").and_then(Value::as_str).is_some_and(|r| !r.is_empty()) {
-                    let problem = Problem::new(
-                        "unsupported",
-                        "spec.workflowRef",
-                        "a workflow cannot be taken from the cluster",
-                    );
-                    return Err(failed(vec![problem.hint("write its steps in spec.workflowSpec")]));
-                }
-                let mut steps = match spec.get("workflowSpec") {
-                    Some(w) => w.clone(),
-                    None => {
-                        return Err(failed(vec![Problem::new(
-                            "required",
-                            "spec.workflowSpec",
-                            "the run has no workflow",
-                        )]));
-                    }
-                };
-                if let (Some(mode), Value::Object(m)) = (spec.get("mode"), &mut steps) {
-                    m.entry("mode").or_insert_with(|| mode.clone());
-                }
-                const PATH: &str = "spec.workflowSpec";
-                let (workflow, faults) = Workflow::scan(&steps, PATH);
-                let workflow = checked(library, workflow, faults, PATH).map_err(failed)?;
-                // What the user gives stands above what the run knows of itself.
-                if let Some(Value::Object(own)) = spec.get("context") {
-                    context.extend(own.clone());
-                }
-                Ok(Subject { plan: Plan::new(&workflow, uid, context), components: None })
-            }
-        }
-    }
-
-    /// The same, tried again as often and as fast as these say.
-    pub(super) fn with_limits(mut self, limits: Limits) -> Subject {
-        self.plan.limits = limits;
-        self
-    }
-
     /// A workflow without steps, for a run that is refused.
-    pub(super) fn nothing(object: &Value) -> Subject {
+    pub(super) fn nothing(library: &Library, object: &Value, limits: Limits) -> Subject {
         let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
-        Subject { plan: Plan::new(&Workflow::default(), uid, Map::new()), components: None }
+        let mut plan = Plan::new(&Workflow::default(), uid, Map::new());
+        plan.limits = limits;
+        let types = StepTypes::of_library(library.clone());
+        Subject { plan, components: None, types, spec: fingerprint(object) }
     }
-}
-
-/// Whether a step is carried out by a definition.
-pub(super) fn has_definition(kind: &str) -> bool {
-    kind != GROUP
 }
 
 struct Rendering {

@@ -3,7 +3,8 @@
 //! Pure functions over a plan and a state; expressions are evaluated elsewhere. Tests at the end.
 
 use super::{Plan, State};
-use crate::model::run::{Reason, RunStatus, StepPhase};
+use crate::model::application::sorted;
+use crate::model::run::{Reason, StepPhase};
 use crate::model::workflow::{Part, parse_path};
 use serde_json::{Map, Value, json};
 
@@ -88,7 +89,10 @@ impl Plan {
             context.insert("stepGroupName".into(), json!(self.nodes[group].step.name));
         }
         context.extend(self.context.clone());
-        context
+        match sorted(&Value::Object(context)) {
+            Value::Object(context) => context,
+            _ => Map::new(),
+        }
     }
 
     /// The names that conditions know: `status` by step, `context`, and the step's own `inputs` by their `from`.
@@ -97,8 +101,10 @@ impl Plan {
         for input in &self.nodes[node].step.inputs {
             inputs.insert(input.from.clone(), self.input(state, &input.from).unwrap_or(Value::Null));
         }
-        let mut scope = Map::new();
-        scope.insert("status".into(), Value::Object(conditions(&state.status)));
+        let steps = self.conditions(state);
+        // By their names too, where these stand for nothing else: `fetch.output.code`.
+        let mut scope = steps.clone();
+        scope.insert("status".into(), Value::Object(steps));
         scope.insert("context".into(), Value::Object(self.context_of(state, node)));
         scope.insert("inputs".into(), Value::Object(inputs));
         scope.insert("parameter".into(), Value::Object(self.nodes[node].step.properties.clone()));
@@ -106,38 +112,47 @@ impl Plan {
     }
 }
 
-/// What conditions can ask of each step.
-fn conditions(status: &RunStatus) -> Map<String, Value> {
-    let mut out = Map::new();
-    for s in status.all() {
-        let reason = |r| s.reason == Some(r);
-        let facts = json!({
-            "id": s.id,
-            "name": s.name,
-            "type": s.kind,
-            "phase": s.phase,
-            "reason": s.reason.map(|r| json!(r)).unwrap_or(json!("")),
-            "message": s.message,
-            "succeeded": s.phase == StepPhase::Succeeded,
-            "failed": s.phase == StepPhase::Failed,
-            "skipped": s.phase == StepPhase::Skipped,
-            "timeout": reason(Reason::Timeout),
-            "failedAfterRetries": reason(Reason::FailedAfterRetries),
-            "terminate": reason(Reason::Terminate),
-        });
-        out.insert(s.name.clone(), facts);
+impl Plan {
+    /// What conditions can ask of each step.
+    fn conditions(&self, state: &State) -> Map<String, Value> {
+        let mut out = Map::new();
+        for s in state.status.all() {
+            let reason = |r| s.reason == Some(r);
+            let mut facts = json!({
+                "id": s.id,
+                "name": s.name,
+                "type": s.kind,
+                "phase": s.phase,
+                "reason": s.reason.map(|r| json!(r)).unwrap_or(json!("")),
+                "message": s.message,
+                "succeeded": s.phase == StepPhase::Succeeded,
+                "failed": s.phase == StepPhase::Failed,
+                "skipped": s.phase == StepPhase::Skipped,
+                "timeout": reason(Reason::Timeout),
+                "failedAfterRetries": reason(Reason::FailedAfterRetries),
+                "terminate": reason(Reason::Terminate),
+            });
+            let outputs = self.find(&s.name).map(|n| &self.nodes[n].step.outputs);
+            let values = outputs
+                .into_iter()
+                .flatten()
+                .filter_map(|o| Some((o.name.clone(), state.vars.get(&o.name)?.clone())));
+            facts["output"] = Value::Object(values.collect());
+            out.insert(s.name.clone(), facts);
+        }
+        out
     }
-    out
 }
 
-fn lookup<'v>(value: &'v Value, path: &[Part]) -> Option<&'v Value> {
+pub(super) fn lookup<'v>(value: &'v Value, path: &[Part]) -> Option<&'v Value> {
     path.iter().try_fold(value, |v, part| match part {
         Part::Key(k) => v.get(k),
         Part::Index(i) => v.get(i),
     })
 }
 
-/// Sets the value at a path, making objects and lists on the way; what is there is replaced.
+/// Sets the value at a path, making objects and lists on the way; what is there is replaced. A list that is too short is filled up with
+/// empty objects.
 ///
 /// # Errors
 /// What is in the way.
@@ -167,7 +182,7 @@ pub fn set_path(at: &mut Value, path: &[Part], value: Value) -> Result<(), Strin
                 return Err(format!("[{i}] is beyond the longest list ({MAX_INDEX})"));
             }
             while list.len() <= *i {
-                list.push(Value::Null);
+                list.push(Value::Object(Map::new()));
             }
             &mut list[*i]
         }
@@ -193,7 +208,7 @@ mod tests {
             json!({"a": {"b": 1, "c": {"d": 2}}})
         );
         assert_eq!(set(json!({"l": ["a", "b"]}), "l[1]", json!("s")).unwrap(), json!({"l": ["a", "s"]}));
-        assert_eq!(set(json!({}), "l[1].v", json!("s")).unwrap(), json!({"l": [null, {"v": "s"}]}));
+        assert_eq!(set(json!({}), "l[1].v", json!("s")).unwrap(), json!({"l": [{}, {"v": "s"}]}));
         assert_eq!(set(json!({}), "x-y.z", json!(1)).unwrap(), json!({"x-y": {"z": 1}}));
         assert_eq!(
             set(json!({"a": 1}), "a.b", json!(1)).unwrap_err(),

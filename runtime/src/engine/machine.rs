@@ -276,7 +276,7 @@ impl<'a> Machine<'a> {
     fn event(&mut self, event: Event) -> Result<(), Refused> {
         if self.state.status.finished && !matches!(event, Event::Restart { .. }) {
             return match event {
-                Event::Resume { .. } | Event::Suspend | Event::Terminate => {
+                Event::Resume { .. } | Event::Suspend | Event::Terminate | Event::Cancel => {
                     let phase = format!("{:?}", self.state.status.phase).to_lowercase();
                     Err(Refused::Finished(phase))
                 }
@@ -316,6 +316,7 @@ impl<'a> Machine<'a> {
             Event::Resume { step } => self.resume(step)?,
             Event::Suspend => self.suspend()?,
             Event::Terminate => self.terminate(),
+            Event::Cancel => self.cancel_run()?,
             Event::Restart { from } => self.restart(from)?,
         }
         Ok(())
@@ -332,7 +333,8 @@ impl<'a> Machine<'a> {
     /// Forgets what the steps have left behind; they will have new ids.
     fn anew(&mut self) {
         let generation = self.state.book.generation.saturating_add(1);
-        self.state.book = Book { generation, ..Book::default() };
+        let spec = std::mem::take(&mut self.state.book.spec);
+        self.state.book = Book { generation, spec, ..Book::default() };
         self.state.vars.clear();
         self.changed = true;
     }
@@ -389,6 +391,14 @@ impl<'a> Machine<'a> {
             }
         }
         let said = result.message;
+        // A run that was cancelled lets an attempt come to its end, and makes no other.
+        let goes_on = matches!(
+            result.outcome,
+            Outcome::Waiting { .. } | Outcome::Suspended { .. } | Outcome::Failed { retry: true, .. }
+        );
+        if self.state.book.ending && goes_on && self.plan.nodes[n].step.condition.is_none() {
+            return self.end(n, StepPhase::Failed, Some(Reason::Terminate), said);
+        }
         match result.outcome {
             Outcome::Succeeded => self.end(n, StepPhase::Succeeded, None, Some(said.unwrap_or_default())),
             Outcome::Break => {
@@ -397,7 +407,8 @@ impl<'a> Machine<'a> {
             }
             Outcome::Waiting { message, watches } => {
                 book.waits = book.waits.saturating_add(1);
-                book.next = Some(self.now.plus(Limits::pause(book.waits, self.plan.limits.wait_backoff)));
+                let longest = self.plan.limits_of(n).wait_backoff;
+                book.next = Some(self.now.plus(Limits::pause(book.waits, longest)));
                 book.watches = watches.clone();
                 let message = if message.is_empty() { said.unwrap_or_default() } else { message };
                 self.set(n, StepPhase::Running, Some(Reason::Wait), Some(message));
@@ -421,11 +432,11 @@ impl<'a> Machine<'a> {
                 if !retry {
                     let reason = if reason == Reason::Execute { Reason::Action } else { reason };
                     self.end(n, StepPhase::Failed, Some(reason), Some(message));
-                } else if book.failures > self.plan.limits.retries {
+                } else if book.failures > self.plan.limits_of(n).retries {
                     self.end(n, StepPhase::Failed, Some(Reason::FailedAfterRetries), Some(message));
                 } else {
-                    book.next =
-                        Some(self.now.plus(Limits::pause(book.failures, self.plan.limits.failed_backoff)));
+                    let longest = self.plan.limits_of(n).failed_backoff;
+                    book.next = Some(self.now.plus(Limits::pause(book.failures, longest)));
                     self.set(n, StepPhase::Failed, Some(Reason::Execute), Some(message));
                     self.note(n, book);
                 }
@@ -520,6 +531,26 @@ impl<'a> Machine<'a> {
                 self.end(n, StepPhase::Failed, Some(Reason::Terminate), None);
             }
         }
+    }
+
+    /// Ends what only waits; what is under way comes to its end.
+    fn cancel_run(&mut self) -> Result<(), Refused> {
+        if self.state.book.ending {
+            return Err(Refused::Ending);
+        }
+        (self.state.book.held, self.state.book.ending) = (false, true);
+        self.changed = true;
+        for n in 0..self.plan.nodes.len() {
+            if !self.is_group(n)
+                && self.phase(n).is_some()
+                && !self.done(n)
+                && !(self.open(n) && self.book(n).in_flight)
+            {
+                self.cancel(n);
+                self.end(n, StepPhase::Failed, Some(Reason::Terminate), None);
+            }
+        }
+        Ok(())
     }
 
     fn restart(&mut self, from: Option<String>) -> Result<(), Refused> {

@@ -12,7 +12,7 @@ mod plan;
 #[cfg(test)]
 mod simulation;
 
-pub use check::{Kinds, check};
+pub use check::{Condition, Facts, Kinds, check};
 pub use data::{DataError, set_path};
 pub use machine::{apply, changes};
 pub use plan::{Limits, Node, Plan};
@@ -48,6 +48,9 @@ pub struct Book {
     /// The run was told to end: only steps with a condition that holds still start.
     #[serde(skip_serializing_if = "is_false")]
     pub ending: bool,
+    /// What tells the `spec` that the run carries out from any other: a run whose `spec` has changed starts over.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub spec: String,
     /// By step id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub steps: BTreeMap<String, StepBook>,
@@ -188,6 +191,8 @@ pub enum Event {
     Suspend,
     /// End the run.
     Terminate,
+    /// End the run once what is under way has come to its end.
+    Cancel,
     /// Start over: from the beginning, or from the step of this name.
     Restart {
         /// The step's name.
@@ -296,6 +301,12 @@ pub enum Refused {
     /// The run is suspended already.
     #[error("the run is suspended already")]
     Suspended,
+    /// The run is ending already.
+    #[error("the run is ending already")]
+    Ending,
+    /// The run has begun.
+    #[error("the run has started already: it cannot be made to wait for its start")]
+    Started,
     /// The step cannot be restarted from.
     #[error("the run has not come to step `{0}` yet")]
     NotReached(String),

@@ -42,6 +42,8 @@ pub struct Node {
     pub children: Vec<usize>,
     /// What must be done before, as indices: `dependsOn`, and in a DAG also the steps that give its inputs.
     pub depends_on: Vec<usize>,
+    /// Whether it runs when all others are over.
+    pub last: bool,
 }
 
 /// A workflow and what its run is told about itself.
@@ -75,9 +77,15 @@ impl Plan {
             context,
             ..Plan::default()
         };
-        for step in &workflow.steps {
+        let steps = workflow.steps.iter().map(|s| (s, false));
+        for (step, last) in steps.chain(workflow.finally.iter().map(|s| (s, true))) {
             let at = plan.push(step, None);
             plan.top.push(at);
+            if last {
+                let node = &mut plan.nodes[at];
+                node.last = true;
+                node.step.condition.get_or_insert_with(|| "always".into());
+            }
             for sub in &step.sub_steps {
                 let child = plan.push(sub, Some(at));
                 plan.nodes[at].children.push(child);
@@ -91,23 +99,28 @@ impl Plan {
         let at = self.nodes.len();
         self.by_name.entry(step.name.clone()).or_insert(at);
         let step = Step { sub_steps: Vec::new(), ..step.clone() };
-        self.nodes.push(Node { step, parent, children: Vec::new(), depends_on: Vec::new() });
+        self.nodes.push(Node { step, parent, children: Vec::new(), depends_on: Vec::new(), last: false });
         at
     }
 
     fn resolve(&mut self) {
-        let mut givers: HashMap<&str, usize> = HashMap::new();
+        let mut givers: HashMap<&str, Vec<usize>> = HashMap::new();
         for (i, n) in self.nodes.iter().enumerate() {
             for o in &n.step.outputs {
-                givers.entry(&o.name).or_insert(i);
+                givers.entry(&o.name).or_default().push(i);
             }
         }
+        let others: Vec<usize> = self.top.iter().copied().filter(|n| !self.nodes[*n].last).collect();
         let mut all = Vec::with_capacity(self.nodes.len());
         for (i, n) in self.nodes.iter().enumerate() {
             let mut deps: Vec<usize> =
                 n.step.depends_on.iter().filter_map(|d| self.by_name.get(d).copied()).collect();
             if self.mode_around(i) == Mode::Dag {
-                deps.extend(n.step.inputs.iter().filter_map(|input| giver(&givers, &input.from)));
+                let found = n.step.inputs.iter().filter_map(|input| giver(&givers, &input.from));
+                deps.extend(found.flatten());
+                if n.last {
+                    deps.extend(&others);
+                }
             }
             deps.retain(|d| *d != i && n.parent != Some(*d));
             deps.sort_unstable();
@@ -127,6 +140,16 @@ impl Plan {
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().map(|n| n.step.name.as_str())
+    }
+
+    /// How often and how fast a step is tried again.
+    pub fn limits_of(&self, node: usize) -> Limits {
+        let own = self.nodes[node].step.retry;
+        Limits {
+            retries: own.limit.unwrap_or(self.limits.retries),
+            failed_backoff: own.backoff.unwrap_or(self.limits.failed_backoff),
+            wait_backoff: own.wait_backoff.unwrap_or(self.limits.wait_backoff),
+        }
     }
 
     /// The mode of the level that a step is on.
@@ -162,12 +185,12 @@ impl Plan {
     }
 }
 
-/// The step that gives what an input takes: the longest output name that the input begins with.
-fn giver(givers: &HashMap<&str, usize>, from: &str) -> Option<usize> {
+/// The steps that give what an input takes: those with the longest output name that the input begins with.
+pub(super) fn giver<'g>(givers: &'g HashMap<&str, Vec<usize>>, from: &str) -> Option<&'g Vec<usize>> {
     let mut end = from.len();
     loop {
         if let Some(found) = givers.get(&from[..end]) {
-            return Some(*found);
+            return Some(found);
         }
         end = from[..end].rfind(['.', '['])?;
     }

@@ -4,3 +4,4 @@ pub mod application;
 pub mod definition;
 pub mod run;
 pub mod workflow;
+pub mod workflow_run;

@@ -60,6 +60,19 @@ pub struct Workflow {
     pub mode: Modes,
     /// The steps.
     pub steps: Vec<Step>,
+    /// Steps that run when all others are over, however they ended.
+    pub finally: Vec<Step>,
+}
+
+/// How a step is tried again, where it says so itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retry {
+    /// How often, after the first time.
+    pub limit: Option<u32>,
+    /// The longest pause after a failure.
+    pub backoff: Option<Duration>,
+    /// The longest pause of a step that waits, if nothing wakes it.
+    pub wait_backoff: Option<Duration>,
 }
 
 /// A step, or a sub-step of a group.
@@ -85,6 +98,8 @@ pub struct Step {
     pub outputs: Vec<Output>,
     /// The order of the sub-steps of this group.
     pub mode: Option<Mode>,
+    /// How it is tried again.
+    pub retry: Retry,
     /// The steps of a group.
     pub sub_steps: Vec<Step>,
 }
@@ -108,6 +123,11 @@ pub struct Output {
 }
 
 impl Workflow {
+    /// All steps and sub-steps, each group before its own; those of `finally` last.
+    pub fn all(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().chain(&self.finally).flat_map(|s| std::iter::once(s).chain(&s.sub_steps))
+    }
+
     /// Reads a workflow from data. `path` is where the data stands in its document, for the paths of faults.
     ///
     /// ```
@@ -130,6 +150,14 @@ impl Workflow {
         let workflow = r.workflow(data, path);
         (workflow, r.faults)
     }
+}
+
+/// Reads the modes of a workflow from data that stands at `path`; what is wrong is added to the faults.
+pub(super) fn scan_modes(data: &Value, path: &str, faults: &mut Vec<Problem>) -> Modes {
+    let mut r = Reader { faults: Vec::new(), steps: 0 };
+    let modes = r.modes(data, path);
+    faults.append(&mut r.faults);
+    modes
 }
 
 struct Reader {
@@ -205,17 +233,44 @@ impl Reader {
 
     fn workflow(&mut self, data: &Value, path: &str) -> Workflow {
         let Some(m) = self.object(data, path) else { return Workflow::default() };
-        self.known(m, path, &["ref", "mode", "steps"]);
+        self.known(m, path, &["ref", "mode", "steps", "finally"]);
         let mode = match m.get("mode") {
             None | Some(Value::Null) => Modes::default(),
             Some(v) => self.modes(v, &format!("{path}.mode")),
         };
-        let steps = self.list(m, "steps", path);
-        let steps = steps
-            .iter()
-            .enumerate()
-            .map(|(i, s)| self.step(s, &format!("{path}.steps[{i}]"), &format!("step-{i}"), true));
-        Workflow { mode, steps: steps.collect(), reference: self.text(m, "ref", path) }
+        let mut steps = |key: &str, name: &str| -> Vec<Step> {
+            let all = self.list(m, key, path).iter().enumerate();
+            all.map(|(i, s)| self.step(s, &format!("{path}.{key}[{i}]"), &format!("{name}-{i}"), true))
+                .collect()
+        };
+        let (steps, finally) = (steps("steps", "step"), steps("finally", "finally"));
+        Workflow { mode, steps, finally, reference: self.text(m, "ref", path) }
+    }
+
+    fn retry(&mut self, m: &Map<String, Value>, path: &str) -> Retry {
+        let at = format!("{path}.retry");
+        let Some(v) = m.get("retry").filter(|v| !v.is_null()) else { return Retry::default() };
+        let Some(m) = self.object(v, &at) else { return Retry::default() };
+        self.known(m, &at, &["limit", "backoff", "waitBackoff"]);
+        let limit = m.get("limit").filter(|v| !v.is_null()).and_then(|v| {
+            let limit = v.as_u64().and_then(|n| u32::try_from(n).ok());
+            if limit.is_none() {
+                self.wrong(&format!("{at}.limit"), "a number of times", v);
+            }
+            limit
+        });
+        Retry {
+            limit,
+            backoff: self.duration(m, "backoff", &at),
+            wait_backoff: self.duration(m, "waitBackoff", &at),
+        }
+    }
+
+    fn duration(&mut self, m: &Map<String, Value>, key: &str, path: &str) -> Option<Duration> {
+        let text = self.text(m, key, path)?;
+        parse_duration(&text)
+            .map_err(|why| self.faults.push(Problem::new("duration", format!("{path}.{key}"), why)))
+            .ok()
     }
 
     fn modes(&mut self, v: &Value, path: &str) -> Modes {
@@ -240,7 +295,7 @@ impl Reader {
             return Step::default();
         }
         let Some(m) = self.object(v, path) else { return Step::default() };
-        const KEYS: [&str; 11] = [
+        const KEYS: [&str; 12] = [
             "name",
             "type",
             "properties",
@@ -251,6 +306,7 @@ impl Reader {
             "inputs",
             "outputs",
             "mode",
+            "retry",
             "subSteps",
         ];
         self.known(m, path, &KEYS);
@@ -275,13 +331,8 @@ impl Reader {
             Some(Value::Bool(b)) => Some(b.to_string()),
             _ => self.text(m, "if", path),
         };
-        let timeout = self.text(m, "timeout", path).and_then(|text| match parse_duration(&text) {
-            Ok(d) => Some(d),
-            Err(why) => {
-                self.faults.push(Problem::new("duration", format!("{path}.timeout"), why));
-                None
-            }
-        });
+        let timeout = self.duration(m, "timeout", path);
+        let retry = self.retry(m, path);
         let mut depends_on = Vec::new();
         for (i, d) in self.list(m, "dependsOn", path).iter().enumerate() {
             match d {
@@ -330,6 +381,7 @@ impl Reader {
             inputs,
             outputs,
             mode,
+            retry,
             sub_steps,
         }
     }

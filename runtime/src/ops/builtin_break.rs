@@ -25,6 +25,10 @@ impl Op for Break {
         "break"
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Ends the step well and the workflow with it: later steps are skipped, unless their condition holds."
     }

@@ -25,6 +25,10 @@ impl Op for Fail {
         "fail"
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Ends the step as failed, with a message, at once and without another attempt."
     }

@@ -26,6 +26,10 @@ impl Op for Message {
         "message"
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Shows a message in the status of the step. The last message of a step stays."
     }

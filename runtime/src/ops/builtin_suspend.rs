@@ -27,6 +27,10 @@ impl Op for Suspend {
         "suspend"
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Suspends the step until it is resumed, or until `duration` has passed. The message is shown in its status meanwhile."
     }

@@ -35,6 +35,10 @@ impl Op for Var {
         "var"
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "With method `Put`, keeps a value under a name for later steps, like an output; with `Get`, gives the value of a name or path."
     }

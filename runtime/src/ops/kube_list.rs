@@ -66,6 +66,10 @@ impl Op for List {
         &["list"]
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Lists the objects of a kind, in one namespace or in all, by labels where `filter.matchingLabels` has some. `values` is the list as the API \
          gives it, with `items`."

@@ -28,6 +28,10 @@ impl Op for Read {
         "read"
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Reads the object that `value` names by `apiVersion`, `kind`, `metadata.name` and `metadata.namespace` (that of the run if there is none). \
          If it does not exist, `err` says so and the step goes on."

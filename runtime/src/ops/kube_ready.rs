@@ -25,6 +25,10 @@ impl Op for Ready {
         "ready"
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Waits until the object that `value` names is there and ready, and returns it: its status must be of its present generation, and its kind's own signs \
          (replicas, completion, phase) or its condition `Ready`, `Available` or `Healthy` must say so. An object that says it has failed fails the step."

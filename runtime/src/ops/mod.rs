@@ -26,7 +26,7 @@ pub use support::cx::{Components, Cx, Owner, Rendered};
 
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// An op.
@@ -49,6 +49,11 @@ pub trait Op: Send + Sync {
     /// attempt goes on, so that a crash repeats at most the op that was under way.
     fn repeatable(&self) -> bool {
         true
+    }
+
+    /// Whether carrying it out leaves the world as it is: then nothing need be saved before it.
+    fn pure(&self) -> bool {
+        false
     }
 
     /// The older form's fields that are returns and not params.
@@ -96,6 +101,21 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// The answer as data, for a log.
+    pub fn told(&self) -> Value {
+        match self {
+            Answer::Returns(returns) => Value::Object(returns.clone()),
+            Answer::Wait(message) => json!({"wait": message}),
+            Answer::Suspend { duration, message } => {
+                json!({"suspend": message, "duration": duration.map(|d| d.as_secs_f64())})
+            }
+            Answer::Break(message) => json!({"break": message}),
+            Answer::Fail(message) => json!({"fail": message}),
+            Answer::Message(message) => json!({"message": message}),
+            Answer::Put { path, value } => json!({"put": {path: value}}),
+        }
+    }
+
     /// Returns with one field.
     pub fn one(name: &str, value: Value) -> Answer {
         Answer::Returns(Map::from_iter([(name.to_string(), value)]))

@@ -27,6 +27,10 @@ impl Op for Log {
         "log"
     }
 
+    fn pure(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Writes `data` to the log of the program that carries the workflow out: up to level 3 where everybody sees it, above that \
          where details are asked for."

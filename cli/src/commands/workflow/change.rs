@@ -35,6 +35,17 @@ pub(in crate::commands) struct Terminate {
     which: Which,
 }
 
+/// End a run when what is under way has come to its end
+///
+/// Nothing more starts but what runs in any case: the steps of `finally`, and those with `if: always`.
+#[derive(Debug, Args)]
+pub(in crate::commands) struct Cancel {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    options: Options,
+}
+
 /// Run the workflow again, from its beginning or from a step
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Restart {
@@ -48,7 +59,7 @@ pub(in crate::commands) struct Restart {
 }
 
 pub(super) fn resume(args: &Resume, out: &Output) -> Result<(), Error> {
-    args.which.with(async |drive| {
+    args.which.with(&args.options, async |drive| {
         let driven = drive.is_driven()?;
         match drive.driver.resume(&drive.reference, args.step.as_deref()).await {
             Ok(_) => {}
@@ -61,22 +72,30 @@ pub(super) fn resume(args: &Resume, out: &Output) -> Result<(), Error> {
 }
 
 pub(super) fn restart(args: &Restart, out: &Output) -> Result<(), Error> {
-    args.which.with(async |drive| {
+    args.which.with(&args.options, async |drive| {
         let driven = drive.is_driven()?;
         drive.driver.restart(&drive.reference, args.step.as_deref()).await?;
         go_on("restarted", driven, drive, &args.options, out).await
     })
 }
 
+pub(super) fn cancel(args: &Cancel, out: &Output) -> Result<(), Error> {
+    args.which.with(&args.options, async |drive| {
+        let driven = drive.is_driven()?;
+        drive.driver.cancel(&drive.reference).await?;
+        go_on("cancelled", driven, drive, &args.options, out).await
+    })
+}
+
 pub(super) fn suspend(args: &Suspend, out: &Output) -> Result<(), Error> {
-    args.which.with(async |drive| {
+    args.which.with(&Options::default(), async |drive| {
         drive.driver.suspend(&drive.reference).await?;
         out.result(format!("{}: suspended\n", drive.reference.name))
     })
 }
 
 pub(super) fn terminate(args: &Terminate, out: &Output) -> Result<(), Error> {
-    args.which.with(async |drive| {
+    args.which.with(&Options::default(), async |drive| {
         drive.driver.terminate(&drive.reference).await?;
         out.result(format!("{}: terminated\n", drive.reference.name))
     })

@@ -1,6 +1,7 @@
 //! `stepwell workflow status NAME`.
 
 use super::Which;
+use crate::drive::Options;
 use crate::error::Error;
 use crate::output::{Output, table};
 use crate::progress::{run_word, step_text};
@@ -32,7 +33,7 @@ enum Form {
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    args.which.with(async |drive| {
+    args.which.with(&Options::default(), async |drive| {
         let status = drive.driver.status(&drive.reference).await?;
         let json = serde_json::to_value(&status).unwrap_or_default();
         match args.output {

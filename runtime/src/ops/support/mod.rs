@@ -1,5 +1,6 @@
 //! What several ops share: what an op is given, how objects are reached, and when they are ready.
 
 pub mod cx;
+pub mod mask;
 pub mod objects;
 pub mod ready;
