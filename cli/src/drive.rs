@@ -5,11 +5,13 @@
 
 use crate::connect::{Connection, Target};
 use crate::error::{Error, Problem};
+use crate::log::Log;
 use crate::output::Output;
 use crate::progress::{Show, To, run_word};
 use clap::{Args, ValueEnum};
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use stepwell_runtime::definitions::Library;
 use stepwell_runtime::driver::{DriveError, Driver, Progress, RunRef, Until};
@@ -33,7 +35,7 @@ pub(crate) struct Options {
 
 /// How often and how fast steps are tried again, where they do not say so themselves.
 #[derive(Debug, Default, Args)]
-struct LimitOptions {
+pub(crate) struct LimitOptions {
     /// The longest pause of a step that waits, if nothing wakes it [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Trying again")]
     max_workflow_wait_backoff_time: Option<Duration>,
@@ -54,7 +56,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl LimitOptions {
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         let default = Limits::default();
         Limits {
             retries: self.max_workflow_step_error_retry_times.unwrap_or(default.retries),
@@ -82,6 +84,7 @@ pub(crate) struct Drive {
     pub(crate) driver: Driver,
     pub(crate) reference: RunRef,
     lock: PathBuf,
+    log: PathBuf,
 }
 
 /// Why driving came to an end.
@@ -100,8 +103,8 @@ impl Drive {
         reference: RunRef,
         options: &Options,
     ) -> Result<Drive, Error> {
-        let driver = Driver::new(connection.client.clone(), library).with_limits(options.limits.limits());
-        let dir = target.state_dir()?.join("runs");
+        let state = target.state_dir()?;
+        let dir = state.join("runs");
         fs::create_dir_all(&dir).map_err(|e| Error::file(&dir, "make", &e))?;
         // The name of a cluster may be an address: its letters and digits do.
         let safe = |text: &str| {
@@ -109,7 +112,16 @@ impl Drive {
         };
         let cluster = if connection.is_embedded() { "embedded".to_owned() } else { safe(&connection.name) };
         let name = format!("{cluster}.{}.{}", safe(&reference.namespace), safe(&reference.name));
-        Ok(Drive { driver, reference, lock: dir.join(name) })
+        let log = state.join("logs").join(format!("{}.{name}.jsonl", reference.kind_name()));
+        let driver = Driver::new(connection.client.clone(), library)
+            .with_limits(options.limits.limits())
+            .with_observer(Arc::new(Log::new(log.clone())));
+        Ok(Drive { driver, reference, lock: dir.join(name), log })
+    }
+
+    /// Where the log of the run lies.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.log.clone()
     }
 
     /// The right to drive, until the file is closed; `None` while another process has it.

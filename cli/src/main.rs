@@ -9,6 +9,7 @@ mod error;
 mod inputs;
 mod kinds;
 mod library;
+mod log;
 mod objects;
 mod output;
 mod progress;

@@ -10,6 +10,7 @@ mod language;
 mod mistakes;
 mod runs;
 mod sandbox;
+mod workflows;
 
 /// Every file of this folder is a module above: a forgotten one would never run.
 #[test]

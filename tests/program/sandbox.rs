@@ -82,7 +82,7 @@ impl Ended {
     pub(crate) fn shown(&self) -> String {
         let part = |name: &str, text: &str| match text.is_empty() {
             true => String::new(),
-            false => format!("---- {name}\n{}\n", text.trim_end()),
+            false => format!("---- {name}\n{}\n", settled(text).trim_end()),
         };
         format!(
             "{}{}---- exit status {}",
@@ -91,6 +91,17 @@ impl Ended {
             self.status
         )
     }
+}
+
+/// The lines of a run without those that say that a step is running: one that is over at once is never seen so.
+fn settled(text: &str) -> String {
+    let line = |line: &str| {
+        let (step, rest) = line.split_once(": ")?;
+        let (name, kind) = step.split_once(" (")?;
+        let told = kind.ends_with(')') && !name.contains(' ') && !kind.contains(' ');
+        told.then(|| if rest == "running" { String::new() } else { format!("{name}: {rest}\n") })
+    };
+    text.lines().map(|l| line(l).unwrap_or_else(|| format!("{l}\n"))).collect()
 }
 
 /// Waits until something holds, for at most half a minute.

@@ -320,7 +320,11 @@ pub(crate) fn preinstalled() -> Vec<Value> {
             let open = || json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
             let mut properties = json!({"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}});
             for field in items(&row["fields"]).iter().filter_map(Value::as_str) {
-                properties[field] = open();
+                match (field.strip_suffix("[]"), field.strip_suffix('$')) {
+                    (Some(list), _) => properties[list] = json!({"type": "array", "items": open()}),
+                    (_, Some(text)) => properties[text] = json!({"type": "string"}),
+                    _ => properties[field] = open(),
+                }
             }
             let names = json!({
                 "plural": plural, "kind": kind, "listKind": format!("{kind}List"), "singular": kind.to_lowercase(),

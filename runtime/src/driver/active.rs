@@ -3,6 +3,7 @@
 //! Everything that changes the run goes through this one loop, one after the other; attempts, watches and timers only send to it. Effects are carried out
 //! after the state that asks for them is saved, never before.
 
+use super::fleet::Wants;
 use super::judge::Conditions;
 use super::lease;
 use super::record::{Record, RunRef, Saved};
@@ -15,7 +16,7 @@ use crate::document::Document;
 use crate::engine::{
     Book, Effect, Event, Outcome, Refused, State, StepBook, StepResult, Watched, apply, changes,
 };
-use crate::model::run::{Reason, RunPhase, RunStatus, StepStatus, Time};
+use crate::model::run::{Reason, RunPhase, RunStatus, StepPhase, StepStatus, Time};
 use crate::ops::Cx;
 use futures::TryStreamExt;
 use kube::api::{Api, DynamicObject, WatchEvent, WatchParams};
@@ -181,6 +182,9 @@ impl Active {
                 Some(message) => self.message(message).await?,
                 None => break,
             }
+        }
+        if self.finished && self.state.status.phase == RunPhase::Succeeded {
+            self.driver.keep_good(&self.record).await;
         }
         self.flush().await?;
         drop(hold);
@@ -561,20 +565,7 @@ impl Active {
         let definition = self.subject.types.get(&step.kind).cloned().ok_or_else(unknown)?;
         let parameter =
             plan.parameter(&self.state, node).map_err(|e| failed(Reason::Input, e.to_string()))?;
-        let owner = self.record.owner();
-        let cx = Cx {
-            client: self.driver.client.clone(),
-            kinds: self.driver.kinds.clone(),
-            http: self.driver.http.clone(),
-            components: self.subject.components.clone(),
-            vars: self.state.vars.clone(),
-            step: name.to_string(),
-            op: String::new(),
-            identity: format!("{}/{id}/{attempt}", owner.uid),
-            resumed: false,
-            watches: step::watches(),
-            owner,
-        };
+        let cx = step_work(&self.driver, &self.subject, &self.record, &self.state, name, id, attempt);
         let (messages, step_id) = (self.messages.clone(), id.to_string());
         let record = Box::new(move |result: Option<(String, Value)>| {
             let (messages, step) = (messages.clone(), step_id.clone());
@@ -673,6 +664,57 @@ impl Active {
         });
         task.abort_handle()
     }
+}
+
+/// What the ops of a step are given.
+pub(super) fn step_work(
+    driver: &Driver,
+    subject: &Subject,
+    record: &Record,
+    state: &State,
+    name: &str,
+    id: &str,
+    attempt: u32,
+) -> Cx {
+    let owner = record.owner();
+    Cx {
+        client: driver.client.clone(),
+        kinds: driver.kinds.clone(),
+        http: driver.http.clone(),
+        components: subject.components.clone(),
+        vars: state.vars.clone(),
+        step: name.to_string(),
+        op: String::new(),
+        identity: format!("{}/{id}/{attempt}", owner.uid),
+        resumed: false,
+        watches: step::watches(),
+        owner,
+    }
+}
+
+/// What is to be done about a run that nobody drives.
+pub(super) fn now_or_parked(record: &Record, state: &State) -> Wants {
+    let status = &state.status;
+    let object = serde_json::to_value(&record.object).unwrap_or_default();
+    let respecified = !state.book.spec.is_empty() && state.book.spec != fingerprint(&object);
+    if respecified {
+        return Wants::Driving;
+    }
+    if status.finished || (record.is_pending() && status.start_time.is_none()) {
+        return Wants::Nothing;
+    }
+    let suspended = status.phase == RunPhase::Suspending && status.suspend;
+    let asked = status.terminated && !state.book.ending;
+    let open =
+        status.all().any(|s| s.sub_steps.is_empty() && s.phase == StepPhase::Running && !state.book.held);
+    if !suspended || asked || open {
+        return Wants::Driving;
+    }
+    let times = state.book.steps.values().flat_map(|b| {
+        let until = b.suspension.as_ref().and_then(|s| s.until).filter(|_| !state.book.held);
+        [until, b.deadline]
+    });
+    times.flatten().min().map_or(Wants::Nothing, Wants::At)
 }
 
 async fn sleep(clock: &crate::clock::SharedClock, until: Option<Time>) {

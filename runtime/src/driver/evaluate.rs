@@ -174,6 +174,11 @@ impl Evaluation {
         self.check()
     }
 
+    /// The template as it is now, as text of the language.
+    pub(super) fn to_source(&self) -> String {
+        self.root().to_source()
+    }
+
     /// The value of an output's expression.
     pub(super) fn output(&self, expression: &str) -> Result<Json, String> {
         let evaluate = |text: &str| -> Result<Json, Failure> {

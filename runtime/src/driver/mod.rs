@@ -3,13 +3,15 @@
 //! One code path for every cluster: a [`kube::Client`]. A [`Driver`] is cheap to clone; [`Driver::drive`] takes a run up from its record, however it
 //! was left. The operations (`resume`, `terminate`, ...) change the record alone, and whoever drives the run notices. `active` is the
 //! loop, `record` what is saved, `step` and `evaluate` one attempt, `types` the step types, `watch` what wakes a step, `told` what is told besides the
-//! status. Tests: `tests.rs`.
+//! status, `fleet` all runs of a cluster, `look` the ways to look at one. Tests: `tests.rs`.
 
 mod active;
 mod crds;
 mod evaluate;
+mod fleet;
 mod judge;
 mod lease;
+mod look;
 mod record;
 mod step;
 mod subject;

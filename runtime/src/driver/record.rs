@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a run belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunKind {
     /// An Application with a workflow.
     Application,
@@ -25,7 +25,7 @@ pub enum RunKind {
 }
 
 /// Which run is meant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunRef {
     /// What it belongs to.
     pub kind: RunKind,
@@ -44,6 +44,11 @@ impl RunRef {
     /// A run of its own.
     pub fn workflow_run(namespace: impl Into<String>, name: impl Into<String>) -> RunRef {
         RunRef { kind: RunKind::WorkflowRun, namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The kind in small letters, for names of files and the like.
+    pub fn kind_name(&self) -> String {
+        self.types().1.to_lowercase()
     }
 
     pub(super) fn types(&self) -> (&'static str, &'static str) {

@@ -150,7 +150,10 @@ fn checked(
         true => Ok(()),
         false => Err(types.unknown(name)),
     };
-    let puts = |name: &str| types.get(name).is_none_or(|d| d.may_put_vars());
+    let puts = |name: &str| match types.get(name) {
+        Some(definition) => definition.may_put_vars(),
+        None => late.iter().any(|l| l == name),
+    };
     let checker = Checker::default();
     let condition = |text: &str, steps: &[&str], inputs: &[&str]| checker.check(text, steps, inputs);
     let facts = engine::Facts { kind: &kind, may_put_vars: &puts, context, condition: &condition };

@@ -19,6 +19,22 @@ pub(super) mod tests;
 const TERMINATED_BY_FAILURES: &str =
     "The workflow terminates automatically because the failed times of steps have reached the limit";
 
+/// What is told of a run that was cancelled; it also tells whoever drives the run.
+const CANCELLED: &str = "The run was cancelled: what was under way comes to its end, and nothing more starts but what runs in any case";
+
+/// The longest message of a step, and the most that outputs may have together, in bytes: what the record has room for.
+const LONGEST_MESSAGE: usize = 16 << 10;
+const MOST_OUTPUT: usize = 900 << 10;
+
+fn clipped(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        let end = (0..=LONGEST_MESSAGE).rev().find(|i| message.is_char_boundary(*i)).unwrap_or(0);
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
 /// Applies an event to the state of a run and tells what is to be done. Events that no longer mean anything (results of earlier
 /// attempts, delivered twice or late) change nothing.
 ///
@@ -38,6 +54,17 @@ pub fn apply(
     Ok(m.into_effects())
 }
 
+/// About how long a value is as text, without writing it.
+fn size(v: &Value) -> usize {
+    match v {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 12,
+        Value::String(s) => s.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(|v| size(v) + 1).sum::<usize>(),
+        Value::Object(m) => 2 + m.iter().map(|(k, v)| k.len() + size(v) + 4).sum::<usize>(),
+    }
+}
+
 /// The operations that somebody else has asked for by writing the status (as KubeVela's command line does): `ours` is what was
 /// last saved, `theirs` what is there now.
 pub fn changes(ours: &RunStatus, theirs: &RunStatus) -> Vec<Event> {
@@ -46,6 +73,9 @@ pub fn changes(ours: &RunStatus, theirs: &RunStatus) -> Vec<Event> {
     }
     if theirs.terminated && !ours.terminated {
         return vec![Event::Terminate];
+    }
+    if theirs.message == CANCELLED && ours.message != CANCELLED {
+        return vec![Event::Cancel];
     }
     let suspending = |s: &StepStatus| s.phase == StepPhase::Suspending && s.kind != GROUP;
     let now: HashMap<&str, &StepStatus> = theirs.all().map(|s| (s.name.as_str(), s)).collect();
@@ -191,7 +221,7 @@ impl<'a> Machine<'a> {
                 None => return,
             },
         };
-        let message = message.unwrap_or_else(|| step.message.clone());
+        let message = message.map_or_else(|| step.message.clone(), clipped);
         if step.phase != phase || step.reason != reason || step.message != message {
             (step.phase, step.reason, step.message) = (phase, reason, message);
             step.last_execute_time = Some(now);
@@ -384,22 +414,34 @@ impl<'a> Machine<'a> {
         book.in_flight = false;
         book.journal.clear();
         book.watches.clear();
+        let (said, mut outcome) = (result.message, result.outcome);
         for (name, value) in result.outputs {
-            if self.state.vars.get(&name) != Some(&value) {
-                self.state.vars.insert(name, value);
-                self.changed = true;
+            if self.state.vars.get(&name) == Some(&value) {
+                continue;
             }
+            let room =
+                MOST_OUTPUT.saturating_sub(self.state.vars.iter().map(|(k, v)| k.len() + size(v)).sum());
+            if size(&value) > room {
+                let message = format!(
+                    "output `{name}` is too big: the outputs of a run have {} KiB together, and {} KiB are left",
+                    MOST_OUTPUT >> 10,
+                    room >> 10
+                );
+                outcome = Outcome::Failed { reason: Reason::Output, message, retry: false };
+                break;
+            }
+            self.state.vars.insert(name, value);
+            self.changed = true;
         }
-        let said = result.message;
         // A run that was cancelled lets an attempt come to its end, and makes no other.
         let goes_on = matches!(
-            result.outcome,
+            outcome,
             Outcome::Waiting { .. } | Outcome::Suspended { .. } | Outcome::Failed { retry: true, .. }
         );
         if self.state.book.ending && goes_on && self.plan.nodes[n].step.condition.is_none() {
             return self.end(n, StepPhase::Failed, Some(Reason::Terminate), said);
         }
-        match result.outcome {
+        match outcome {
             Outcome::Succeeded => self.end(n, StepPhase::Succeeded, None, Some(said.unwrap_or_default())),
             Outcome::Break => {
                 self.state.book.ending = true;
@@ -539,13 +581,11 @@ impl<'a> Machine<'a> {
             return Err(Refused::Ending);
         }
         (self.state.book.held, self.state.book.ending) = (false, true);
+        self.state.status.message = CANCELLED.to_string();
         self.changed = true;
         for n in 0..self.plan.nodes.len() {
-            if !self.is_group(n)
-                && self.phase(n).is_some()
-                && !self.done(n)
-                && !(self.open(n) && self.book(n).in_flight)
-            {
+            let under_way = self.open(n) && self.book(n).in_flight;
+            if !self.is_group(n) && self.phase(n).is_some() && !self.done(n) && !under_way {
                 self.cancel(n);
                 self.end(n, StepPhase::Failed, Some(Reason::Terminate), None);
             }

@@ -46,6 +46,15 @@ pub(in crate::commands) struct Cancel {
     options: Options,
 }
 
+/// Put an Application back to what it last succeeded with, and run it
+#[derive(Debug, Args)]
+pub(in crate::commands) struct Rollback {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    options: Options,
+}
+
 /// Run the workflow again, from its beginning or from a step
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Restart {
@@ -76,6 +85,14 @@ pub(super) fn restart(args: &Restart, out: &Output) -> Result<(), Error> {
         let driven = drive.is_driven()?;
         drive.driver.restart(&drive.reference, args.step.as_deref()).await?;
         go_on("restarted", driven, drive, &args.options, out).await
+    })
+}
+
+pub(super) fn rollback(args: &Rollback, out: &Output) -> Result<(), Error> {
+    args.which.with(&args.options, async |drive| {
+        let driven = drive.is_driven()?;
+        drive.driver.rollback(&drive.reference).await?;
+        go_on("rolled back", driven, drive, &args.options, out).await
     })
 }
 

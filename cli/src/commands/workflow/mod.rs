@@ -1,7 +1,11 @@
 //! `stepwell workflow ...`: runs that were started, by the name of their Application.
 
 mod change;
+mod debug;
+mod graph;
 mod list;
+mod logs;
+mod serve;
 mod simulate;
 mod status;
 
@@ -19,12 +23,22 @@ use stepwell_runtime::driver::{DriveError, Driver, RunRef};
 pub(super) enum Workflow {
     /// End a run when what is under way has come to its end
     Cancel(change::Cancel),
+    /// Show the values of a step as they are now
+    Debug(debug::Arguments),
+    /// Draw the steps of a run and what each waits for
+    Graph(graph::Arguments),
     /// List the runs
     List(list::Arguments),
+    /// Show what the steps of a run did: each op with its parameters and its result
+    Logs(logs::Arguments),
     /// Run the workflow again, from its beginning or from a step
     Restart(change::Restart),
     /// Go on with a run that waits, or that was interrupted
     Resume(change::Resume),
+    /// Put an Application back to what it last succeeded with, and run it
+    Rollback(change::Rollback),
+    /// Carry out every run of the cluster, as long as this runs
+    Serve(serve::Arguments),
     /// Carry a run out on a fresh cluster in memory, by a clock that jumps ahead
     Simulate(simulate::Arguments),
     /// Show how a run stands, step by step
@@ -38,9 +52,14 @@ pub(super) enum Workflow {
 pub(super) fn run(command: &Workflow, out: &Output) -> Result<(), Error> {
     match command {
         Workflow::Cancel(args) => change::cancel(args, out),
+        Workflow::Debug(args) => debug::run(args, out),
+        Workflow::Graph(args) => graph::run(args, out),
         Workflow::List(args) => list::run(args, out),
+        Workflow::Logs(args) => logs::run(args, out),
         Workflow::Restart(args) => change::restart(args, out),
         Workflow::Resume(args) => change::resume(args, out),
+        Workflow::Rollback(args) => change::rollback(args, out),
+        Workflow::Serve(args) => serve::run(args, out),
         Workflow::Simulate(args) => simulate::run(args, out),
         Workflow::Status(args) => status::run(args, out),
         Workflow::Suspend(args) => change::suspend(args, out),

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::output::{Output, table};
 use crate::progress::{run_word, step_text};
 use clap::{Args, ValueEnum};
+use std::time::Duration;
 use stepwell_lang::data::Data;
 use stepwell_lang::encode::yaml;
 use stepwell_runtime::model::run::{RunStatus, StepStatus};
@@ -18,7 +19,13 @@ pub(in crate::commands) struct Arguments {
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Form,
+    /// Show it again whenever it changes, until the run is over
+    #[arg(short, long)]
+    watch: bool,
 }
+
+/// How often the run is looked at.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// The forms of a status.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -34,12 +41,24 @@ enum Form {
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     args.which.with(&Options::default(), async |drive| {
-        let status = drive.driver.status(&drive.reference).await?;
-        let json = serde_json::to_value(&status).unwrap_or_default();
-        match args.output {
-            Form::Table => out.result(steps(&drive.reference.name, &status)),
-            Form::Json => out.result(format!("{json:#}\n")),
-            Form::Yaml => out.result(yaml::write(&Data::from_json_value(&json))),
+        let mut shown = String::new();
+        loop {
+            let status = drive.driver.status(&drive.reference).await?;
+            let json = serde_json::to_value(&status).unwrap_or_default();
+            let text = match args.output {
+                Form::Table => steps(&drive.reference.name, &status),
+                Form::Json => format!("{json:#}\n"),
+                Form::Yaml => yaml::write(&Data::from_json_value(&json)),
+            };
+            if text != shown {
+                let gap = if shown.is_empty() { "" } else { "\n" };
+                out.result(format!("{gap}{text}"))?;
+                shown = text;
+            }
+            if !args.watch || status.finished {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
         }
     })
 }

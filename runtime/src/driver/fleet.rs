@@ -1,0 +1,250 @@
+//! All runs of a cluster: whoever writes an Application or a WorkflowRun to it has it carried out.
+//!
+//! A run that is under way has a task of its own. One that only a person can help has none: what is left of it here is its name, and the time when it
+//! goes on by itself if there is one. Every change of its object is looked at again. Nothing is kept that is not on the cluster, so a fleet that is
+//! started anew goes on where the last one was.
+
+use super::active::now_or_parked;
+use super::record::{Record, RunRef};
+use super::{DriveError, Driver, Until, crds};
+use crate::model::run::Time;
+use futures::TryStreamExt;
+use kube::ResourceExt;
+use kube::api::{Api, DynamicObject, ListParams, WatchEvent, WatchParams};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How many objects are listed at once.
+const PAGE: u32 = 500;
+/// After which time a run is looked at again that somebody else drives, or that could not be looked at.
+const LATER: Duration = Duration::from_secs(5);
+
+/// What the loop is told.
+enum Told {
+    /// An object has appeared or changed.
+    Seen(RunRef),
+    /// It is gone.
+    Gone(RunRef),
+    /// A run is no longer driven.
+    Ended(RunRef, Result<(), DriveError>),
+}
+
+/// What is to be done about a run.
+pub(super) enum Wants {
+    /// Nothing until it changes.
+    Nothing,
+    /// Nothing before this time.
+    At(Time),
+    /// It wants to be driven.
+    Driving,
+}
+
+impl Driver {
+    /// Carries out every run of the cluster, or of one namespace, until this is dropped.
+    ///
+    /// # Errors
+    /// A cluster that cannot be asked in the beginning. Later on it is asked again and again.
+    pub async fn serve(&self, namespace: Option<&str>) -> Result<(), DriveError> {
+        let (told, mut messages) = mpsc::channel(1024);
+        let mut watchers = tokio::task::JoinSet::new();
+        for reference in [RunRef::application("", ""), RunRef::workflow_run("", "")] {
+            crds::ensure(&self.client, &self.kinds, reference.kind).await?;
+            let (api_version, kind) = reference.types();
+            let find = self.kinds.find(&self.client, api_version, kind).await;
+            let (resource, _) = find.map_err(|e| DriveError::Cluster(e.message))?;
+            let api: Api<DynamicObject> = match namespace {
+                Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+                None => Api::all_with(self.client.clone(), &resource),
+            };
+            watchers.spawn(follow(api, reference, told.clone()));
+        }
+        let mut fleet = Fleet {
+            driver: self.clone(),
+            told,
+            driven: HashMap::new(),
+            timers: BTreeSet::new(),
+            due: HashMap::new(),
+        };
+        loop {
+            let next = fleet.timers.first().map(|(at, _)| *at);
+            let clock = self.clock.clone();
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => fleet.message(message).await,
+                    None => return Ok(()),
+                },
+                () = async { match next {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                } } => fleet.ring().await,
+            }
+        }
+    }
+}
+
+struct Fleet {
+    driver: Driver,
+    told: mpsc::Sender<Told>,
+    /// The runs that are driven, and whether their object has changed since.
+    driven: HashMap<RunRef, bool>,
+    timers: BTreeSet<(Time, RunRef)>,
+    due: HashMap<RunRef, Time>,
+}
+
+impl Fleet {
+    async fn message(&mut self, message: Told) {
+        match message {
+            Told::Seen(reference) => match self.driven.get_mut(&reference) {
+                Some(again) => *again = true,
+                None => self.look(reference).await,
+            },
+            Told::Gone(reference) => self.quiet(&reference),
+            Told::Ended(reference, end) => {
+                let again = self.driven.remove(&reference).unwrap_or(false);
+                match end {
+                    Ok(()) | Err(DriveError::NotFound(_)) if !again => {}
+                    Ok(()) => self.look(reference).await,
+                    Err(DriveError::NotFound(_)) => self.quiet(&reference),
+                    Err(e) => {
+                        tracing::warn!(run = %reference, "{e}");
+                        self.ring_at(self.driver.clock.now().plus(LATER), reference);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self, reference: RunRef) {
+        self.quiet(&reference);
+        let looked = Record::load(&self.driver.client, &self.driver.kinds, &reference).await;
+        match looked.map(|(record, state)| now_or_parked(&record, &state)) {
+            Ok(Wants::Nothing) | Err(DriveError::NotFound(_)) => {}
+            Ok(Wants::At(at)) => self.ring_at(at, reference),
+            Ok(Wants::Driving) => self.drive(reference),
+            Err(e) => {
+                tracing::warn!(run = %reference, "{e}");
+                self.ring_at(self.driver.clock.now().plus(LATER), reference);
+            }
+        }
+    }
+
+    fn drive(&mut self, reference: RunRef) {
+        self.driven.insert(reference.clone(), false);
+        let run = self.driver.drive(reference.clone(), Until::Suspended);
+        let told = self.told.clone();
+        tokio::spawn(async move {
+            let end = run.wait().await.map(drop);
+            let _ = told.send(Told::Ended(reference, end)).await;
+        });
+    }
+
+    fn ring_at(&mut self, at: Time, reference: RunRef) {
+        self.timers.insert((at, reference.clone()));
+        self.due.insert(reference, at);
+    }
+
+    fn quiet(&mut self, reference: &RunRef) {
+        if let Some(at) = self.due.remove(reference) {
+            self.timers.remove(&(at, reference.clone()));
+        }
+    }
+
+    /// Drives the runs whose time has come.
+    async fn ring(&mut self) {
+        let now = self.driver.clock.now();
+        while let Some((at, reference)) = self.timers.first().cloned() {
+            if at > now {
+                return;
+            }
+            self.quiet(&reference);
+            if !self.driven.contains_key(&reference) {
+                self.drive(reference);
+            }
+        }
+    }
+}
+
+/// Tells of every object of a kind, now and whenever it changes.
+async fn follow(api: Api<DynamicObject>, kind: RunRef, told: mpsc::Sender<Told>) {
+    let named = |object: &DynamicObject| RunRef {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        ..kind.clone()
+    };
+    let mut known: HashSet<RunRef> = HashSet::new();
+    loop {
+        let Ok(mut version) = list(&api, &named, &told, &mut known).await else {
+            tokio::time::sleep(LATER).await;
+            continue;
+        };
+        while let Ok(events) = api.watch(&WatchParams::default(), &version).await {
+            let mut events = std::pin::pin!(events);
+            let mut broken = false;
+            loop {
+                let message = match events.try_next().await {
+                    Ok(Some(WatchEvent::Added(o) | WatchEvent::Modified(o))) => {
+                        version = o.resource_version().unwrap_or_default();
+                        Told::Seen(named(&o))
+                    }
+                    Ok(Some(WatchEvent::Deleted(o))) => {
+                        version = o.resource_version().unwrap_or_default();
+                        Told::Gone(named(&o))
+                    }
+                    Ok(Some(WatchEvent::Bookmark(b))) => {
+                        version = b.metadata.resource_version;
+                        continue;
+                    }
+                    Ok(None) => break,
+                    Ok(Some(WatchEvent::Error(_))) | Err(_) => {
+                        broken = true;
+                        break;
+                    }
+                };
+                if told.send(message).await.is_err() {
+                    return;
+                }
+            }
+            if broken {
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Tells of what is there, and gives the version of the list.
+async fn list(
+    api: &Api<DynamicObject>,
+    named: &impl Fn(&DynamicObject) -> RunRef,
+    told: &mpsc::Sender<Told>,
+    known: &mut HashSet<RunRef>,
+) -> Result<String, kube::Error> {
+    let mut query = ListParams::default().limit(PAGE);
+    let mut now = HashSet::new();
+    let mut version = None;
+    loop {
+        let page = api.list(&query).await?;
+        // What changes while the pages are read is told by the watch.
+        version = version.or(page.metadata.resource_version);
+        for object in &page.items {
+            let reference = named(object);
+            now.insert(reference.clone());
+            let over =
+                object.data.pointer("/status/finished").and_then(serde_json::Value::as_bool) == Some(true);
+            if !over || known.contains(&reference) {
+                let _ = told.send(Told::Seen(reference)).await;
+            }
+        }
+        match page.metadata.continue_.filter(|c| !c.is_empty()) {
+            Some(more) => query = query.continue_token(&more),
+            None => break,
+        }
+    }
+    for gone in known.difference(&now) {
+        let _ = told.send(Told::Gone(gone.clone())).await;
+    }
+    // Only what may be gone at the next list need be known, and that is asked for seldom: names of runs that are over are not kept.
+    known.clear();
+    Ok(version.unwrap_or_default())
+}

@@ -1,0 +1,412 @@
+//! Runs on an embedded cluster, as its users meet them: woken by what they wait for, changed and operated by others, with step types that come late, and many
+//! at once. Times are measured where a promise is made about them.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use k8s_openapi::api::core::v1::{ConfigMap, Event};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use stepwell_cluster::{EmbeddedCluster, Options};
+use stepwell_runtime::definitions::Library;
+use stepwell_runtime::document::Document;
+use stepwell_runtime::driver::{Delivery, DriveError, Driver, RunRef, Until};
+use stepwell_runtime::model::run::{RunPhase, RunStatus, StepPhase};
+
+const DEFINITIONS: &str = r#"
+kind: WorkflowStepDefinition
+metadata: {name: wait-cm}
+spec:
+  schematic:
+    cue:
+      template: |
+        import ("vela/kube", "vela/builtin")
+        read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: parameter.name, namespace: context.namespace}}}
+        wait: builtin.#ConditionalWait & {$params: {
+          if read.$returns.err != _|_ {continue: false}
+          if read.$returns.err == _|_ {continue: read.$returns.value.data.ready == "yes"}
+          message: "waiting for \(parameter.name)"
+        }}
+        parameter: name: string
+---
+kind: WorkflowStepDefinition
+metadata: {name: echo}
+spec:
+  schematic:
+    cue:
+      template: |
+        import ("vela/builtin", "encoding/json")
+        msg: builtin.#Message & {$params: message: json.Marshal(parameter)}
+        out: num: 3
+        parameter: {...}
+"#;
+
+const SAY: &str = "import \"vela/builtin\"\nmsg: builtin.#Message & {$params: message: parameter.text}\nparameter: text: *\"first\" | string\n";
+
+async fn cluster() -> EmbeddedCluster {
+    EmbeddedCluster::in_memory(Options::default()).await.unwrap()
+}
+
+fn driver(cluster: &EmbeddedCluster) -> Driver {
+    Driver::new(cluster.client(), Library::builtin().with_text("defs.yaml", DEFINITIONS).unwrap())
+}
+
+fn delivery(name: &str, spec: &Value) -> Delivery {
+    let document = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "WorkflowRun", "metadata": {"name": name}, "spec": spec});
+    Delivery::read(&Document::from_value(document)).unwrap().unwrap()
+}
+
+fn steps(steps: Value) -> Value {
+    json!({"workflowSpec": {"steps": steps}})
+}
+
+async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it takes too long")
+}
+
+async fn until(driver: &Driver, run: &RunRef, holds: impl Fn(&RunStatus) -> bool) -> RunStatus {
+    within(async {
+        loop {
+            match driver.status(run).await {
+                Ok(status) if holds(&status) => return status,
+                _ => tokio::time::sleep(Duration::from_millis(2)).await,
+            }
+        }
+    })
+    .await
+}
+
+fn is(status: &RunStatus, step: &str, phase: StepPhase) -> bool {
+    status.step(step).is_some_and(|s| s.phase == phase)
+}
+
+async fn make(client: &kube::Client, name: &str, data: Value) {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "default");
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data});
+    maps.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&map)).await.unwrap();
+}
+
+fn objects(client: &kube::Client, version: &str, kind: &str) -> Api<DynamicObject> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("core.oam.dev", version, kind));
+    Api::namespaced_with(client.clone(), "default", &resource)
+}
+
+async fn define(client: &kube::Client, name: &str, template: &str) {
+    let object = json!({"apiVersion": "core.oam.dev/v1beta1", "kind": "WorkflowStepDefinition", "metadata": {"name": name},
+        "spec": {"schematic": {"cue": {"template": template}}}});
+    let api = objects(client, "v1beta1", "WorkflowStepDefinition");
+    api.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&object)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_is_woken_by_the_event() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    // The best of several: other programs may have the processor.
+    let mut best = Duration::MAX;
+    for i in 0..5 {
+        let (name, flag) = (format!("run-{i}"), format!("flag-{i}"));
+        let run = driver
+            .submit(&delivery(
+                &name,
+                &steps(json!([{"name": "w", "type": "wait-cm", "properties": {"name": flag}}])),
+            ))
+            .await
+            .unwrap();
+        let driven = driver.drive(run.clone(), Until::Finished);
+        until(&driver, &run, |s| {
+            is(s, "w", StepPhase::Running) && s.step("w").unwrap().message.contains("waiting")
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let begun = Instant::now();
+        make(&cluster.client(), &flag, json!({"ready": "yes"})).await;
+        let status = within(driven.wait()).await.unwrap();
+        best = best.min(begun.elapsed());
+        assert_eq!(status.phase, RunPhase::Succeeded);
+    }
+    assert!(
+        best < Duration::from_millis(50) || cfg!(debug_assertions) && best < Duration::from_millis(250),
+        "{best:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_type_that_comes_late_is_waited_for_and_blocks_nothing_else() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let spec = json!({"mode": {"steps": "DAG"}, "workflowSpec": {"steps": [
+        {"name": "m", "type": "later"}, {"name": "other", "type": "print-message-in-status", "properties": {"message": "b"}}]}});
+    let run = driver.record(&delivery("late", &spec), "default").await.unwrap();
+    let driven = driver.drive(run.clone(), Until::Finished);
+    let status = until(&driver, &run, |s| {
+        s.step("m").is_some_and(|m| !m.message.is_empty()) && is(s, "other", StepPhase::Succeeded)
+    })
+    .await;
+    assert_eq!(status.step("m").unwrap().message, "waits for the step type `later`, which is not there yet");
+    define(&cluster.client(), "later", SAY).await;
+    let status = within(driven.wait()).await.unwrap();
+    assert_eq!((status.phase, status.step("m").unwrap().message.as_str()), (RunPhase::Succeeded, "first"));
+    // Handed in by a person, the same is a mistake.
+    let wrong =
+        driver.submit(&delivery("wrong", &steps(json!([{"name": "m", "type": "never"}])))).await.unwrap_err();
+    assert!(
+        matches!(&wrong, DriveError::Problems(_))
+            && wrong.to_string().contains("there is no workflow step type `never`"),
+        "{wrong}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_comes_late_is_waited_for() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let run = driver.record(&delivery("ref", &json!({"workflowRef": "wf"})), "default").await.unwrap();
+    let driven = driver.drive(run.clone(), Until::Finished);
+    let status = until(&driver, &run, |s| !s.message.is_empty()).await;
+    assert_eq!(
+        (status.phase, status.message.as_str()),
+        (RunPhase::Initializing, "waits: there is no Workflow `wf` in namespace `default`")
+    );
+    let workflow = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "Workflow", "metadata": {"name": "wf"},
+        "steps": [{"name": "a", "type": "print-message-in-status", "properties": {"message": "late"}}]});
+    let api = objects(&cluster.client(), "v1alpha1", "Workflow");
+    api.create(&PostParams::default(), &serde_json::from_value(workflow).unwrap()).await.unwrap();
+    let status = within(driven.wait()).await.unwrap();
+    assert_eq!(
+        (status.phase, status.message.as_str(), status.step("a").unwrap().message.as_str()),
+        (RunPhase::Succeeded, "", "late")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_keeps_the_step_types_that_it_began_with() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    define(&cluster.client(), "say", SAY).await;
+    let spec = steps(
+        json!([{"name": "a", "type": "say"}, {"name": "stop", "type": "suspend"}, {"name": "b", "type": "say"}]),
+    );
+    let run = driver.submit(&delivery("keeps", &spec)).await.unwrap();
+    within(driver.drive(run.clone(), Until::Suspended).wait()).await.unwrap();
+    define(&cluster.client(), "say", &SAY.replace("first", "second")).await;
+    driver.resume(&run, None).await.unwrap();
+    let status = within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
+    assert_eq!(status.step("b").unwrap().message, "first");
+    let events: Api<Event> = Api::namespaced(cluster.client(), "default");
+    let told = within(async {
+        loop {
+            let all = events.list(&Default::default()).await.unwrap();
+            if let Some(e) = all.items.into_iter().find(|e| e.reason.as_deref() == Some("DefinitionChanged"))
+            {
+                return e.message.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert!(told.contains("`say` has changed since the run began"), "{told}");
+    // Started over, it takes what is there then.
+    driver.restart(&run, None).await.unwrap();
+    within(driver.drive(run.clone(), Until::Suspended).wait()).await.unwrap();
+    assert_eq!(driver.status(&run).await.unwrap().step("a").unwrap().message, "second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_spec_starts_over() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let spec = steps(
+        json!([{"name": "one", "type": "echo"}, {"name": "w", "type": "wait-cm", "properties": {"name": "never"}}]),
+    );
+    let run = driver.submit(&delivery("edit", &spec)).await.unwrap();
+    let driven = driver.drive(run.clone(), Until::Finished);
+    let before = until(&driver, &run, |s| is(s, "w", StepPhase::Running)).await;
+    let edited = steps(
+        json!([{"name": "one", "type": "echo"}, {"name": "w", "type": "print-message-in-status", "properties": {"message": "edited"}}]),
+    );
+    let patch = json!({"spec": edited});
+    objects(&cluster.client(), "v1alpha1", "WorkflowRun")
+        .patch("edit", &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .unwrap();
+    let status = within(driven.wait()).await.unwrap();
+    assert_eq!((status.phase, status.step("w").unwrap().message.as_str()), (RunPhase::Succeeded, "edited"));
+    assert_ne!(status.step("one").unwrap().id, before.step("one").unwrap().id, "it is another run");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_context_is_written_again_or_told() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
+    for (name, while_driven) in [("driven", true), ("left", false)] {
+        let spec = steps(json!([
+            {"name": "src", "type": "echo", "outputs": [{"name": "x", "valueFrom": "out.num"}]},
+            {"name": "w", "type": "wait-cm", "properties": {"name": format!("flag-{name}")}},
+            {"name": "show", "type": "echo", "inputs": [{"from": "x", "parameterKey": "x"}]}]));
+        let run = driver.submit(&delivery(name, &spec)).await.unwrap();
+        let mut driven = driver.drive(run.clone(), Until::Finished);
+        until(&driver, &run, |s| is(s, "w", StepPhase::Running) && s.context_backend.is_some()).await;
+        let delete =
+            async || maps.delete(&format!("workflow-{name}-context"), &Default::default()).await.unwrap();
+        match while_driven {
+            true => drop(delete().await),
+            false => {
+                driven.abandon();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                delete().await;
+                driven = driver.drive(run.clone(), Until::Finished);
+            }
+        }
+        make(&cluster.client(), &format!("flag-{name}"), json!({"ready": "yes"})).await;
+        let status = within(driven.wait()).await.unwrap();
+        match while_driven {
+            true => assert_eq!(
+                (status.phase, status.step("show").unwrap().message.as_str()),
+                (RunPhase::Succeeded, r#"{"x":3}"#)
+            ),
+            false => assert!(
+                status.phase == RunPhase::Failed && status.message.contains("workflow-left-context"),
+                "{status:?}"
+            ),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resume_suspend_cancel_and_finally() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let spec = json!({"workflowSpec": {
+        "steps": [{"name": "wait", "type": "suspend", "properties": {"duration": "10m"}}, {"name": "after", "type": "echo"}, {"name": "w", "type": "wait-cm", "properties": {"name": "never"}}],
+        "finally": [{"name": "tidy", "type": "print-message-in-status", "properties": {"message": "tidied"}}]}});
+    let run = driver.submit(&delivery("ops", &spec)).await.unwrap();
+    let driven = driver.drive(run.clone(), Until::Finished);
+    until(&driver, &run, |s| is(s, "wait", StepPhase::Suspending)).await;
+    // Before its time is over, a resume resumes.
+    driver.resume(&run, None).await.unwrap();
+    until(&driver, &run, |s| is(s, "w", StepPhase::Running)).await;
+    driver.suspend(&run).await.unwrap();
+    let status = until(&driver, &run, |s| s.phase == RunPhase::Suspending).await;
+    assert!(status.suspend && is(&status, "w", StepPhase::Suspending));
+    assert_eq!(driver.suspend(&run).await.unwrap_err().to_string(), "the run is suspended already");
+    driver.resume(&run, None).await.unwrap();
+    until(&driver, &run, |s| is(s, "w", StepPhase::Running)).await;
+    driver.cancel(&run).await.unwrap();
+    let status = within(driven.wait()).await.unwrap();
+    assert_eq!(
+        (status.phase, status.step("tidy").unwrap().message.as_str()),
+        (RunPhase::Terminated, "tidied")
+    );
+    assert_eq!(
+        driver.cancel(&run).await.unwrap_err().to_string(),
+        "the run is over: it has terminated; `restart` runs it again"
+    );
+    let object = objects(&cluster.client(), "v1alpha1", "WorkflowRun").get("ops").await.unwrap();
+    assert_eq!(object.data["status"]["conditions"][0]["reason"], "Terminated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_goes_back_to_what_succeeded() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let app = |text: &str, kind: &str| {
+        let document = json!({"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "app"}, "spec": {"components": [], "workflow": {
+            "steps": [{"name": "say", "type": kind, "properties": {"message": text}}]}}});
+        Delivery::read(&Document::from_value(document)).unwrap().unwrap()
+    };
+    let run = driver.submit(&app("good", "print-message-in-status")).await.unwrap();
+    within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
+    assert!(driver.rollback(&run).await.unwrap_err().to_string().contains("nothing to roll"));
+    driver.submit(&app("bad", "apply-object")).await.unwrap();
+    let status = within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
+    assert_eq!(status.phase, RunPhase::Failed);
+    driver.rollback(&run).await.unwrap();
+    let status = within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
+    assert_eq!((status.phase, status.step("say").unwrap().message.as_str()), (RunPhase::Succeeded, "good"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_steps_hold_nobody_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let slow = axum::Router::new().fallback(|| async {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        "{}"
+    });
+    tokio::spawn(async move { axum::serve(listener, slow).await });
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let all: Vec<Value> = (0..8)
+        .map(|i| json!({"name": format!("r{i}"), "type": "request", "properties": {"url": url}}))
+        .collect();
+    let run = driver
+        .submit(&delivery("wide", &json!({"mode": {"steps": "DAG"}, "workflowSpec": {"steps": all}})))
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    let status = within(driver.drive(run, Until::Finished).wait()).await.unwrap();
+    assert_eq!(status.phase, RunPhase::Succeeded, "{status:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "eight calls of 0.6 s at once took {:?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_carries_out_what_is_written_to_the_cluster_and_parks_what_waits() {
+    let cluster = cluster().await;
+    let one = driver(&cluster);
+    let serving = tokio::spawn({
+        let driver = one.clone();
+        async move { driver.serve(None).await }
+    });
+    let spec = steps(json!([{"name": "stop", "type": "suspend"}, {"name": "after", "type": "echo"}]));
+    let mut runs = Vec::new();
+    for i in 0..30 {
+        runs.push(one.record(&delivery(&format!("run-{i}"), &spec), "default").await.unwrap());
+    }
+    for run in &runs {
+        until(&one, run, |s| is(s, "stop", StepPhase::Suspending)).await;
+    }
+    // A fleet that is started anew goes on where the last one was.
+    serving.abort();
+    let _ = serving.await;
+    let serving = tokio::spawn({
+        let driver = one.clone();
+        async move { driver.serve(Some("default")).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for run in &runs {
+        one.resume(run, None).await.unwrap();
+    }
+    for run in &runs {
+        let status = until(&one, run, |s| s.finished).await;
+        assert_eq!(status.phase, RunPhase::Succeeded);
+    }
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_when_nothing_changed() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let run = driver
+        .submit(&delivery(
+            "quiet",
+            &steps(json!([{"name": "w", "type": "wait-cm", "properties": {"name": "never"}}])),
+        ))
+        .await
+        .unwrap();
+    let driven = driver.drive(run.clone(), Until::Finished);
+    until(&driver, &run, |s| s.step("w").is_some_and(|w| w.message.contains("waiting"))).await;
+    let api = objects(&cluster.client(), "v1alpha1", "WorkflowRun");
+    let version = async || api.get("quiet").await.unwrap().metadata.resource_version;
+    let before = version().await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(before, version().await, "looking again wrote the status");
+    driven.abandon();
+}
