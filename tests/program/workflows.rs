@@ -22,7 +22,7 @@ fn line(status: &Value) -> String {
     for step in status["steps"].as_array().into_iter().flatten() {
         let subs = step["subSteps"].as_array().into_iter().flatten();
         for s in std::iter::once(step).chain(subs) {
-            out += &format!("; {} {} {}", text(&s["name"]), text(&s["phase"]), text(&s["reason"])).trim_end();
+            out += format!("; {} {} {}", text(&s["name"]), text(&s["phase"]), text(&s["reason"])).trim_end();
         }
     }
     out
