@@ -325,6 +325,8 @@ pub(crate) struct Vertex {
     pub ext: u32,
     /// The last of the places where a type restricts its kind, as a link; [`NONE`] for none.
     pub types: u32,
+    /// Whether it is known that nothing in it or around it closes it.
+    pub unclosed: bool,
     /// Whether it is known to be plain data that others may share.
     pub plain: Plain,
     /// The last of the vertices whose value was computed from this one, as a link; [`NONE`] for none.

@@ -30,10 +30,15 @@ impl Evaluator {
     }
 
     /// What closes a vertex: its own definitions and those around it.
-    pub(super) fn closers(&self, v: VId) -> Vec<Closer> {
+    pub(super) fn closers(&mut self, v: VId) -> Vec<Closer> {
+        if self.v(v).unclosed {
+            return Vec::new();
+        }
         let mut out = self.ext_ref(v).map_or(Vec::new(), |x| x.closers.to_vec());
         let parent = self.v(v).parent;
-        if parent == NONE || self.v(v).label == Label::NONE {
+        let root = parent == NONE || self.v(v).label == Label::NONE;
+        if root {
+            self.note_unclosed(v, out.is_empty());
             return out;
         }
         for c in crate::compile::stack(|| self.closers(parent)) {
@@ -41,7 +46,15 @@ impl Evaluator {
                 out.push(c);
             }
         }
+        self.note_unclosed(v, out.is_empty() && self.v(parent).unclosed);
         out
+    }
+
+    /// Remembers of a finished vertex that nothing closes it, so that the vertices around it need not be gone through for each one in it.
+    fn note_unclosed(&mut self, v: VId, unclosed: bool) {
+        if unclosed && self.v(v).state == State::Done {
+            self.v_mut(v).unclosed = true;
+        }
     }
 
     /// The first of `closers` that does not allow a field of `v` with these conjuncts.

@@ -49,6 +49,8 @@ pub(crate) struct Evaluator {
     memory: u64,
     /// Set once the budget is used up; everything ends with this error.
     exhausted: Option<ErrId>,
+    /// Disjunctions of plain values that were decided where nothing else was said, by the address of the expression.
+    pub(super) plain_choices: FxHashMap<usize, (E, VId)>,
     /// Regular expressions compiled so far.
     pub(super) regexes: FxHashMap<Arc<str>, Arc<crate::pkg::regexp::Regex>>,
 }
@@ -113,6 +115,7 @@ impl Evaluator {
             steps: 0,
             memory: 0,
             exhausted: None,
+            plain_choices: FxHashMap::default(),
             regexes: FxHashMap::default(),
         }
     }
@@ -158,6 +161,7 @@ impl Evaluator {
             ext: NONE,
             types: NONE,
             plain: Plain::Unknown,
+            unclosed: false,
             readers: NONE,
         });
         id
@@ -175,8 +179,12 @@ impl Evaluator {
 
     /// A finished vertex that holds a scalar.
     pub(super) fn scalar_vertex(&mut self, s: Scalar, span: Span) -> VId {
-        let v = self.local(NONE, Expr::new(X::Scalar(s), span));
-        self.expand(v);
+        let kind = s.kind();
+        let v = self.local(NONE, Expr::new(X::Scalar(s.clone()), span));
+        self.set_scalar(v, s, span);
+        let x = self.v_mut(v);
+        x.kind = kind;
+        x.state = State::Done;
         v
     }
 
@@ -484,6 +492,7 @@ impl Evaluator {
     /// Throws away what was computed for a vertex; its conjuncts stay.
     pub(super) fn reset(&mut self, v: VId) {
         let x = &mut self.vs[v as usize];
+        x.unclosed = false;
         if x.state != State::Done {
             return;
         }

@@ -31,6 +31,42 @@ const MAX_CANDIDATES: usize = 64;
 impl Evaluator {
     /// Decides the disjunctions `ors` of `v`, whose other conjuncts are all in, if everything is plain. Gives whether it did.
     pub(super) fn decide_plain(&mut self, v: VId, ors: &[Conj]) -> bool {
+        match (self.conjuncts(v), ors) {
+            ([only], [or]) if Arc::ptr_eq(&only.expr, &or.expr) => {
+                let expr = only.expr.clone();
+                self.decide_alone(v, expr, ors)
+            }
+            _ => self.decide_among(v, ors),
+        }
+    }
+
+    /// Decides the disjunction that is all that `v` is made of: once for all places where it stands so. They share the outcome, where that has a
+    /// default: otherwise each place is to be told of by its own path.
+    fn decide_alone(&mut self, v: VId, expr: E, ors: &[Conj]) -> bool {
+        let key = Arc::as_ptr(&expr) as usize;
+        let known = match self.plain_choices.get(&key) {
+            Some((_, known)) => *known,
+            None => {
+                let known = self.vertex(NONE, super::label::Label::NONE);
+                if !self.decide_among(known, ors) {
+                    return false;
+                }
+                let c = Conj { env: NONE, expr: expr.clone(), ci: Ci::default(), decl: None };
+                self.push_conjunct(known, c);
+                self.v_mut(known).state = State::Done;
+                self.plain_choices.insert(key, (expr, known));
+                known
+            }
+        };
+        let default = self.with_default(known);
+        if self.failed(known) || self.v(default).scalar == NONE {
+            return self.decide_among(v, ors);
+        }
+        self.v_mut(v).forward = known;
+        true
+    }
+
+    fn decide_among(&mut self, v: VId, ors: &[Conj]) -> bool {
         let x = self.v(v);
         if x.is_struct || !x.arcs.is_empty() || x.err.is_some() {
             return false;

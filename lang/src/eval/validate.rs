@@ -187,7 +187,8 @@ impl Evaluator {
         x.len() == y.len() && x.iter().zip(y).all(|(c, d)| std::sync::Arc::ptr_eq(&c.expr, &d.expr))
     }
 
-    fn same_constraints(&self, a: VId, b: VId) -> bool {
+    fn same_constraints(&mut self, a: VId, b: VId) -> bool {
+        let closed = self.closers(a).is_empty() == self.closers(b).is_empty();
         let empty = Ext::default();
         let (x, y) = (self.ext_ref(a).unwrap_or(&empty), self.ext_ref(b).unwrap_or(&empty));
         let bounds = x.bounds.len() == y.bounds.len()
@@ -209,7 +210,6 @@ impl Evaluator {
             }
             _ => false,
         };
-        let closed = self.closers(a).is_empty() == self.closers(b).is_empty();
         bounds && patterns && validators && lists && closed
     }
 
