@@ -157,6 +157,7 @@ impl<'p> Compiler<'p> {
             self.unused_imports();
         }
         out.is_struct = shape(&out);
+        out.several_files = trees.len() > 1;
         self.scopes.pop(&mut self.diagnostics);
         let span = trees.first().map(|t| Span::new(t.id, 0, 0)).unwrap_or_default();
         let root = Expr::new(X::Struct(Box::new(out)), span);
@@ -239,6 +240,7 @@ impl<'p> Compiler<'p> {
                 ast::DeclKind::Field(f) => {
                     let decl = self.field(d, f);
                     out.decls.push(decl);
+                    out.own_end = out.decls.len();
                 }
                 ast::DeclKind::Embed(e) => {
                     let x = self.expr(e);
@@ -250,6 +252,7 @@ impl<'p> Compiler<'p> {
                 }
                 ast::DeclKind::Let { name, value } => {
                     let value = self.expr(value);
+                    out.own_end = out.decls.len();
                     if let Some(index) = self.scopes.let_index(name.name)
                         && let Some(slot) = out.lets.get_mut(index as usize)
                     {

@@ -70,7 +70,7 @@ impl Evaluator {
             };
             kind && (which.constraints || a.constraint == Constraint::Regular)
         };
-        self.arcs(t).iter().filter(wanted).map(|a| (a.vertex, a.constraint)).collect()
+        self.ordered(t).iter().filter(wanted).map(|a| (a.vertex, a.constraint)).collect()
     }
 
     /// Whether comprehensions alone, and nothing else, say that the vertex is there.
@@ -297,7 +297,7 @@ impl Evaluator {
             return;
         }
         if x.is_struct && x.kind.contains(Kind::STRUCT) {
-            let arcs = self.arcs(t).to_vec();
+            let arcs = self.ordered(t);
             if arcs.is_empty() {
                 out.push_str("{}");
                 return;

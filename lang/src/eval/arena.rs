@@ -102,6 +102,8 @@ pub(crate) struct Ci {
     pub unchecked: bool,
     /// Whether a comprehension yielded it, or something around it.
     pub yielded: bool,
+    /// The outermost reference that brought it in, for the order of fields; 0 where none did.
+    pub site: super::order::Site,
 }
 
 /// A part of a vertex' definition: an expression and where its names are looked up.
@@ -284,6 +286,8 @@ pub(crate) struct Ext {
     pub cycle: Option<ErrId>,
     /// More errors of the vertex.
     pub errors: ThinVec<ErrId>,
+    /// What the order of its fields follows from, where that is more than one struct literal.
+    pub order: ThinVec<super::order::Sequence>,
 }
 
 /// A node of the configuration.

@@ -53,13 +53,11 @@ impl Evaluator {
                     }
                 };
                 let list = self.v(v).kind == Kind::LIST;
-                let items: Vec<Arc_> = self
-                    .arcs(v)
-                    .iter()
-                    .filter(|a| a.constraint == Constraint::Regular)
-                    .filter(|a| if list { a.label.as_index().is_some() } else { a.label.is_regular() })
-                    .copied()
-                    .collect();
+                let mut items = self.iterated(v);
+                items.retain(|a| {
+                    let wanted = if list { a.label.as_index().is_some() } else { a.label.is_regular() };
+                    wanted && a.constraint == Constraint::Regular
+                });
                 for a in items {
                     let mut names = vec![(*value, a.vertex)];
                     if let Some(key) = key {

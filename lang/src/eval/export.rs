@@ -39,12 +39,8 @@ impl Evaluator {
         }
         let list = self.v(t).kind == Kind::LIST;
         let want = if list { LabelType::Index } else { LabelType::Regular };
-        let arcs: Vec<Arc_> = self
-            .arcs(t)
-            .iter()
-            .filter(|a| a.constraint == Constraint::Regular && a.label.kind() == want)
-            .copied()
-            .collect();
+        let mut arcs = self.ordered(t);
+        arcs.retain(|a| a.constraint == Constraint::Regular && a.label.kind() == want);
         if list {
             let mut items = Vec::with_capacity(arcs.len());
             let mut arcs = arcs;

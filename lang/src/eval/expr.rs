@@ -258,6 +258,10 @@ pub struct Struct {
     pub is_struct: bool,
     /// Whether anything is embedded.
     pub embeds: bool,
+    /// How many declarations there are up to the last one that is not embedded, for the order of its fields.
+    pub own_end: usize,
+    /// Whether it is a package of several files.
+    pub several_files: bool,
 }
 
 /// A declaration.

@@ -7,6 +7,7 @@
 //!   being worked on is provisional: it is thrown away when that vertex is done (`core.rs`).
 //! - Disjunctions are decided last (`disjunct.rs`): for each choice the conjuncts are gone through again in a vertex of its own, with the choice made.
 //! - Closedness goes by origin (`close.rs`): each conjunct knows which definition or embedding brought it in.
+//! - The order of fields follows from the struct literals that make up a vertex (`order.rs`); it is found only when fields are shown.
 //! - Errors are values in the arena. Incomplete ones may become values by filling.
 //! - Everything counts against a budget.
 //!
@@ -26,6 +27,7 @@ mod cycle;
 mod disjunct;
 mod export;
 mod operate;
+mod order;
 mod plain;
 mod pool;
 pub(crate) mod print;

@@ -185,3 +185,42 @@ fn what_there_is_many_of_is_small() {
     let sizes = [size_of::<Vertex>(), size_of::<Conj>(), size_of::<Arc_>(), size_of::<Env>()];
     assert_eq!(sizes, [72, 40, 12, 12], "vertex, conjunct, field, environment");
 }
+
+/// The names of the fields of `r` in their order.
+#[track_caller]
+fn ordered(text: &str, want: &str) {
+    let found = json(text);
+    let value: serde_json::Value = serde_json::from_str(&found).unwrap_or_else(|_| panic!("{found}\n{text}"));
+    let names: Vec<&str> = value["r"].as_object().into_iter().flatten().map(|f| f.0.as_str()).collect();
+    assert_eq!(names.join(" "), want, "\n{text}");
+}
+
+#[test]
+fn what_is_unified_has_no_order_of_its_own() {
+    ordered("r: {z: 1, m: 1} & {y: 1, a: 1}", "y a z m");
+    ordered("r: {z: 1, m: 1, a: 1} & {y: 1, m: 1, b: 1}", "y z m a b");
+    ordered("r: {d: 1, c: 1, b: 1, a: 1} & {a: 1, d: 1}", "a b c d");
+    ordered("#D: {z: 1, y: 1}, r: {c: 1, #D, a: 1}", "c a z y");
+    ordered("_d: {z: 1, {e: 1}, y: 1}, r: _d & {f: 1}", "e f z y");
+}
+
+#[test]
+fn what_is_written_later_comes_later() {
+    ordered("r: {c: 1, d: 1}, r: {b: 1, a: 1}", "c d b a");
+    ordered("r: {c: 1, d: 1}, r: {d: 1, c: 1, a: 1}", "c d a");
+    ordered("_d: {z: 1, y: 1}, r: _d, r: {b: 1}", "z y b");
+    ordered("r: {z: 1, {c: 1}, a: 1}", "c z a");
+    ordered("r: {z: 1, a: 1, if true {c: 1}}", "z a c");
+    ordered("r: {z: 1, for k in [\"f\", \"e\"] {(k): 1}, a: 1}", "f e z a");
+    ordered("r: {z: 1, \"\\(\"b\")\": 1, a: 1}", "z b a");
+    ordered("_d: {z: 1}, _e: {y: 1}, r: {d: 1, _d, _e, a: 1}", "z d a y");
+    ordered("_d: {z: 1, if true {c: 1}, y: 1}, r: _d", "c z y");
+    ordered("r: {[string]: {y: 1, x: 1}, f: {x: 1, z: 1}}.f", "y x z");
+}
+
+#[test]
+fn comprehensions_go_through_what_is_written_first() {
+    check("_d: {z: 1}, _r: {c: 1, _d, a: 1}, l: [for k, _ in _r {k}]", r#"{"l":["c","a","z"]}"#);
+    check("_r: {if c > 0 {p: 1}, c: 1}, l: [for k, _ in _r {k}]", r#"{"l":["p","c"]}"#);
+    check("_r: {*{p: 1} | {p: 2}, c: 1}, l: [for k, _ in _r {k}]", r#"{"l":["c","p"]}"#);
+}

@@ -86,7 +86,7 @@ impl Evaluator {
     fn tree_fields(&mut self, t: VId) -> Json {
         self.deny(t);
         let mut fields = Map::new();
-        for a in self.arcs(t).to_vec() {
+        for a in self.ordered(t) {
             if a.label.kind() == LabelType::Local || a.label.as_index().is_some() {
                 continue;
             }

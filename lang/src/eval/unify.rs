@@ -5,6 +5,7 @@ use super::core::{Evaluator, Val};
 use super::cycle::Recurs;
 use super::expr::{Callee, Decl, E, Expr, Predeclared, Scalar, Struct, X};
 use super::label::{Label, LabelType};
+use super::order::{Hole, Order, Place};
 use crate::diag::Code;
 use crate::pkg::Kind;
 use crate::source::Span;
@@ -34,6 +35,8 @@ pub(super) struct Work {
     lost: Option<ErrId>,
     /// Whether anything was undone by being a reference to the vertex itself.
     itself: bool,
+    /// The order of the fields.
+    order: Order,
 }
 
 /// A choice made in a disjunction.
@@ -53,14 +56,35 @@ pub(super) struct Choice {
 struct Task {
     kind: TaskKind,
     err: Option<ErrId>,
+    /// Where what it adds stands among the fields.
+    place: Place,
+    hole: Hole,
 }
 
 #[derive(Clone, Debug)]
 enum TaskKind {
     Expr(Conj),
-    Dynamic { env: EnvId, key: E, decl: Arc<super::expr::FieldDecl>, ci: Ci },
+    /// A field with a computed label; `slot` is the number of its literal and of the declaration there.
+    Dynamic {
+        env: EnvId,
+        key: E,
+        decl: Arc<super::expr::FieldDecl>,
+        ci: Ci,
+        slot: (u32, u32),
+    },
     Comprehension(Conj),
     List(Conj),
+}
+
+impl Work {
+    /// Leaves something for later.
+    fn later(&mut self, kind: TaskKind, err: Option<ErrId>) {
+        let hole = match kind {
+            TaskKind::Expr(_) | TaskKind::Comprehension(_) => self.order.hole(),
+            TaskKind::Dynamic { .. } | TaskKind::List(_) => 0,
+        };
+        self.tasks.push(Task { kind, err, place: self.order.place, hole });
+    }
 }
 
 impl Task {
@@ -79,6 +103,9 @@ impl Evaluator {
         let branch = decisions.is_some();
         let mut w = Work { decisions, ..Work::default() };
         self.run(v, &mut w);
+        if w.undecided.is_none() {
+            self.keep_order(v, std::mem::take(&mut w.order));
+        }
         if branch {
             self.outcome = Some(super::disjunct::Outcome { undecided: w.undecided, choices: w.choices });
             if w.undecided.is_some() {
@@ -108,6 +135,8 @@ impl Evaluator {
                 if c.ci.constraint {
                     c.ci = self.way_of_pattern(v, c.ci);
                 }
+                let alone = self.conjuncts(v).len() == 1;
+                w.order.conjunct(&c, alone);
                 self.add(v, w, &c);
                 if self.exhausted().is_some() {
                     break;
@@ -162,7 +191,9 @@ impl Evaluator {
         while let Some(mut t) = tasks.next() {
             let settle = if last { std::mem::replace(&mut self.settle, v) } else { self.settle };
             let before = w.next;
+            let suspended = w.order.begin(t.place);
             let result = self.run_task(v, w, &t.kind);
+            w.order.end(suspended, t.hole, result.is_ok());
             if last {
                 self.settle = settle;
             }
@@ -192,9 +223,10 @@ impl Evaluator {
         };
         match t {
             TaskKind::Expr(c) => self.add_evaluated(v, w, c),
-            TaskKind::Dynamic { env, key, decl, ci } => {
+            TaskKind::Dynamic { env, key, decl, ci, slot } => {
                 let label = self.label_value(*env, key)?;
                 let Some(label) = label else { return Ok(()) };
+                w.order.computed(*slot, label);
                 let env = if decl.label_alias { self.env(*env, Scope::Label(label)) } else { *env };
                 let c = Conj { env, expr: decl.value.clone(), ci: *ci, decl: Some(decl.clone()) };
                 self.insert(v, label, decl.constraint, c);
@@ -266,32 +298,37 @@ impl Evaluator {
                 self.note(w, c);
                 self.restrict(v, Kind::LIST, c.expr.span);
                 if l.elems.iter().any(|e| matches!(e.kind, X::Comprehension(_))) {
-                    w.tasks.push(Task { kind: TaskKind::List(c.clone()), err: None });
+                    w.later(TaskKind::List(c.clone()), None);
                 } else {
                     let elems = l.elems.iter().map(|e| (c.env, e.clone())).collect();
                     self.add_list(v, c, elems, l.ellipsis.as_ref());
                 }
             }
             X::And(terms) => {
+                let place = w.order.place;
+                if terms.len() > 1 {
+                    w.order.operands();
+                }
                 for t in terms {
                     self.add(v, w, &Conj { expr: t.clone(), ..c.clone() });
                 }
+                w.order.place = place;
             }
             X::Or(terms) => self.add_or(v, w, c, terms),
             X::Alias(inner) => {
                 let env = self.env(c.env, Scope::Vertex(v));
                 self.add(v, w, &Conj { env, expr: inner.clone(), ..c.clone() });
             }
-            X::Comprehension(_) => w.tasks.push(Task { kind: TaskKind::Comprehension(c.clone()), err: None }),
+            X::Comprehension(_) => w.later(TaskKind::Comprehension(c.clone()), None),
             // What came round a cycle is evaluated only if something else gives it an end.
             _ if c.ci.cyclic => {
                 w.cyclic = Some(c.expr.span);
-                w.tasks.push(Task { kind: TaskKind::Expr(c.clone()), err: None });
+                w.later(TaskKind::Expr(c.clone()), None);
             }
             _ => match self.add_evaluated(v, w, c) {
                 Ok(()) => {}
                 Err(e) if self.is_incomplete(e) => {
-                    w.tasks.push(Task { kind: TaskKind::Expr(c.clone()), err: Some(e) });
+                    w.later(TaskKind::Expr(c.clone()), Some(e));
                 }
                 Err(e) => self.fail(v, e),
             },
@@ -356,10 +393,14 @@ impl Evaluator {
                 Ok(())
             }
             Callee::Predeclared(Predeclared::And) if args.len() == 1 => {
-                for e in self.list_elements(c.env, &args[0])? {
+                let elements = self.list_elements(c.env, &args[0])?;
+                let place = w.order.place;
+                for e in elements {
                     let expr = Expr::new(X::Linked(e), c.expr.span);
+                    w.order.separate();
                     self.add(v, w, &Conj { env: NONE, expr, ..c.clone() });
                 }
+                w.order.place = place;
                 Ok(())
             }
             Callee::Predeclared(Predeclared::Or) if args.len() == 1 => {
@@ -484,7 +525,9 @@ impl Evaluator {
         }
         let origin = if s.embeds { self.origin(c.ci.origin, false) } else { c.ci.origin };
         let ci = Ci { origin, ..c.ci };
-        for d in &s.decls {
+        let literal = w.order.literal(s, c);
+        for (i, d) in s.decls.iter().enumerate() {
+            w.order.declaration(&literal, i, s, c);
             match d {
                 Decl::Field(f) => {
                     if !f.label.is_regular() {
@@ -494,8 +537,10 @@ impl Evaluator {
                     self.insert(v, f.label, f.constraint, child);
                 }
                 Decl::Dynamic(key, f) => {
-                    let kind = TaskKind::Dynamic { env, key: key.clone(), decl: f.clone(), ci: inner(ci) };
-                    w.tasks.push(Task { kind, err: None });
+                    let slot = (literal.id, i as u32);
+                    let kind =
+                        TaskKind::Dynamic { env, key: key.clone(), decl: f.clone(), ci: inner(ci), slot };
+                    w.later(kind, None);
                 }
                 Decl::Pattern(p, f) => self.add_pattern(v, env, p, f, inner(ci)),
                 Decl::Embed(e) => {
@@ -503,12 +548,12 @@ impl Evaluator {
                     self.add(v, w, &Conj { env, expr: e.clone(), ci: Ci { origin, ..ci }, decl: None });
                 }
                 Decl::Comprehension(e) => {
-                    let task = TaskKind::Comprehension(Conj { env, expr: e.clone(), ci, decl: None });
-                    w.tasks.push(Task { kind: task, err: None });
+                    w.later(TaskKind::Comprehension(Conj { env, expr: e.clone(), ci, decl: None }), None);
                 }
                 Decl::Ellipsis => self.ext(v).open.push(origin),
             }
         }
+        w.order.end_literal(&literal, s, c);
     }
 
     fn add_pattern(&mut self, v: VId, env: EnvId, p: &E, f: &Arc<super::expr::FieldDecl>, ci: Ci) {
@@ -697,9 +742,17 @@ impl Evaluator {
         ci.unchecked |= self.ext_ref(target).is_some_and(|x| x.unchecked);
         let made_target = self.made_on_the_way(target);
         let n = self.conjuncts(target).len();
+        let place = w.order.place;
+        if !place.alone && ci.site == 0 {
+            ci.site = super::order::site(c.expr.span);
+        }
         for i in 0..n {
             let t = self.conjuncts(target)[i].clone();
             let mut ci = ci;
+            if place.alone {
+                ci.site = t.ci.site;
+                w.order.conjunct(&t, n == 1);
+            }
             if made_target {
                 // What a value made on the way came through counts: otherwise it could be made again for ever.
                 ci.cyclic |= t.ci.cyclic;
@@ -707,6 +760,7 @@ impl Evaluator {
             }
             self.add(v, w, &Conj { env: t.env, expr: t.expr, ci, decl: t.decl });
         }
+        w.order.place = place;
         if growing {
             self.ext(target).notify.push((v, ci));
         }
@@ -754,7 +808,10 @@ impl Evaluator {
                 let site = Arc::as_ptr(&c.expr) as usize;
                 w.choices.push(Choice { parent: u32::from(c.ci.branch), site, has_marks, marked: *marked });
                 let ci = Ci { branch: (n + 1).min(u8::MAX as usize) as u8, ..c.ci };
+                let place = w.order.place;
+                w.order.place.chosen = true;
                 self.add(v, w, &Conj { expr: term.clone(), ci, ..c.clone() });
+                w.order.place = place;
             }
             _ => {
                 w.undecided.get_or_insert(terms.len() as u32);
