@@ -131,7 +131,7 @@ fn patterns_apply() {
 
 #[test]
 fn closed_structs_take_definitions_and_hidden_fields() {
-    check_tree("#A: x: string\na: #A & {#y: 1, _z: 2}", "{#A: {x: string}, a: {x: string, #y: 1, _z: 2}}");
+    check_tree("#A: x: string\na: #A & {#y: 1, _z: 2}", "{#A: {x: string}, a: {#y: 1, _z: 2, x: string}}");
     check_tree("#A: x: string\na: #A & {y: 1}", "{#A: {x: string}, a: {x: string, y: error}}");
 }
 

@@ -51,7 +51,7 @@ fn patterns_add_structure_only_to_fields_that_are_there_for_another_reason() {
     check_tree("y: [string]: b: y\nx: y\nx: c: b: d: {}", "{y: {}, x: {c: {b: {d: {b: {}}}}}}");
     // The field that the pattern takes comes from the pattern's own struct.
     check_tree("#T: {[string]: #T, b: {}}", "{#T: {b: {b: cycle}}}");
-    check_tree("y: [string]: b: y\nx: y\nx: c: x", "{y: {}, x: {c: {c: cycle, b: {b: cycle}}}}");
+    check_tree("y: [string]: b: y\nx: y\nx: c: x", "{y: {}, x: {c: {b: {b: cycle}, c: cycle}}}");
 }
 
 #[test]
