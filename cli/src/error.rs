@@ -148,7 +148,7 @@ fn kebab(reason: &str) -> String {
 }
 
 /// An I/O error in words, without the number of the system's error.
-fn plain(e: &io::Error) -> String {
+pub(crate) fn plain(e: &io::Error) -> String {
     let text = e.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
     let mut text = text[..end].to_owned();

@@ -4,15 +4,18 @@
 mod commands;
 mod connect;
 mod delivery;
+mod disk;
 mod drive;
 mod error;
 mod inputs;
 mod kinds;
+mod language;
 mod library;
 mod log;
 mod objects;
 mod output;
 mod progress;
+mod written;
 
 use commands::Cli;
 use error::Error;

@@ -10,6 +10,7 @@ use crate::eval::Evaluator;
 use crate::eval::arena::{ErrId, NONE, VId};
 use crate::eval::expr::{E, Expr, Scalar, X};
 use crate::eval::label::Labels;
+pub(crate) use crate::packages::{Attribute, AttributePlace, NoPackages, Package, Packages, Placed, Refusal};
 use crate::pkg::Kind;
 use crate::source::{Source, SourceMap, Span};
 use crate::syntax::ast::Constraint;
@@ -17,22 +18,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-/// Where imports that are not standard packages come from.
-pub trait Packages {
-    /// The files of the package with this import path (without the `:name` suffix), or `None` if there is none.
-    fn sources(&self, import_path: &str) -> Option<Vec<Source>>;
-}
-
-/// No packages but the standard ones.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoPackages;
-
-impl Packages for NoPackages {
-    fn sources(&self, _import_path: &str) -> Option<Vec<Source>> {
-        None
-    }
-}
 
 /// What went wrong: every mistake, with the sources that its spans lie in.
 #[derive(Clone, Debug, Default)]
@@ -266,6 +251,23 @@ impl Instance {
         self.fill_expr(path, expr, None)
     }
 
+    /// Unifies data into the value at a path, as [`Instance::fill`]; mistakes in it are shown where it was read.
+    pub fn fill_placed(&self, path: &Path, data: &Placed) -> Result<(), Failure> {
+        self.fill_expr(path, self.placed_expr(data), None)
+    }
+
+    fn placed_expr(&self, data: &Placed) -> E {
+        let mut ev = self.evaluator.borrow_mut();
+        crate::compile::placed(data, &mut ev.labels, &mut self.sources.borrow_mut())
+    }
+
+    /// Data as a value of this instance, outside the tree; mistakes in it are shown where it was read.
+    pub fn placed(&self, data: &Placed) -> Value<'_> {
+        let expr = self.placed_expr(data);
+        let v = self.evaluator.borrow_mut().detached(vec![(NONE, expr)]);
+        self.value(v)
+    }
+
     fn fill_expr(&self, path: &Path, expr: E, env: Option<u32>) -> Result<(), Failure> {
         let mut ev = self.evaluator.borrow_mut();
         let result = ev.fill(self.root, &path.0, expr, env);
@@ -340,6 +342,19 @@ pub struct Which {
     pub definitions: bool,
     /// Hidden fields.
     pub hidden: bool,
+}
+
+/// What [`Value::to_file`] shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Show {
+    /// Optional fields.
+    pub optional: bool,
+    /// Hidden fields.
+    pub hidden: bool,
+    /// Attributes of fields.
+    pub attributes: bool,
+    /// Whether defaults are left open: `*1 | int` instead of `1`.
+    pub open_defaults: bool,
 }
 
 /// A field of a struct.
@@ -524,6 +539,22 @@ impl<'i> Value<'i> {
     /// Where the value is written: every place that takes part.
     pub fn spans(self) -> Vec<Span> {
         self.ev().spans(self.v).into_iter().filter(|s| *s != crate::compile::NOWHERE).collect()
+    }
+
+    /// The value as a file of the language in its one form, with the fields that `show` asks for.
+    ///
+    /// ```
+    /// use stepwell_lang::{NoPackages, Program, Show, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "#A: {n: int}, a: #A & {n: 1}")], &NoPackages).unwrap();
+    /// assert_eq!(program.instance().root().to_file(Show::default()), "#A: {\n\tn: int\n}\na: {\n\tn: 1\n}\n");
+    /// ```
+    pub fn to_file(self, show: Show) -> String {
+        let text = self.ev().file(self.v, show);
+        let (file, mistakes) = crate::syntax::parse(crate::source::FileId(0), &text);
+        match mistakes.is_empty() {
+            true => crate::syntax::fmt::format(&file),
+            false => text,
+        }
     }
 
     /// The value as source text of the language. What is not concrete is shown as it stands.

@@ -8,7 +8,9 @@ pub mod data;
 pub mod diag;
 pub mod encode;
 pub mod eval;
+pub mod load;
 pub mod number;
+mod packages;
 pub mod pkg;
 pub mod source;
 pub mod syntax;
@@ -17,4 +19,5 @@ pub mod text;
 pub use data::Data;
 pub use source::Source;
 
-pub use api::{Budget, Failure, Field, Instance, NoPackages, Packages, Path, Program, Step, Value, Which};
+pub use api::{Budget, Failure, Field, Instance, Path, Program, Show, Step, Value, Which};
+pub use packages::{Attribute, AttributePlace, NoPackages, Package, Packages, Placed, Refusal};

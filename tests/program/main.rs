@@ -6,8 +6,10 @@
 
 mod definitions;
 mod help;
+mod import;
 mod language;
 mod mistakes;
+mod modules;
 mod runs;
 mod sandbox;
 mod workflows;

@@ -1,79 +1,95 @@
-//! `stepwell eval FILE...`: the value of files as it stands, concrete or not.
+//! `stepwell eval INPUT...`: the value of packages and files as it stands, concrete or not.
 
-use crate::error::Error;
-use crate::inputs;
+use super::export::evaluate;
+use crate::error::{Error, Problem};
+use crate::language::Inputs;
 use crate::output::Output;
-use clap::{Args, ValueEnum};
+use crate::written::{Form, Layout, Written};
+use clap::Args;
 use std::path::PathBuf;
-use stepwell_lang::encode::{json, yaml};
-use stepwell_lang::source::Source;
-use stepwell_lang::{Instance, Path, Value};
+use stepwell_lang::Show;
+use stepwell_lang::load::FileType;
+use stepwell_lang::source::SourceMap;
+use stepwell_lang::syntax::{self, merge::merge};
 
 /// Evaluate files of the language and print the result, concrete or not
+///
+/// `--out tree` prints every value with its kind, its default and its errors, as JSON; `--out package` the files of a package as one
+/// file, not evaluated.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The files and folders (`-` for standard input)
-    files: Vec<PathBuf>,
-    /// The form of the output
-    #[arg(long, value_enum, default_value_t)]
-    out: Form,
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(flatten)]
+    written: Written,
     /// Evaluate this expression instead of the whole; may be given several times
     #[arg(short, long = "expression", value_name = "EXPR")]
     expressions: Vec<String>,
+    /// Unify each value of the data files with this expression, for example a definition, and show it alone
+    #[arg(short = 'd', long, value_name = "EXPR")]
+    schema: Option<String>,
     /// Everything must be concrete
     #[arg(short, long)]
     concrete: bool,
-}
-
-/// The forms of values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// The language itself
-    #[default]
-    Cue,
-    /// JSON (everything must be concrete)
-    Json,
-    /// YAML (everything must be concrete)
-    Yaml,
-    /// Every value with its kind, its default and its errors, as JSON
-    Tree,
+    /// Show optional and hidden fields
+    #[arg(short, long)]
+    all: bool,
+    /// Show optional fields
+    #[arg(short = 'O', long)]
+    show_optional: bool,
+    /// Show hidden fields
+    #[arg(short = 'H', long)]
+    show_hidden: bool,
+    /// Show attributes of fields
+    #[arg(short = 'A', long)]
+    show_attributes: bool,
+    /// Show mistakes in their places instead of stopping at them
+    #[arg(short, long)]
+    ignore: bool,
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    let loaded = inputs::load(&args.files)?;
-    let instance = loaded.program.instance();
-    for document in &loaded.data {
-        instance.fill(&Path::default(), &document.data)?;
+    let form = args.written.form(FileType::Cue)?;
+    if form.0 == Form::Package {
+        return package(args, form, out);
     }
-    let mut text = String::new();
-    let mut problems = Vec::new();
-    for value in expressions(&instance, &args.expressions)? {
-        let shown = match args.out {
-            // A tree shows errors in their places.
-            Form::Tree => Ok(value.tree() + "\n"),
-            Form::Cue => value.validate(args.concrete).map(|()| {
-                let source = value.to_source();
-                if source.ends_with('\n') { source } else { source + "\n" }
-            }),
-            Form::Json => value.data().map(|d| json::pretty(&d) + "\n"),
-            Form::Yaml => value.data().map(|d| yaml::write(&d)),
-        };
-        match shown {
-            Ok(shown) => text.push_str(&shown),
-            Err(failure) => problems.extend(Error::from(failure).problems),
-        }
-    }
-    match problems.is_empty() {
-        true => out.result(text),
-        false => Err(problems.into()),
-    }
+    let show = Show {
+        optional: args.all || args.show_optional,
+        hidden: args.all || args.show_hidden,
+        attributes: args.show_attributes,
+        open_defaults: false,
+    };
+    let layout = Layout { open: Some(show), ignore: args.ignore, concrete: args.concrete, escape: false };
+    evaluate(&args.inputs, args.schema.as_deref(), &args.expressions, |values| {
+        args.written.write(form, values, layout, out)
+    })
 }
 
-/// The values of expressions in the scope of the whole, or the whole where there are none.
-pub(super) fn expressions<'i>(instance: &'i Instance, texts: &[String]) -> Result<Vec<Value<'i>>, Error> {
-    if texts.is_empty() {
-        return Ok(vec![instance.root()]);
+/// Each package as one file, if there is no mistake in it.
+fn package(args: &Arguments, form: (Form, Option<PathBuf>), out: &Output) -> Result<(), Error> {
+    if !args.expressions.is_empty() || args.schema.is_some() {
+        return Err(Error::usage(
+            "--out package is for whole packages: it cannot be combined with -e and -d",
+        ));
     }
-    let value = |text: &String| instance.eval(&Source::new("-e", text.as_str()), instance.root(), true);
-    Ok(texts.iter().map(value).collect::<Result<_, _>>()?)
+    let mut texts = Vec::new();
+    for unit in args.inputs.load()?.units {
+        if !args.ignore {
+            unit.program.instance().root().validate(args.concrete)?;
+        }
+        let mut sources = SourceMap::default();
+        let mut files = Vec::new();
+        for source in &unit.sources {
+            let id = sources.add(source.clone());
+            let (file, mistakes) = syntax::parse(id, &source.text);
+            if !mistakes.is_empty() {
+                return Err(mistakes.iter().map(|d| Problem::of(d, &sources)).collect::<Vec<_>>().into());
+            }
+            files.push(file);
+        }
+        let whole =
+            merge(files).map_err(|e| Error::mistake("output", format!("the files cannot be one: {e}")))?;
+        texts.push(syntax::fmt::format(&whole).into_bytes());
+    }
+    args.written.write_texts(form, &texts, out)
 }

@@ -3,17 +3,17 @@
 use crate::error::{Error, Problem};
 use crate::inputs;
 use crate::output::Output;
+use crate::written::replace_file;
 use clap::Args;
 use similar::TextDiff;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use stepwell_lang::source::{Source, SourceMap};
 use stepwell_lang::syntax;
 
 /// Format files of the language
 ///
-/// Files are rewritten in place; `-` formats standard input to standard output. Folders stand for the .cue files in them; without
-/// files, the current folder is taken. A file that does not parse is left as it is.
+/// Files are rewritten in place; `-` formats standard input to standard output. Folders stand for the .cue files in them, `./...` for
+/// all below as well; without files, the current folder is taken. A file that does not parse is left as it is.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The files and folders (`-` for standard input)
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             } else if args.diff {
                 out.result(difference(&source, &formatted))?;
             } else {
-                write(&path, &formatted)?;
+                replace_file(&path, formatted.as_bytes())?;
             }
         }
     }
@@ -78,20 +78,4 @@ fn difference(source: &Source, formatted: &str) -> String {
     let diff = TextDiff::from_lines(&*source.text, formatted);
     let formatted_name = format!("{} (formatted)", source.name);
     diff.unified_diff().context_radius(3).header(&source.name, &formatted_name).to_string()
-}
-
-/// Replaces a file as a whole: whoever reads it sees the old text or the new one, and a full disk loses neither.
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let cannot = |e: std::io::Error| Error::file(path, "write", &e);
-    let target = fs::canonicalize(path).map_err(cannot)?;
-    let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let new = target.with_file_name(format!(".{name}.{}", std::process::id()));
-    let permissions = fs::metadata(&target).map_err(cannot)?.permissions();
-    let written = fs::write(&new, text)
-        .and_then(|()| fs::set_permissions(&new, permissions))
-        .and_then(|()| fs::rename(&new, &target));
-    written.map_err(|e| {
-        let _ = fs::remove_file(&new);
-        cannot(e)
-    })
 }

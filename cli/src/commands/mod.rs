@@ -10,6 +10,7 @@ mod export;
 mod fmt;
 mod get;
 mod help;
+pub(crate) mod import;
 mod run;
 mod status;
 mod vet;
@@ -60,6 +61,7 @@ enum Command {
     Fmt(fmt::Arguments),
     Get(get::Arguments),
     Help(help::Arguments),
+    Import(import::Arguments),
     Run(run::Arguments),
     Status(status::Arguments),
     /// Print the version
@@ -91,7 +93,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Definitions", &["def list", "def show", "def render", "def vet"]),
-    ("The language", &["export", "eval", "vet", "fmt"]),
+    ("The language", &["export", "eval", "vet", "fmt", "import"]),
     ("Other", &["cluster serve", "completions", "help", "version"]),
 ];
 
@@ -107,6 +109,7 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Fmt(args) => fmt::run(&args, out),
         Command::Get(args) => get::run(&args, out),
         Command::Help(args) => help::run(&args, out),
+        Command::Import(args) => import::run(&args, out),
         Command::Run(args) => run::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),

@@ -1,45 +1,65 @@
-//! `stepwell vet FILE...`: whether files are right.
+//! `stepwell vet INPUT...`: whether packages and files are right.
 
 use crate::error::Error;
-use crate::inputs;
+use crate::language::{Inputs, schema};
 use crate::output::Output;
 use clap::Args;
-use std::path::PathBuf;
-use stepwell_lang::source::Source;
 
 /// Check files of the language, and data against them
 ///
 /// `stepwell vet schema.cue data.yaml -d '#Config'` checks every document of the data files against a definition; without -d, against
-/// the whole. Data must come out concrete; files of the language alone need not (unless -c).
+/// the whole. Data must come out concrete (unless `-c=false`); files of the language alone need not (unless -c).
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The files and folders (`-` for standard input)
-    files: Vec<PathBuf>,
-    /// Check data against this expression, for example a definition
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Check data against this expression, for example a definition; against each, if it is given several times
     #[arg(short = 'd', long, value_name = "EXPR")]
-    schema: Option<String>,
+    schema: Vec<String>,
     /// Everything must be concrete
-    #[arg(short, long)]
-    concrete: bool,
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    concrete: Option<bool>,
 }
 
 pub(super) fn run(args: &Arguments, _out: &Output) -> Result<(), Error> {
-    let loaded = inputs::load(&args.files)?;
+    let loaded = args.inputs.load()?;
+    if !loaded.data.is_empty() && !loaded.has_code && args.schema.is_empty() {
+        let error = Error::mistake("usage", "there is nothing to check the data against");
+        return Err(error.hint("name a file of the language too: `stepwell vet schema.cue data.yaml`"));
+    }
+    // Values are checked one by one, unless they are put together into lists or under labels.
+    let apart = args.inputs.apart(!args.schema.is_empty())? || !args.inputs.places();
+    let apart = apart && !loaded.data.is_empty();
     let mut problems = Vec::new();
-    let instance = loaded.program.instance();
-    let schema = match &args.schema {
-        Some(text) => instance.eval(&Source::new("-d", text.as_str()), instance.root(), true)?,
-        None => instance.root(),
-    };
-    let concrete = args.concrete && loaded.data.is_empty();
-    problems.extend(schema.validate(concrete).err().map(Error::from).into_iter().flat_map(|e| e.problems));
-    for document in &loaded.data {
-        let whole = instance.unify(schema, instance.data(&document.data));
-        let Err(failure) = whole.validate(true) else { continue };
-        for mut problem in Error::from(failure).problems {
-            problem.message = format!("{}: {}", document.name, problem.message);
-            problems.push(problem);
+    for instance in args.inputs.instances(&loaded, apart)? {
+        let mut schemas = Vec::new();
+        for text in &args.schema {
+            schemas.push(schema(&instance, Some(text))?);
+        }
+        if schemas.is_empty() {
+            schemas.push(instance.root());
+        }
+        let concrete = args.concrete.unwrap_or(false) && loaded.data.is_empty();
+        let whole = instance
+            .root()
+            .validate(concrete || (!apart && args.concrete.unwrap_or(!loaded.data.is_empty())));
+        problems.extend(whole.err().map(Error::from).into_iter().flat_map(|e| e.problems));
+        if !apart {
+            continue;
+        }
+        for document in &loaded.data {
+            for schema in &schemas {
+                let whole = instance.unify(*schema, instance.placed(&document.value));
+                let Err(failure) = whole.validate(args.concrete.unwrap_or(true)) else { continue };
+                for mut problem in Error::from(failure).problems {
+                    problem.message = format!("{}: {}", document.name, problem.message);
+                    problems.push(problem);
+                }
+            }
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Error::from(problems).without_repeats()),
+    }
 }

@@ -3,16 +3,20 @@
 //! `scope.rs` keeps the blocks that names are looked up in; this file walks the tree; `package.rs` finds imports. What is wrong with names and
 //! literals is collected here, all of it, before anything is evaluated.
 
+mod attribute;
 mod package;
+mod placed;
 mod scope;
 
-use crate::api::Packages;
+pub(crate) use placed::placed;
+
 use crate::diag::{Code, Diagnostic};
 use crate::eval::expr::{
     Callee, Clause, Comprehension, Decl, E, Expr, FieldDecl, List, Part, Predeclared, Scalar, Struct, X,
 };
 use crate::eval::label::{Label, Labels};
 use crate::number::Number;
+use crate::packages::{AttributePlace, Packages};
 use crate::pkg::Kind;
 use crate::source::{Source, SourceMap, Span};
 use crate::syntax::ast;
@@ -44,7 +48,7 @@ pub(crate) fn program(
     packages: &dyn Packages,
 ) -> Result<Compiled, (Vec<Diagnostic>, SourceMap)> {
     let mut c = Compiler::new(Labels::default(), SourceMap::default(), packages);
-    c.unit("", files);
+    c.unit("", Span::default(), files);
     if c.diagnostics.is_empty() {
         let units = c.units.into_iter().flatten().collect();
         return Ok(Compiled { units, labels: c.labels, sources: c.sources });
@@ -93,6 +97,10 @@ struct Compiler<'p> {
     /// `None` while a package is being compiled: an import of it then is a cycle.
     units: Vec<Option<Unit>>,
     unit_paths: Vec<String>,
+    /// Where each unit was imported first.
+    unit_spans: Vec<Span>,
+    /// The file being compiled: whether it takes values from outside, and where in it the compiler is.
+    file: attribute::Here,
     diagnostics: Vec<Diagnostic>,
     scopes: Scopes,
     imports: FileImports,
@@ -113,6 +121,8 @@ impl<'p> Compiler<'p> {
             packages,
             units: Vec::new(),
             unit_paths: Vec::new(),
+            unit_spans: Vec::new(),
+            file: attribute::Here::default(),
             diagnostics: Vec::new(),
             scopes: Scopes::default(),
             imports: FileImports::default(),
@@ -127,14 +137,16 @@ impl<'p> Compiler<'p> {
     }
 
     /// Compiles a package; gives its number.
-    fn unit(&mut self, path: &str, files: Vec<Source>) -> u32 {
+    fn unit(&mut self, path: &str, span: Span, files: Vec<Source>) -> u32 {
         let number = self.units.len() as u32;
         self.units.push(None);
         self.unit_paths.push(path.to_owned());
+        self.unit_spans.push(span);
         let saved = (
             std::mem::take(&mut self.scopes),
             std::mem::take(&mut self.imports),
             std::mem::replace(&mut self.package, path.to_owned()),
+            std::mem::take(&mut self.file),
         );
         let texts: Vec<Arc<str>> = files.iter().map(|f| f.text.clone()).collect();
         let mut trees = Vec::new();
@@ -151,6 +163,7 @@ impl<'p> Compiler<'p> {
         let mut out = Struct::default();
         for tree in &trees {
             self.imports = self.file_imports(tree);
+            self.file_attributes(tree, number == 0);
             self.declare_locals(&tree.decls, &mut out);
             self.decls(&tree.decls, &mut out);
             self.scopes.close_file(&mut self.diagnostics);
@@ -162,7 +175,7 @@ impl<'p> Compiler<'p> {
         let span = trees.first().map(|t| Span::new(t.id, 0, 0)).unwrap_or_default();
         let root = Expr::new(X::Struct(Box::new(out)), span);
         self.units[number as usize] = Some(Unit { root });
-        (self.scopes, self.imports, self.package) = saved;
+        (self.scopes, self.imports, self.package, self.file) = saved;
         number
     }
 
@@ -270,7 +283,13 @@ impl<'p> Compiler<'p> {
                     }
                     out.decls.push(Decl::Ellipsis);
                 }
-                ast::DeclKind::Attribute(_) | ast::DeclKind::Bad => {}
+                ast::DeclKind::Attribute(a) => {
+                    for x in self.attribute(a.name, a.body, a.span, AttributePlace::Struct) {
+                        out.embeds = true;
+                        out.decls.push(Decl::Embed(x));
+                    }
+                }
+                ast::DeclKind::Bad => {}
             }
         }
     }
@@ -317,6 +336,9 @@ impl<'p> Compiler<'p> {
             (Some(a), ast::LabelKind::Pattern(_)) => Some(a),
             _ => None,
         };
+        let constrains =
+            f.constraint == ast::Constraint::Optional || matches!(f.label.kind, ast::LabelKind::Pattern(_));
+        let place = self.enter(if constrains { AttributePlace::Constraint } else { AttributePlace::Field });
         decl.value = match value_alias {
             Some(name) => {
                 self.scopes.push_value_alias(name);
@@ -327,6 +349,8 @@ impl<'p> Compiler<'p> {
             }
             None => self.expr(&f.value),
         };
+        decl.value = self.with_attributes(decl.value, &f.attributes);
+        self.leave(place);
         if alias.is_some() {
             self.scopes.pop(&mut self.diagnostics);
         }
@@ -383,8 +407,10 @@ impl<'p> Compiler<'p> {
             }
             K::Struct(s) => X::Struct(Box::new(self.struct_lit(s))),
             K::List(l) => {
+                let place = self.enter(AttributePlace::List);
                 let elems = l.elems.iter().map(|x| self.expr(x)).collect();
                 let ellipsis = l.ellipsis.as_ref().map(|x| x.value.as_ref().map(|v| self.expr(v)));
+                self.leave(place);
                 X::List(List { elems, ellipsis })
             }
             K::Comprehension(c) => self.comprehension(c),
@@ -511,7 +537,9 @@ impl<'p> Compiler<'p> {
                 }
             });
         }
+        let place = self.enter(AttributePlace::Comprehension);
         let value = self.expr(&c.value);
+        self.leave(place);
         for _ in 0..pushed {
             self.scopes.pop(&mut self.diagnostics);
         }

@@ -53,7 +53,7 @@ impl Compiler<'_> {
                 Some(n) => n.name.into(),
                 None => default_name.into(),
             };
-            let target = self.import(location, spec.span);
+            let target = self.import(&path, location, spec.span);
             let import = Import { path: path.to_string(), span: spec.span, used: false, target };
             if out.names.insert(name.clone(), import).is_some() {
                 self.error(Code::Import, spec.span, format!("{name} redeclared in this file"));
@@ -63,7 +63,7 @@ impl Compiler<'_> {
         out
     }
 
-    fn import(&mut self, location: &str, span: Span) -> Target {
+    fn import(&mut self, path: &str, location: &str, span: Span) -> Target {
         if let Some(package) = pkg::package(location) {
             let unit = (!package.source.is_empty()).then(|| {
                 let source = Source::new(format!("{location}.cue"), package.source);
@@ -75,19 +75,23 @@ impl Compiler<'_> {
                 None => Target::Standard(package.path, None),
             };
         }
-        match self.packages.sources(location) {
-            Some(sources) => self.import_unit(location, span, sources).map_or(Target::Failed, Target::Unit),
-            None => {
-                let mut d =
-                    Diagnostic::new(Code::Import, format!("package {location:?} not found")).at(span, "");
-                let known = pkg::packages().iter().map(|p| p.path);
-                if let Some(near) = crate::text::nearest(location, known) {
-                    d = d.hint(format!("did you mean {near:?}?"));
-                }
-                self.diagnostics.push(d);
-                Target::Failed
+        let found = self.packages.package(path);
+        if let Ok(Some(found)) = found {
+            return self.import_unit(&found.id, span, found.sources).map_or(Target::Failed, Target::Unit);
+        }
+        let mut d = Diagnostic::new(Code::Import, format!("package {path:?} not found")).at(span, "");
+        if let Err(refusal) = found {
+            d.message = refusal.message;
+            d.hint = refusal.hint;
+        } else {
+            let own = self.packages.known();
+            let known = pkg::packages().iter().map(|p| p.path).chain(own.iter().map(String::as_str));
+            if let Some(near) = crate::text::nearest(location, known) {
+                d = d.hint(format!("did you mean {near:?}?"));
             }
         }
+        self.diagnostics.push(d);
+        Target::Failed
     }
 
     fn import_unit(&mut self, location: &str, span: Span, sources: Vec<Source>) -> Option<u32> {
@@ -95,10 +99,31 @@ impl Compiler<'_> {
             if self.units.get(n).is_some_and(Option::is_some) {
                 return Some(n as u32);
             }
-            self.error(Code::Import, span, format!("import cycle through {location:?}"));
+            self.import_cycle(n, span);
             return None;
         }
-        Some(self.unit(location, sources))
+        Some(self.unit(location, span, sources))
+    }
+
+    /// A package imports, by way of others perhaps, itself: those on the way are still being compiled.
+    fn import_cycle(&mut self, first: usize, span: Span) {
+        let open = (first..self.units.len()).filter(|n| self.units[*n].is_none());
+        let (mut names, mut spans) = (Vec::new(), Vec::new());
+        for n in open {
+            names.push(format!("{:?}", self.unit_paths[n]));
+            if n > first {
+                spans.push(self.unit_spans[n]);
+            }
+        }
+        let message = match names.as_slice() {
+            [only] => format!("import cycle: {only} imports itself"),
+            names => format!("import cycle: {} imports {}", names.join(" imports "), names[0]),
+        };
+        let mut d = Diagnostic::new(Code::Import, message).at(span, "");
+        for span in spans {
+            d = d.at(span, "");
+        }
+        self.diagnostics.push(d);
     }
 
     pub(super) fn unused_imports(&mut self) {
@@ -126,7 +151,7 @@ impl Compiler<'_> {
             }
             None if self.short_imports => {
                 let found = pkg::packages().iter().find(|p| p.path.rsplit('/').next() == Some(package))?;
-                let target = self.import(found.path, span);
+                let target = self.import(found.path, found.path, span);
                 (found.path.to_owned(), target)
             }
             None => return None,

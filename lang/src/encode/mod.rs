@@ -5,7 +5,9 @@
 
 pub mod cue;
 pub mod json;
+pub mod jsonschema;
 pub mod openapi;
+pub mod schema;
 pub mod toml;
 mod value;
 pub mod yaml;

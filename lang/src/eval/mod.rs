@@ -33,6 +33,7 @@ mod pool;
 pub(crate) mod print;
 mod resolve;
 pub(crate) mod shape;
+pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tree;

@@ -391,7 +391,12 @@ impl Evaluator {
         };
         let mut check = Check { package, name, args: Vec::new(), values: Vec::new() };
         for a in args {
-            match self.operand(f.env, a)? {
+            // A bound such as `>=1` is no value: it is told as it is written.
+            let Ok(value) = self.operand(f.env, a) else {
+                check.args.push(super::print::expr(self, a).into());
+                continue;
+            };
+            match value {
                 Val::Scalar(s) => check.args.push(super::export::scalar_data(&s)),
                 Val::Vertex(t) if self.v(t).kind == Kind::LIST => {
                     check.values = self.elements(t).unwrap_or_default();

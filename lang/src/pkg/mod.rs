@@ -23,6 +23,8 @@ mod uuid;
 
 use crate::data::Data;
 
+pub(crate) use path::glob_matches;
+
 /// Types of parameters and results, as a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Kind(pub u16);

@@ -224,6 +224,12 @@ impl Os {
     }
 }
 
+/// Whether a name matches a pattern of `*`, `?` and `[...]`.
+pub(crate) fn glob_matches(pattern: &str, name: &str) -> Result<bool, String> {
+    let parts = glob(pattern, Os::Unix).map_err(|e| e.0)?;
+    Ok(matches(&parts, name, Os::Unix))
+}
+
 /// A part of a pattern that stands for one character, or a star.
 enum Glob {
     Star,

@@ -61,6 +61,16 @@ impl<'t> Comments<'t> {
     pub fn push_front(&mut self, group: CommentGroup<'t>) {
         self.0.get_or_insert_default().insert(0, group);
     }
+
+    /// The first group, to be changed.
+    pub fn first_mut(&mut self) -> Option<&mut CommentGroup<'t>> {
+        self.0.as_mut()?.first_mut()
+    }
+
+    /// Takes the groups out.
+    pub fn take(&mut self) -> Vec<CommentGroup<'t>> {
+        self.0.take().map(|groups| *groups).unwrap_or_default()
+    }
 }
 
 impl<'t> Deref for Comments<'t> {

@@ -11,6 +11,7 @@ mod grammar;
 mod layout;
 mod lexer;
 mod literal;
+pub mod merge;
 mod mistake;
 mod parser;
 mod token;

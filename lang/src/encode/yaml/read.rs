@@ -54,6 +54,19 @@ impl Place {
         self.parts.iter().find(|(label, _)| label.as_deref() == Some(step)).map(|(_, place)| place)
     }
 
+    /// The place of an element of a list.
+    pub(crate) fn nth(&self, i: usize) -> Option<&Place> {
+        self.parts.get(i).map(|(_, place)| place)
+    }
+
+    /// The place of a field, which is likely the part with this number.
+    pub(crate) fn named(&self, i: usize, label: &str) -> Option<&Place> {
+        match self.parts.get(i) {
+            Some((Some(l), place)) if **l == *label => Some(place),
+            _ => self.part(label),
+        }
+    }
+
     /// The place at the end of a path (`["spec", "containers", "0"]`).
     pub fn get(&self, path: &[&str]) -> Option<&Place> {
         path.iter().try_fold(self, |place, step| place.part(step))

@@ -1,0 +1,92 @@
+//! `import`: data and schemas of other languages as files of the language, and what is written back.
+
+use crate::sandbox::{Sandbox, check};
+
+fn read(sandbox: &Sandbox, name: &str) -> String {
+    std::fs::read_to_string(sandbox.path().join(name)).unwrap()
+}
+
+#[test]
+fn data_becomes_files() {
+    let sandbox = Sandbox::new();
+    sandbox.file("foo.yaml", "kind: Service\nname: booster\nx-y: 1\n");
+    assert_eq!(sandbox.run(&["import", "foo.yaml"]).shown(), "---- exit status 0");
+    assert_eq!(read(&sandbox, "foo.cue"), "kind:  \"Service\"\nname:  \"booster\"\n\"x-y\": 1\n");
+    check!("import-exists", sandbox.run(&["import", "foo.yaml"]));
+    assert_eq!(sandbox.run(&["import", "-f", "-p", "foo", "-l", "top:", "foo.yaml"]).status, 0);
+    assert!(read(&sandbox, "foo.cue").starts_with("package foo\n\ntop: {\n"));
+    sandbox.file("m.yaml", "kind: Service\nname: a\n---\nkind: Deployment\nname: b\nn: [{x: 1}]\n");
+    check!("import-several", sandbox.run(&["import", "m.yaml"]));
+    check!(
+        "import-path",
+        sandbox.run(&["import", "-o", "-", "-l", "strings.ToLower(kind)", "-l", "name", "m.yaml"])
+    );
+    check!("import-list", sandbox.run(&["import", "-o", "-", "--list", "m.yaml"]));
+    assert_eq!(sandbox.run(&["import", "--files", "m.yaml"]).status, 0);
+    assert!(read(&sandbox, "m-1.cue").contains("Deployment"));
+    sandbox.file("deep/a.json", "{\"a\": 1}");
+    check!("import-folder", sandbox.run(&["import", "--dry-run", "-n", "^a", "./..."]));
+    sandbox
+        .file("r.json", "{\"a\": {\"d\": \"{\\\"x\\\": 1}\", \"e\": \"b: 1\\nc: 2\\n\", \"f\": \"plain\"}}");
+    check!("import-recursive", sandbox.run(&["import", "-R", "-o", "-", "r.json"]));
+    check!("import-stdin", sandbox.run_with_input(&["import", "-o", "-", "toml", "-"], "[t]\na = 1\n"));
+    check!("import-none", sandbox.run(&["import", "none.ini"]));
+    check!("import-mode", sandbox.run(&["import", "jsonshema", "r.json"]));
+}
+
+#[test]
+fn schemas_become_definitions() {
+    let sandbox = Sandbox::new();
+    let schema = "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"type\": \"object\",\n  \"required\": [\"name\"],\n  \"properties\": {\n    \"name\": {\"type\": \"string\", \"minLength\": 1},\n    \"port\": {\"$ref\": \"#/$defs/port\"}\n  },\n  \"$defs\": {\"port\": {\"type\": \"integer\", \"minimum\": 1}}\n}\n";
+    sandbox.file("s.json", schema);
+    check!("import-jsonschema", sandbox.run(&["import", "-o", "-", "-p", "s", "-l", "#Config:", "s.json"]));
+    sandbox.file("good.yaml", "name: a\nport: 1\n");
+    sandbox.file("bad.yaml", "name: a\nport: 0\n");
+    assert_eq!(sandbox.run(&["import", "s.json"]).status, 0);
+    assert_eq!(sandbox.run(&["vet", "s.cue", "good.yaml"]).shown(), "---- exit status 0");
+    assert_eq!(sandbox.run(&["vet", "s.cue", "bad.yaml"]).status, 1);
+    assert_eq!(
+        sandbox.run(&["vet", "jsonschema:", "s.json", "data:", "good.yaml"]).shown(),
+        "---- exit status 0"
+    );
+    assert_eq!(sandbox.run(&["vet", "jsonschema:", "s.json", "data:", "bad.yaml"]).status, 1);
+    sandbox.file("wrong.json", &schema.replace("#/$defs/port", "#/$defs/prt").replace("integer", "intger"));
+    check!("import-jsonschema-wrong", sandbox.run(&["import", "wrong.json"]));
+    sandbox.file("o.yaml", "openapi: 3.0.0\ninfo: {title: API, version: v1}\ncomponents:\n  schemas:\n    Port: {type: integer, minimum: 1}\n");
+    check!("import-openapi", sandbox.run(&["import", "-o", "-", "o.yaml"]));
+    assert_eq!(sandbox.run(&["import", "o.yaml"]).status, 0);
+    check!("import-openapi-back", sandbox.run(&["export", "o.cue", "--out", "openapi+yaml"]));
+    check!("export-jsonschema", sandbox.run(&["export", "o.cue", "-e", "#Port", "--out", "jsonschema"]));
+}
+
+#[test]
+fn custom_resources_become_packages() {
+    let sandbox = Sandbox::new();
+    let crd = "kind: CustomResourceDefinition\nspec:\n  group: ex.test\n  names: {kind: Tab, singular: tab}\n  versions:\n    - name: v1\n      schema:\n        openAPIV3Schema:\n          type: object\n          properties:\n            spec: {type: object, required: [n], properties: {n: {type: integer}}}\n";
+    sandbox.file("crds/crd.yaml", crd);
+    assert_eq!(sandbox.run(&["import", "crd", "crds/crd.yaml"]).shown(), "---- exit status 0");
+    check!("import-crd", sandbox.run(&["eval", "-a", "crds/v1/tab.cue"]));
+    sandbox.file(
+        "good.yaml",
+        "apiVersion: ex.test/v1\nkind: Tab\nmetadata: {name: a, namespace: b}\nspec: {n: 1}\n",
+    );
+    sandbox.file(
+        "bad.yaml",
+        "apiVersion: ex.test/v1\nkind: Tab\nmetadata: {name: a, namespace: b}\nspec: {n: 1, m: 2}\n",
+    );
+    assert_eq!(
+        sandbox.run(&["vet", "crds/v1/tab.cue", "good.yaml", "-d", "#Tab"]).shown(),
+        "---- exit status 0"
+    );
+    check!("import-crd-vet", sandbox.run(&["vet", "crds/v1/tab.cue", "bad.yaml", "-d", "#Tab"]));
+}
+
+#[test]
+fn packages_as_one_file() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a.cue", "// About p\npackage p\n\nimport \"list\"\n\n// a\na: list.Max(b)\n");
+    sandbox.file("b.cue", "package p\n\nimport (\n\t\"list\"\n\t\"strings\"\n)\n\n// b\nb: [1, c]\nc: list.Min([2])\nd: strings.ToUpper(\"x\")\n");
+    check!("eval-package", sandbox.run(&["eval", "--out", "package"]));
+    sandbox.file("c.cue", "package p\n\nimport list \"strings\"\n\ne: list.ToUpper(\"x\")\n");
+    check!("eval-package-clash", sandbox.run(&["eval", "--out", "package"]));
+}
