@@ -50,7 +50,7 @@ impl Evaluator {
         let fatal = self.v(v).denied.or(self.v(t).err).is_some_and(|e| !self.is_incomplete(e));
         let x = self.v(t);
         let choices = self.ext_ref(t).is_some_and(|x| !x.branches.is_empty());
-        let plain = x.is_struct && x.kind.contains(Kind::STRUCT) && x.scalar.is_none();
+        let plain = x.is_struct && x.kind.contains(Kind::STRUCT) && self.scalar_at(t).is_none();
         (plain && !fatal && !choices).then_some(t)
     }
 
@@ -71,7 +71,7 @@ impl Evaluator {
             w.out.push_str(&format!("_|_ // {path}{colon}{message}"));
             return;
         }
-        let branches = self.ext_ref(t).map_or(Vec::new(), |x| x.branches.clone());
+        let branches = self.ext_ref(t).map_or(Vec::new(), |x| x.branches.to_vec());
         if !branches.is_empty() {
             for (i, (b, mode)) in branches.into_iter().enumerate() {
                 w.out.push_str(if i > 0 { " | " } else { "" });
@@ -80,7 +80,7 @@ impl Evaluator {
             }
             return;
         }
-        if let Some((s, _)) = &self.v(t).scalar {
+        if let Some((s, _)) = self.scalar_at(t) {
             let text = match s {
                 Scalar::String(s) if s.contains('\n') => crate::encode::cue::expression(&s.as_ref().into()),
                 s => super::print::scalar(s),
