@@ -159,8 +159,11 @@ impl Inputs {
             }
         }
         let given = !sources.is_empty();
-        if given || instances.is_empty() {
+        if given {
             instances.push(loader.given(sources)?);
+        } else if instances.is_empty() {
+            // Data alone may be anything, not only a struct.
+            instances.push(loader.given(vec![Source::new("", "_")])?);
         }
         let mut units = Vec::new();
         for instance in instances {

@@ -78,6 +78,16 @@ fn data_checked_against_a_schema() {
     check!("vet-documents", sandbox.run(&["vet", "s.cue", "m.yaml", "b.json", "-d", "#D"]));
     check!("vet-schema-unknown", sandbox.run(&["vet", "s.cue", "a.yaml", "-d", "#E"]));
     check!("vet-no-schema", sandbox.run(&["vet", "a.yaml"]));
+    sandbox.file("open.cue", "a: int\nb: 1\n");
+    let open = sandbox.run(&["vet", "open.cue"]);
+    assert!(
+        open.status == 1 && open.stderr.contains("-c shows them, -c=false allows them"),
+        "{}",
+        open.shown()
+    );
+    let shown = sandbox.run(&["vet", "-c", "open.cue"]);
+    assert!(shown.status == 1 && shown.stderr.contains("incomplete value int"), "{}", shown.shown());
+    assert_eq!(sandbox.run(&["vet", "-c=false", "open.cue"]).shown(), "---- exit status 0");
     check!("export-schema", sandbox.run(&["export", "s.cue", "a.yaml", "t.toml", "-d", "#D"]));
     check!("export-schema-list", sandbox.run(&["export", "s.cue", "a.yaml", "-d", "#D", "--list"]));
 }
@@ -103,7 +113,10 @@ fn data_put_together() {
         sandbox.run(&["export", "m.yaml", "--with-context", "-l", "path.Base(filename)", "-l", "index"])
     );
     assert_eq!(sandbox.run(&context).status, 1, "a quoted text is no reference");
-    check!("data-list", sandbox.run(&["export", "--list", "m.yaml", "--out", "yaml"]));
+    let list = sandbox.run(&["export", "--list", "m.yaml", "--out", "yaml"]);
+    assert_eq!(list.stdout, "- x: 1\n  k: aa\n- x: two\n  k: bb\n", "{}", list.shown());
+    let text = sandbox.run(&["export", "t.txt"]);
+    assert_eq!(text.stdout, "\"plain\\n\"\n", "{}", text.shown());
     check!("data-no-label", sandbox.run(&["export", "m.yaml", "-l", "kk"]));
     check!("data-stdin", sandbox.run_with_input(&["export", "yaml:", "-", "-e", "a.b"], "a: {b: [1]}\n"));
     check!("data-qualifier", sandbox.run(&["export", "jsno:", "a.yaml"]));

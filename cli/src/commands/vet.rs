@@ -8,7 +8,7 @@ use clap::Args;
 /// Check files of the language, and data against them
 ///
 /// `stepwell vet schema.cue data.yaml -d '#Config'` checks every document of the data files against a definition; without -d, against
-/// the whole. Data must come out concrete (unless `-c=false`); files of the language alone need not (unless -c).
+/// the whole. Everything must be concrete: -c shows what is not, `-c=false` allows it.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -39,11 +39,17 @@ pub(super) fn run(args: &Arguments, _out: &Output) -> Result<(), Error> {
         if schemas.is_empty() {
             schemas.push(instance.root());
         }
-        let concrete = args.concrete.unwrap_or(false) && loaded.data.is_empty();
-        let whole = instance
-            .root()
-            .validate(concrete || (!apart && args.concrete.unwrap_or(!loaded.data.is_empty())));
-        problems.extend(whole.err().map(Error::from).into_iter().flat_map(|e| e.problems));
+        let root = instance.root();
+        // Beside data that is looked at alone, the rest is a schema and need not be concrete.
+        let shows = !apart && args.concrete.unwrap_or(!loaded.data.is_empty());
+        match root.validate(shows) {
+            Err(failure) => problems.extend(Error::from(failure).problems),
+            Ok(()) if !apart && args.concrete.is_none() && root.validate(true).is_err() => {
+                let error = Error::mistake("incomplete", "some values are not concrete");
+                problems.extend(error.hint("-c shows them, -c=false allows them").problems);
+            }
+            Ok(()) => {}
+        }
         if !apart {
             continue;
         }

@@ -58,6 +58,9 @@ const INTERPRETATIONS: &[(&str, Interpretation)] = &[
     ("auto", Interpretation::Auto),
 ];
 
+/// The largest JSON text whose places are kept.
+const LARGEST_PLACED: usize = 8 << 20;
+
 impl FileType {
     /// The type that a file's name tells.
     pub fn of_name(name: &str) -> Option<FileType> {
@@ -112,9 +115,11 @@ impl FileType {
             FileType::Yaml => documents()?.into_iter().map(|d| placed(d.data, Some(d.positions))).collect(),
             FileType::Json | FileType::JsonLines | FileType::Cue | FileType::Binary => {
                 let values = json::parse_stream(text)?;
-                // JSON is YAML too, as far as the places of its parts go.
+                // JSON is YAML too, as far as the places of its parts go. What is large is read once only.
                 let places = match values.len() {
-                    1 => documents().ok().and_then(|mut d| d.pop()).map(|d| d.positions),
+                    1 if text.len() <= LARGEST_PLACED => {
+                        documents().ok().and_then(|mut d| d.pop()).map(|d| d.positions)
+                    }
                     _ => None,
                 };
                 values.into_iter().map(|data| placed(data, places.clone())).collect()
