@@ -419,7 +419,11 @@ impl<'p> Compiler<'p> {
                     self.error(Code::Syntax, e.span, "a default mark is only allowed in a disjunction");
                     X::Bottom
                 }
-                ast::UnaryOp::Plus | ast::UnaryOp::Minus | ast::UnaryOp::Not => X::Unary(*op, self.expr(x)),
+                ast::UnaryOp::Plus | ast::UnaryOp::Minus | ast::UnaryOp::Not => {
+                    let value = self.expr(x);
+                    self.needs_value(op.as_str(), x, &value);
+                    X::Unary(*op, value)
+                }
                 _ => X::Bound(*op, self.expr(x)),
             },
             K::Binary { op: ast::BinaryOp::And, .. } => {
@@ -432,7 +436,12 @@ impl<'p> Compiler<'p> {
                 self.disjuncts(e, &mut terms);
                 X::Or(terms)
             }
-            K::Binary { op, l, r, .. } => X::Binary(*op, self.expr(l), self.expr(r)),
+            K::Binary { op, l, r, .. } => {
+                let (left, right) = (self.expr(l), self.expr(r));
+                self.needs_value(op.as_str(), l, &left);
+                self.needs_value(op.as_str(), r, &right);
+                X::Binary(*op, left, right)
+            }
             K::Paren(x) => return Err(self.expr(x)),
             K::Alias { name, value } => {
                 self.scopes.push_value_alias(name);
@@ -485,6 +494,18 @@ impl<'p> Compiler<'p> {
         out.push(self.expr(rest));
         for r in right.into_iter().rev() {
             out.push(self.expr(r));
+        }
+    }
+
+    /// An operand that is a type can never become a value.
+    fn needs_value(&mut self, op: &str, x: &ast::Expr, e: &E) {
+        if matches!(e.kind, X::Type { .. } | X::Bound(..) | X::Top) {
+            let text = crate::syntax::fmt::format_expr(x);
+            self.error(
+                Code::Operand,
+                x.span,
+                format!("invalid operand {text} ('{op}' requires concrete value)"),
+            );
         }
     }
 
@@ -596,7 +617,7 @@ fn docs(comments: &ast::Comments) -> Vec<Arc<str>> {
 /// Whether a struct literal can be nothing but a struct: it declares a regular field or `...` or a pattern, or it is empty.
 fn shape(s: &Struct) -> bool {
     let declares = s.decls.iter().any(|d| match d {
-        Decl::Field(f) => f.label.is_regular(),
+        Decl::Field(f) => f.label.is_regular() && f.constraint != ast::Constraint::Optional,
         Decl::Dynamic(..) => true,
         _ => false,
     });

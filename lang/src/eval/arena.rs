@@ -199,6 +199,8 @@ pub(crate) struct Closer {
     pub origin: OriginId,
     /// Whether fields below are closed as well: definitions do that, `close` does not.
     pub recursive: bool,
+    /// Whether a struct or list came from inside: a definition that is a type or a check alone closes nothing.
+    pub holds: bool,
     /// Where it is written.
     pub span: Span,
 }
@@ -278,6 +280,8 @@ pub(crate) struct Ext {
     pub reuse: Option<Box<FxHashMap<Label, VId>>>,
     /// The choices that a branch stands for.
     pub decisions: Option<Arc<[u32]>>,
+    /// Origins of disjunctions that are not decided: whatever they admit may still come.
+    pub awaits: ThinVec<OriginId>,
     /// Whether validators are left out: the vertex stands for the value that one of them checks.
     pub unchecked: bool,
     /// Where fields are, once there are many.

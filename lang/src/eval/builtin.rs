@@ -47,17 +47,20 @@ impl Evaluator {
         };
         let X::Function(callee) = &callee.kind else { return Ok(()) };
         let span = f.expr.span;
+        let x = self.v(v);
+        if x.scalar == NONE && x.kind != Kind::LIST && !(x.is_struct && x.kind == Kind::STRUCT) {
+            // There is nothing to check yet.
+            return Ok(());
+        }
         match callee {
             Callee::Predeclared(Predeclared::MatchN) => self.match_n(v, f, args),
             Callee::Predeclared(Predeclared::MatchIf) => self.match_if(v, f, args),
             Callee::Predeclared(_) => Ok(()),
+            Callee::Package("list", function) if function.name == "UniqueItems" => {
+                let value = self.without_validators(v);
+                self.unique_items(value, span)
+            }
             Callee::Package(path, function) => {
-                let x = self.v(v);
-                let concrete =
-                    x.scalar != NONE || x.kind == Kind::LIST || (x.is_struct && x.kind == Kind::STRUCT);
-                if !concrete {
-                    return Ok(());
-                }
                 let ok = match function.run {
                     Run::Eval => self.eval_function(path, function, f.env, Some(v), args, span)?,
                     Run::Data(run) => {
@@ -93,17 +96,24 @@ impl Evaluator {
                 if let Some(at) = self.scalar_at(v).map(|s| s.1) {
                     self.bottom_mut(e).spans.push(at);
                 }
+                let open = self.ext_ref(v).and_then(|x| x.list.as_ref()).is_some_and(|l| l.exact.is_none());
+                if open && *path == "list" && function.name == "MinItems" {
+                    self.bottom_mut(e).incomplete = true;
+                }
                 Err(e)
             }
         }
     }
 
-    /// Whether a finished value unifies with a schema.
-    fn fits(&mut self, v: VId, env: EnvId, schema: &E) -> bool {
+    /// Whether a finished value unifies with a schema; `None` as long as all that keeps it is a required field that is missing.
+    fn fits(&mut self, v: VId, env: EnvId, schema: &E) -> Option<bool> {
         let probe = self.local(NONE, Self::link(v, schema.span));
         let c = Conj { env, expr: schema.clone(), ci: Ci::default(), decl: None };
         self.push_conjunct(probe, c);
-        self.first_error(probe).is_none() && self.required_missing(probe).is_none()
+        if self.first_error(probe).is_some() {
+            return Some(false);
+        }
+        self.required_missing(probe).is_none().then_some(true)
     }
 
     /// A required field without a value, in a vertex or below.
@@ -132,6 +142,9 @@ impl Evaluator {
         for c in conjuncts {
             self.push_conjunct(copy, c);
         }
+        self.v_mut(copy).stands_for = self.v(v).stands_for;
+        let decisions = self.ext_ref(v).and_then(|x| x.decisions.clone());
+        self.ext(copy).decisions = decisions;
         self.ext(copy).unchecked = true;
         copy
     }
@@ -140,37 +153,44 @@ impl Evaluator {
         let value = self.without_validators(v);
         let Some(list) = args.get(1) else { return Ok(()) };
         let schemas = self.list_elements(f.env, list)?;
-        let mut n = 0;
+        let (mut n, mut possible) = (0, 0);
         for s in &schemas {
-            if self.fits(value, NONE, &Self::link(*s, list.span)) {
-                n += 1;
+            match self.fits(value, NONE, &Self::link(*s, list.span)) {
+                Some(true) => n += 1,
+                Some(false) => {}
+                None => possible += 1,
             }
         }
-        let count = Scalar::Number(Number::from(n as i64));
-        let probe = self.scalar_vertex(count, list.span);
-        let c = Conj { env: f.env, expr: args[0].clone(), ci: Ci::default(), decl: None };
-        self.add_conjunct(probe, c);
-        if self.first_error(probe).is_none() {
+        if self.is_count(n, f, &args[0]) {
             return Ok(());
         }
         let want = super::print::expr(self, &args[0]);
         let message =
             format!("invalid value {} (does not satisfy matchN): {n} matched, expected {want}", self.show(v));
         let e = self.error(Code::Conflict, f.expr.span, message);
-        if !self.complete(v) {
-            self.bottom_mut(e).incomplete = true;
-        }
+        let incomplete = (1..=possible).any(|more| self.is_count(n + more, f, &args[0]));
+        self.bottom_mut(e).incomplete = incomplete;
         Err(e)
+    }
+
+    /// Whether a number of matches is what a validator wants.
+    fn is_count(&mut self, n: i64, f: &Validator, want: &E) -> bool {
+        let probe = self.scalar_vertex(Scalar::Number(Number::from(n)), want.span);
+        let c = Conj { env: f.env, expr: want.clone(), ci: Ci::default(), decl: None };
+        self.add_conjunct(probe, c);
+        self.first_error(probe).is_none()
     }
 
     fn match_if(&mut self, v: VId, f: &Validator, args: &[E]) -> Res<()> {
         let value = self.without_validators(v);
         let [condition, then, otherwise] = args else { return Ok(()) };
-        let (chosen, name) = match self.fits(value, f.env, condition) {
-            true => (then, "then"),
-            false => (otherwise, "else"),
+        let condition = self.fits(value, f.env, condition);
+        let (chosen, name) = match condition {
+            Some(true) => (then, "then"),
+            _ => (otherwise, "else"),
         };
-        if self.fits(value, f.env, chosen) {
+        let fits = self.fits(value, f.env, chosen);
+        if fits == Some(true) {
             return Ok(());
         }
         let message = format!(
@@ -178,22 +198,34 @@ impl Evaluator {
             self.show(v)
         );
         let e = self.error(Code::Conflict, f.expr.span, message);
-        if !self.complete(v) {
-            self.bottom_mut(e).incomplete = true;
-        }
+        self.bottom_mut(e).incomplete = condition.is_none() || fits.is_none();
         Err(e)
     }
 
-    /// Whether nothing more can be said about a value.
-    fn complete(&mut self, v: VId) -> bool {
-        let copy = self.without_validators(v);
-        self.all_errors(copy, true).is_empty()
+    /// The function that an expression other than its name stands for: a field that is nothing but a function.
+    pub(super) fn function(&mut self, env: EnvId, f: &E) -> Res<E> {
+        let shown = super::print::expr(self, f);
+        let not = |ev: &mut Evaluator, why: &str| {
+            Err(ev.error(Code::Call, f.span, format!("cannot call {shown}: it is {why}")))
+        };
+        if !matches!(f.kind, X::Field { .. } | X::Select(..) | X::Index(..) | X::Let { .. }) {
+            return not(self, "not a function");
+        }
+        let target = self.resolve(env, f)?;
+        self.reads(target);
+        self.expand(target);
+        let target = self.settled(target);
+        match self.ext_ref(target).map_or(&[][..], |x| &x.validators) {
+            [only] if matches!(only.expr.kind, X::Function(_)) => Ok(only.expr.clone()),
+            [only] if matches!(only.expr.kind, X::Call(..)) => not(self, "a function called already"),
+            _ => not(self, "not a function"),
+        }
     }
 
     pub(super) fn call(&mut self, env: EnvId, e: &E, f: &E, args: &[E]) -> Res<Val> {
         let X::Function(callee) = &f.kind else {
-            let shown = super::print::expr(self, f);
-            return Err(self.error(Code::Call, f.span, format!("cannot call {shown}: it is not a function")));
+            let callee = self.function(env, f)?;
+            return self.call(env, e, &callee, args);
         };
         match callee {
             Callee::Predeclared(p) => self.call_predeclared(env, e, *p, args),
@@ -455,7 +487,7 @@ impl Evaluator {
                 let items = self.list_elements(*le, list)?;
                 let mut count = 0;
                 for i in items {
-                    if self.fits(i, *se, schema) {
+                    if self.fits(i, *se, schema) == Some(true) {
                         count += 1;
                     }
                 }
@@ -474,10 +506,10 @@ impl Evaluator {
                         return Err(self.error(Code::Call, span, message));
                     }
                 };
-                let have = match self.operand(*se, s)? {
+                let (have, room) = match self.operand(*se, s)? {
                     Val::Vertex(v) => {
                         let regular = |a: &&Arc_| a.constraint == Constraint::Regular && a.label.is_regular();
-                        self.arcs(v).iter().filter(regular).count() as i64
+                        (self.arcs(v).iter().filter(regular).count() as i64, self.room(v))
                     }
                     Val::Scalar(s) => {
                         let shown = super::print::scalar(&s);
@@ -489,7 +521,8 @@ impl Evaluator {
                 if f.name == "MaxFields" {
                     return truth(have <= limit);
                 }
-                if have < limit && subject.is_some() {
+                let possible = room.is_none_or(|n| have.saturating_add(n as i64) >= limit);
+                if have < limit && possible && subject.is_some() {
                     let message = format!("len(fields) < MinFields({limit}) ({have} < {limit})");
                     return Err(self.error(Code::Incomplete, span, message));
                 }

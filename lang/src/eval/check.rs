@@ -7,7 +7,9 @@ use super::operate::{equal_scalar, order};
 use crate::diag::Code;
 use crate::number::Number;
 use crate::pkg::Kind;
-use crate::syntax::ast::UnaryOp;
+use crate::syntax::ast::{Constraint, UnaryOp};
+use num_bigint::BigInt;
+use num_integer::Integer;
 use std::cmp::Ordering;
 
 impl Evaluator {
@@ -48,10 +50,11 @@ impl Evaluator {
     pub(super) fn bound_kind(&mut self, b: &Bound) -> Res<Option<Kind>> {
         Ok(Some(match (&b.op, &b.value) {
             (UnaryOp::NotEqual, BoundValue::Scalar(Scalar::Null)) => Kind(Kind::TOP.0 & !Kind::NULL.0),
-            (UnaryOp::NotEqual, _) => Kind::TOP,
-            (UnaryOp::Equal, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
-            (UnaryOp::Equal, BoundValue::Scalar(s)) => s.kind(),
-            (UnaryOp::Equal, BoundValue::Vertex(_)) => Kind::STRUCT.or(Kind::LIST),
+            (UnaryOp::Equal | UnaryOp::NotEqual, BoundValue::Scalar(Scalar::Number(_))) => Kind::NUMBER,
+            (UnaryOp::Equal | UnaryOp::NotEqual, BoundValue::Scalar(s)) => s.kind(),
+            (UnaryOp::Equal | UnaryOp::NotEqual, BoundValue::Vertex(t)) => {
+                self.v(*t).kind.and(Kind::STRUCT.or(Kind::LIST))
+            }
             (UnaryOp::Match | UnaryOp::NotMatch, BoundValue::Scalar(Scalar::String(p))) => {
                 self.regex(&p.clone(), b.span)?;
                 Kind::STRING
@@ -82,9 +85,10 @@ impl Evaluator {
         if x.is_struct && x.scalar == NONE && x.kind.contains(Kind::STRUCT) && x.kind != Kind::STRUCT {
             // Struct literals that only embed or declare hidden fields are structs unless something in them is not.
             let bounds = self.ext_ref(v).is_some_and(|x| !x.bounds.is_empty());
-            let top = self.ext_ref(v).is_some_and(|x| x.top) && x.arcs.is_empty();
-            if top {
-                self.v_mut(v).is_struct = false;
+            let top = self.ext_ref(v).is_some_and(|x| x.top);
+            let declares = |a: &Arc_| a.label.is_regular() && a.constraint == Constraint::Regular;
+            if (top || bounds) && !self.arcs(v).iter().any(declares) {
+                self.v_mut(v).is_struct = !self.v(v).arcs.is_empty();
             } else if x.kind == Kind::TOP && !bounds {
                 self.v_mut(v).kind = Kind::STRUCT;
             }
@@ -200,27 +204,16 @@ impl Evaluator {
                 _ => {}
             }
         }
-        if let (Some((i, l, ls)), Some((j, h, hs))) = (&low, &high) {
-            let single = self.between(v, l, *ls, h, *hs);
-            match single {
-                Between::None => {
-                    let (a, b) = (self.show_bound(&bounds[*i]), self.show_bound(&bounds[*j]));
-                    let message = format!("incompatible bounds {a} and {b}");
-                    let e = self.error(Code::Conflict, bounds[*i].span, message);
-                    self.bottom_mut(e).spans.push(bounds[*j].span);
-                    self.fail(v, e);
-                    return;
-                }
-                Between::One(s) => {
-                    let kind = s.kind();
-                    let span = bounds[*i].span;
-                    self.v_mut(v).kind = kind;
-                    self.set_scalar(v, s.clone(), span);
-                    self.check_bounds(v, &s);
-                    return;
-                }
-                Between::Many => {}
-            }
+        if let (Some((i, l, ls)), Some((j, h, hs))) = (&low, &high)
+            && !self.any_between(v, l, *ls, h, *hs)
+        {
+            let (a, b) = (self.show_bound(&bounds[*i]), self.show_bound(&bounds[*j]));
+            let what = if self.v(v).kind == Kind::INT { "integer bounds" } else { "bounds" };
+            let message = format!("incompatible {what} {a} and {b}");
+            let e = self.error(Code::Conflict, bounds[*i].span, message);
+            self.bottom_mut(e).spans.push(bounds[*j].span);
+            self.fail(v, e);
+            return;
         }
         let (l, h) = (low.map(|x| x.0), high.map(|x| x.0));
         let mut i = 0;
@@ -235,46 +228,33 @@ impl Evaluator {
         });
     }
 
-    fn between(&self, v: VId, l: &Scalar, ls: bool, h: &Scalar, hs: bool) -> Between {
-        let Some(order) = order(l, h) else { return Between::None };
-        if order.is_gt() || (order.is_eq() && (ls || hs)) {
-            return Between::None;
+    /// Whether any value lies between two bounds, each of which may be strict.
+    fn any_between(&self, v: VId, low: &Scalar, low_strict: bool, high: &Scalar, high_strict: bool) -> bool {
+        let Some(order) = order(low, high) else { return false };
+        if order.is_gt() || (order.is_eq() && (low_strict || high_strict)) {
+            return false;
         }
-        if order.is_eq() {
-            if let Scalar::Number(n) = l
-                && self.v(v).kind == Kind::INT
-                && !n.is_int()
-            {
-                return match n.to_bigint() {
-                    Some(n) => Between::One(Scalar::Number(Number::from(n))),
-                    None => Between::None,
-                };
-            }
-            return match l.kind() == self.v(v).kind {
-                true if self.v(v).kind == Kind::INT => Between::One(l.clone()),
-                _ => Between::Many,
-            };
+        let (Scalar::Number(a), Scalar::Number(b)) = (low, high) else { return true };
+        if self.v(v).kind != Kind::INT {
+            return true;
         }
-        // Integers strictly between neighbours: none; `>0 & <2`: one.
-        if let (Scalar::Number(a), Scalar::Number(b)) = (l, h)
-            && self.v(v).kind == Kind::INT
-            && let (Some(a), Some(b)) = (a.to_i64().filter(|_| a.is_int()), b.to_i64().filter(|_| b.is_int()))
-        {
-            let a = if ls { a.saturating_add(1) } else { a };
-            let b = if hs { b.saturating_sub(1) } else { b };
-            if a > b {
-                return Between::None;
-            }
-            if a == b {
-                return Between::One(Scalar::Number(Number::from(a)));
-            }
-        }
-        Between::Many
+        // The least and the greatest integer that are left.
+        let (Some((least, exact)), Some((greatest, same))) = (floor(a), floor(b)) else { return true };
+        let least = if exact && !low_strict { least } else { least + 1 };
+        let greatest = if same && high_strict { greatest - 1 } else { greatest };
+        least <= greatest
     }
 }
 
-enum Between {
-    None,
-    One(Scalar),
-    Many,
+/// The greatest integer that is not above a number, and whether it is the number; none where it has too many digits.
+fn floor(n: &Number) -> Option<(BigInt, bool)> {
+    /// More decimals than any bound is written with.
+    const MAX_DECIMALS: u32 = 1_000;
+    if let Some(n) = n.to_bigint() {
+        return Some((n, true));
+    }
+    let d = n.to_decimal();
+    let decimals = d.exponent().checked_neg().and_then(|n| u32::try_from(n).ok())?;
+    let unit = (decimals <= MAX_DECIMALS).then(|| BigInt::from(10).pow(decimals))?;
+    Some((d.coefficient().div_floor(&unit), false))
 }

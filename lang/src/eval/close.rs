@@ -7,6 +7,7 @@
 
 use super::arena::*;
 use super::core::Evaluator;
+use super::expr::{Callee, Predeclared, X};
 use super::label::Label;
 use crate::diag::Code;
 use crate::syntax::ast::Constraint;
@@ -31,10 +32,22 @@ impl Evaluator {
 
     /// What closes a vertex: its own definitions and those around it.
     pub(super) fn closers(&mut self, v: VId) -> Vec<Closer> {
+        let mut out = self.all_closers(v);
+        // What a disjunction that is part of the closed value may bring is not known before it is decided.
+        if let Some(x) = self.ext_ref(v)
+            && !x.awaits.is_empty()
+        {
+            out.retain(|c| !x.awaits.iter().any(|o| self.admits(c.origin, *o)));
+        }
+        out
+    }
+
+    fn all_closers(&mut self, v: VId) -> Vec<Closer> {
         if self.v(v).unclosed {
             return Vec::new();
         }
-        let mut out = self.ext_ref(v).map_or(Vec::new(), |x| x.closers.to_vec());
+        let own = self.ext_ref(v).map_or(&[][..], |x| &x.closers);
+        let mut out: Vec<Closer> = own.iter().copied().filter(|c| c.holds).collect();
         let parent = self.v(v).parent;
         let root = parent == NONE || self.v(v).label == Label::NONE;
         if root {
@@ -42,7 +55,7 @@ impl Evaluator {
             return out;
         }
         for c in crate::compile::stack(|| self.closers(parent)) {
-            if c.recursive && self.conjuncts(v).iter().any(|k| self.admits(c.origin, k.ci.origin)) {
+            if c.recursive && self.closes_below(&c, v) {
                 out.push(c);
             }
         }
@@ -57,6 +70,79 @@ impl Evaluator {
         }
     }
 
+    /// Whether what closes the struct around `v` says of `v` that it is a struct.
+    fn closes_below(&self, c: &Closer, v: VId) -> bool {
+        self.conjuncts(v).iter().any(|k| {
+            let check = match &k.expr.kind {
+                X::Call(f, _) => !matches!(
+                    f.kind,
+                    X::Function(Callee::Predeclared(Predeclared::Close | Predeclared::And | Predeclared::Or))
+                ),
+                X::Function(_) | X::Bound(..) | X::Type { .. } | X::Scalar(_) | X::Top => true,
+                X::Field { .. } | X::Select(..) if super::unify::is_definition(&k.expr) => {
+                    let own = self.ext_ref(v).map_or(&[][..], |x| &x.closers);
+                    !own.iter().any(|c| c.holds && c.span == k.expr.span)
+                }
+                _ => false,
+            };
+            !check && self.admits(c.origin, k.ci.origin)
+        })
+    }
+
+    /// Notes with what closes `v` that a struct or list of origin `origin` came from inside of it.
+    pub(super) fn hold(&mut self, v: VId, origin: OriginId) {
+        let n = self.ext_ref(v).map_or(0, |x| x.closers.len());
+        for i in 0..n {
+            let c = self.ext(v).closers[i];
+            if !c.holds && self.within(origin, c.origin) {
+                self.ext(v).closers[i].holds = true;
+            }
+        }
+    }
+
+    /// Whether `origin` is `outer` or part of it.
+    fn within(&self, origin: OriginId, outer: OriginId) -> bool {
+        let depth = self.origins[outer as usize].depth;
+        let mut at = origin;
+        while self.origins[at as usize].depth > depth {
+            at = self.origins[at as usize].parent;
+        }
+        at == outer
+    }
+
+    /// Whether what closes two branches of one vertex allows the same of the fields that they have.
+    pub(super) fn closed_alike(&mut self, a: VId, b: VId) -> bool {
+        let (p, q) = (self.all_closers(a), self.all_closers(b));
+        self.closed_alike_by(&p, &q, a, b)
+    }
+
+    fn closed_alike_by(&self, p: &[Closer], q: &[Closer], a: VId, b: VId) -> bool {
+        if p.is_empty() && q.is_empty() {
+            return true;
+        }
+        let open = |c: &Closer, v: VId| {
+            self.ext_ref(v).is_some_and(|x| x.open.iter().any(|o| self.admits(c.origin, *o)))
+        };
+        let allows =
+            |c: &Closer, v: VId| self.conjuncts(v).iter().any(|k| self.admits(c.origin, k.ci.origin));
+        if p.len() != q.len() || !p.iter().zip(q).all(|(c, d)| open(c, a) == open(d, b)) {
+            return false;
+        }
+        self.arcs(a).iter().all(|x| {
+            let Some(y) = self.arc(b, x.label) else { return false };
+            let (x, y) = (x.vertex, y.vertex);
+            let known = p.iter().zip(q).all(|(c, d)| allows(c, x) == allows(d, y));
+            let below = |all: &[Closer], v: VId| {
+                let mut all: Vec<Closer> =
+                    all.iter().copied().filter(|c| c.recursive && allows(c, v)).collect();
+                all.extend(self.ext_ref(v).map_or(&[][..], |x| &x.closers));
+                all
+            };
+            let (x, y) = (self.settled(x), self.settled(y));
+            known && crate::compile::stack(|| self.closed_alike_by(&below(p, x), &below(q, y), x, y))
+        })
+    }
+
     /// The first of `closers` that does not allow a field of `v` with these conjuncts.
     pub(super) fn denied_by(&self, v: VId, closers: &[Closer], conjuncts: &[Conj]) -> Option<Closer> {
         let open = self.ext_ref(v).map_or(&[][..], |x| &x.open);
@@ -66,31 +152,29 @@ impl Evaluator {
         })
     }
 
-    /// Whether a field that is not there could never be.
+    /// Whether a field that is not there could never be: the vertex is closed, or will be wherever it is referred to, and nothing in it speaks of
+    /// the label.
     pub(super) fn refuses(&mut self, v: VId, label: Label) -> bool {
-        if !label.is_regular() {
-            return false;
-        }
-        let closers = self.closers(v);
-        if closers.is_empty() {
+        if !label.is_regular() || !self.is_closed(v) || self.arc(v, label).is_some() {
             return false;
         }
         let patterns = self.ext_ref(v).map_or(Vec::new(), |x| x.patterns.to_vec());
-        let mut conjuncts = Vec::new();
-        for p in &patterns {
-            if self.matches(p, label) {
-                conjuncts.push(Conj { env: p.env, expr: p.decl.value.clone(), ci: p.ci, decl: None });
+        !patterns.iter().any(|p| self.matches(p, label))
+    }
+
+    /// Whether a vertex is closed, or inside of a definition, without being opened by `...` or `_`.
+    pub(super) fn is_closed(&mut self, v: VId) -> bool {
+        if self.ext_ref(v).is_some_and(|x| !x.open.is_empty() || !x.awaits.is_empty()) {
+            return false;
+        }
+        let mut at = v;
+        while at != NONE {
+            if self.v(at).label.is_definition() {
+                return true;
             }
+            at = self.v(at).parent;
         }
-        if let Some(a) = self.arc(v, label) {
-            conjuncts.extend(self.conjuncts(a.vertex).iter().cloned());
-        }
-        // What refuses a field does so for whoever would add it, so what embeds it does not count.
-        let open = self.ext_ref(v).map_or(&[][..], |x| &x.open);
-        closers.iter().any(|c| {
-            !open.iter().any(|o| self.admits(c.origin, *o))
-                && !conjuncts.iter().any(|k| self.admits(c.origin, k.ci.origin))
-        })
+        !self.closers(v).is_empty()
     }
 
     /// Marks the fields of `v` that are not allowed. The vertex and those around it must be done.
@@ -100,8 +184,11 @@ impl Evaluator {
             return;
         }
         for a in self.arcs(v).to_vec() {
-            let checked = a.label.is_regular();
-            if !checked || a.constraint != Constraint::Regular || self.v(a.vertex).denied.is_some() {
+            // Definitions and hidden fields may be added to whatever is closed.
+            if !a.label.is_regular()
+                || a.constraint != Constraint::Regular
+                || self.v(a.vertex).denied.is_some()
+            {
                 continue;
             }
             let Some(c) = self.denied_by(v, &closers, self.conjuncts(a.vertex)) else { continue };

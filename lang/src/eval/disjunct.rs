@@ -6,17 +6,18 @@
 
 use super::arena::*;
 use super::core::Evaluator;
-use super::unify::Choice;
+use super::unify::{Choice, Undecided};
 use crate::diag::Code;
 use crate::pkg::Kind;
+use crate::syntax::ast::Constraint;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// How a branch came out.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// How many terms the next disjunction has, if there is another one.
-    pub(super) undecided: Option<u32>,
+    /// The disjunctions that are left to decide.
+    pub(super) undecided: Vec<Undecided>,
     /// The choices.
     pub(super) choices: Vec<Choice>,
 }
@@ -28,8 +29,8 @@ pub(super) struct Leaf {
     pub(super) decisions: Arc<[u32]>,
     /// The choices that lead to this value: more than one list where different choices came out the same.
     pub(super) histories: Vec<Vec<Choice>>,
-    /// How many terms the next disjunction has.
-    pub(super) undecided: Option<u32>,
+    /// The disjunctions that are left to decide.
+    pub(super) undecided: Vec<Undecided>,
 }
 
 /// Branches of one vertex that are open at the same time. Beyond it the value would take for ever.
@@ -39,11 +40,11 @@ const MAX_BRANCHES: usize = 1_000;
 const MAX_HISTORIES: usize = 16;
 
 impl Evaluator {
-    /// Decides the disjunctions of `v`, of which the first has `terms` terms.
-    pub(super) fn decide(&mut self, v: VId, terms: u32) {
+    /// Decides the disjunctions of `v`.
+    pub(super) fn decide(&mut self, v: VId, undecided: Vec<Undecided>) {
         let mut failures = Vec::new();
         let mut leaves: Vec<Leaf> = Vec::new();
-        let start = Leaf { v, decisions: Arc::from([]), histories: vec![Vec::new()], undecided: Some(terms) };
+        let start = Leaf { v, decisions: Arc::from([]), histories: vec![Vec::new()], undecided };
         let mut open = vec![start];
         // One disjunction after the other, so that what comes out the same is followed only once.
         while !open.is_empty() && self.exhausted().is_none() {
@@ -53,7 +54,7 @@ impl Evaluator {
             }
             open = Vec::new();
             for leaf in next {
-                let into = if leaf.undecided.is_some() { &mut open } else { &mut leaves };
+                let into = if leaf.undecided.is_empty() { &mut leaves } else { &mut open };
                 self.merge(into, leaf);
                 if into.len() > MAX_BRANCHES {
                     self.exhaust("the disjunctions of one value leave more than 1000 branches open");
@@ -98,7 +99,7 @@ impl Evaluator {
 
     /// Goes through the vertex once for each term of the first disjunction that `from` has not decided.
     fn branch(&mut self, v: VId, from: &Leaf, out: &mut Vec<Leaf>, failures: &mut Vec<ErrId>) {
-        for i in 0..from.undecided.unwrap_or(0) {
+        for i in 0..from.undecided.first().map_or(0, |u| u.terms) {
             if self.step().is_err() {
                 return;
             }
@@ -127,16 +128,34 @@ impl Evaluator {
                 failures.push(e);
                 continue;
             }
+            if outcome.undecided.is_empty()
+                && let Some(e) = self.unfinished(b)
+            {
+                failures.push(e);
+                continue;
+            }
             let new = outcome.choices.get(from.decisions.len()..).unwrap_or_default();
             let histories = from.histories.iter().map(|h| h.iter().chain(new).copied().collect()).collect();
             out.push(Leaf { v: b, decisions, histories, undecided: outcome.undecided });
         }
     }
 
+    /// Why a branch is no value yet: it cannot be evaluated, or a field of it cannot. Beside a branch that is a value it does not count, so
+    /// `*x.status.n | 0` is 0 while there is no status.
+    fn unfinished(&mut self, b: VId) -> Option<ErrId> {
+        let own = |ev: &Evaluator, v: VId| ev.v(ev.settled(v)).err.or(ev.v(v).err);
+        own(self, b).or_else(|| {
+            let fields = self.arcs(b).iter().filter(|a| a.constraint != Constraint::Optional);
+            fields.map(|a| a.vertex).find_map(|f| own(self, f))
+        })
+    }
+
     /// Adds a leaf, or its histories to those of a leaf with the same value.
     pub(super) fn merge(&mut self, leaves: &mut Vec<Leaf>, leaf: Leaf) {
         for l in leaves.iter_mut() {
-            if l.undecided == leaf.undecided && self.equivalent(l.v, leaf.v) {
+            // What is undecided may bring what only one of them allows.
+            let same = |ev: &mut Evaluator| leaf.undecided.is_empty() || ev.closed_alike(l.v, leaf.v);
+            if self.same_left(l, &leaf) && self.equivalent(l.v, leaf.v) && same(self) {
                 for h in leaf.histories {
                     let known = l.histories.iter().any(|k| same_history(k, &h));
                     if !known && l.histories.len() < MAX_HISTORIES {
@@ -147,6 +166,38 @@ impl Evaluator {
             }
         }
         leaves.push(leaf);
+    }
+
+    /// Whether the same is left to decide in two branches.
+    fn same_left(&self, a: &Leaf, b: &Leaf) -> bool {
+        // The numbers of the disjunctions around what is left must mean the same.
+        let nested = a.undecided.iter().any(|u| u.parent != 0);
+        a.undecided.len() == b.undecided.len()
+            && (!nested || a.decisions.len() == b.decisions.len())
+            && a.undecided
+                .iter()
+                .zip(&b.undecided)
+                .all(|(x, y)| x.site == y.site && x.parent == y.parent && self.same_scope(x.env, y.env))
+    }
+
+    /// Whether names are found in the same places, branches of one vertex being the same.
+    fn same_scope(&self, a: EnvId, b: EnvId) -> bool {
+        let (mut a, mut b) = (a, b);
+        while a != b {
+            let (Some(x), Some(y)) = (self.envs.get(a as usize), self.envs.get(b as usize)) else {
+                return false;
+            };
+            let same = match (x.scope, y.scope) {
+                (Scope::Vertex(v), Scope::Vertex(w)) => self.v(v).stands_for == self.v(w).stands_for,
+                (Scope::Label(l), Scope::Label(m)) => l == m,
+                _ => false,
+            };
+            if !same {
+                return false;
+            }
+            (a, b) = (x.up, y.up);
+        }
+        true
     }
 
     fn all_failed(&mut self, v: VId, failures: Vec<ErrId>) -> ErrId {
@@ -168,7 +219,10 @@ impl Evaluator {
                 self.bottom(*e).code == Code::User && !self.bottom(*e).message.starts_with("explicit")
             })
             .collect();
-        if let [only] = users.as_slice() {
+        let incomplete = causes.iter().any(|e| self.is_incomplete(*e));
+        if let [only] = users.as_slice()
+            && !incomplete
+        {
             return *only;
         }
         let n = causes.len();
@@ -181,31 +235,30 @@ impl Evaluator {
             }
         }
         let span = spans.first().copied().unwrap_or(crate::compile::NOWHERE);
-        let e = self.error(Code::EmptyDisjunction, span, format!("{n} errors in empty disjunction"));
+        // As long as a branch may still become a value, so may the disjunction.
+        let code = if incomplete { Code::Incomplete } else { Code::EmptyDisjunction };
+        let pending = causes.iter().any(|e| self.bottom(*e).pending);
+        let e = self.error(code, span, format!("{n} errors in empty disjunction"));
         let b = &mut self.bottom_mut(e);
         b.spans = spans;
         b.causes = causes;
+        b.pending = pending && incomplete;
         b.at = v;
         e
     }
 
-    /// The one default of an undecided vertex. A branch that reads a field that is not there does not count beside one that has a value,
-    /// so `*x.status.n | 0` is 0 while there is no status.
+    /// The one default of an undecided vertex.
     pub(super) fn default_branch(&self, v: VId) -> Option<VId> {
-        let branches = &self.ext_ref(v)?.branches;
-        let undefined = |b: &&(VId, Mode)| {
-            self.v(self.settled(b.0)).err.is_some_and(|e| self.bottom(e).code == Code::Undefined)
-        };
-        let one = |mut candidates: Vec<VId>| if candidates.len() == 1 { candidates.pop() } else { None };
-        let marked = |b: &&(VId, Mode)| b.1 == Mode::Default;
-        let defaults: Vec<&(VId, Mode)> = branches.iter().filter(marked).collect();
-        if !defaults.iter().any(undefined) {
-            return one(defaults.into_iter().map(|b| b.0).collect());
+        match self.default_branches(v).as_slice() {
+            [only] => Some(*only),
+            _ => None,
         }
-        let there: Vec<&(VId, Mode)> = branches.iter().filter(|b| !undefined(b)).collect();
-        one(there.iter().copied().filter(marked).map(|b| b.0).collect())
-            .or_else(|| one(there.iter().map(|b| b.0).collect()))
-            .or_else(|| one(defaults.into_iter().map(|b| b.0).collect()))
+    }
+
+    /// The branches of an undecided vertex that are its default.
+    pub(super) fn default_branches(&self, v: VId) -> Vec<VId> {
+        let branches = self.ext_ref(v).map_or(&[][..], |x| &x.branches);
+        branches.iter().filter(|b| b.1 == Mode::Default).map(|b| b.0).collect()
     }
 
     /// The vertex that a value is read from: decided branches are followed, defaults are taken.
@@ -261,10 +314,12 @@ fn under(history: &[Choice], parent: u32, alive: &FxHashMap<usize, bool>) -> Mod
             continue;
         }
         let nested = under(history, i as u32 + 1, alive);
-        let marks = c.has_marks && alive.get(&c.site).copied().unwrap_or(false);
-        let own = match (marks, c.marked) {
+        let alive = alive.get(&c.site).copied().unwrap_or(false);
+        let own = match (c.has_marks, c.marked) {
             (true, true) if nested == Mode::Maybe => Mode::Default,
-            (true, false) => Mode::NotDefault,
+            // An unmarked term beside a marked one has no default of its own, even where no marked one is left.
+            (true, false) if alive => Mode::NotDefault,
+            (true, false) => Mode::Maybe,
             _ => nested,
         };
         mode = together(mode, own);

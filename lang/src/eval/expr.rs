@@ -254,7 +254,7 @@ pub struct Struct {
     pub decls: Vec<Decl>,
     /// The values of its `let`s.
     pub lets: Vec<E>,
-    /// Whether it declares regular fields, or nothing at all: then its value is a struct and nothing else.
+    /// Whether it declares regular fields (optional ones alone do not count), or embeds nothing: then its value is a struct and nothing else.
     pub is_struct: bool,
     /// Whether anything is embedded.
     pub embeds: bool,

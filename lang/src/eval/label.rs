@@ -214,7 +214,6 @@ pub fn is_identifier(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_alphabetic() || c == '$')
         && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
-        && !matches!(name, "true" | "false" | "null" | "for" | "in" | "if" | "let" | "import" | "package")
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod core;
 mod cycle;
 mod disjunct;
 mod export;
+mod finality;
 mod operate;
 mod order;
 mod plain;

@@ -82,8 +82,12 @@ impl Evaluator {
             let b = self.truth(env, e, op, r)?;
             return truth(if op == B::LogicalAnd { a && b } else { a || b });
         }
-        let a = self.operand_of(env, op, l)?;
-        let b = self.operand_of(env, op, r)?;
+        let (a, b) = (self.operand_of(env, op, l), self.operand_of(env, op, r));
+        let (a, b) = match (a, b) {
+            // What is wrong for good says more than what is missing.
+            (Err(a), Err(b)) if self.is_incomplete(a) && !self.is_incomplete(b) => return Err(b),
+            (a, b) => (a?, b?),
+        };
         match op {
             B::Equal | B::NotEqual => {
                 let equal = self.equal(&a, &b)?;
@@ -276,6 +280,7 @@ impl Evaluator {
 
     pub(super) fn interpolate(&mut self, env: EnvId, parts: &[Part], bytes: bool) -> Res<Val> {
         let mut out: Vec<u8> = Vec::new();
+        let mut missing = None;
         for p in parts {
             match p {
                 Part::Text(t) => out.extend_from_slice(t),
@@ -285,7 +290,15 @@ impl Evaluator {
                         if b.code == Code::Incomplete && b.message.starts_with("non-concrete value ") {
                             b.message = format!("invalid interpolation: {}", b.message);
                         }
-                    })?;
+                    });
+                    let value = match value {
+                        Ok(value) => value,
+                        Err(e) if self.is_incomplete(e) => {
+                            missing = missing.or(Some(e));
+                            continue;
+                        }
+                        Err(e) => return Err(e),
+                    };
                     match value {
                         Val::Scalar(Scalar::String(s)) => out.extend_from_slice(s.as_bytes()),
                         Val::Scalar(Scalar::Bytes(b)) if bytes => out.extend_from_slice(&b),
@@ -308,6 +321,9 @@ impl Evaluator {
                 }
             }
             self.allocate(out.len() as u64 / 4)?;
+        }
+        if let Some(e) = missing {
+            return Err(e);
         }
         if bytes {
             return Ok(Val::Scalar(Scalar::Bytes(out.into())));

@@ -117,7 +117,10 @@ impl Evaluator {
             x.state = State::Done;
             self.finish(b);
             if !self.failed(b) {
-                self.merge(&mut leaves, Leaf { v: b, decisions: Arc::from([]), histories, undecided: None });
+                self.merge(
+                    &mut leaves,
+                    Leaf { v: b, decisions: Arc::from([]), histories, undecided: Vec::new() },
+                );
             }
         }
         if leaves.is_empty() {

@@ -100,13 +100,14 @@ pub(crate) fn kind(k: Kind) -> String {
     for (bit, text) in [
         (Kind::NULL, "null"),
         (Kind::BOOL, "bool"),
-        (Kind::NUMBER, "number"),
         (Kind::INT, "int"),
         (Kind::FLOAT, "float"),
         (Kind::STRING, "string"),
         (Kind::BYTES, "bytes"),
+        (Kind::FUNCTION, "func"),
         (Kind::LIST, "list"),
         (Kind::STRUCT, "struct"),
+        (Kind::NUMBER, "number"),
     ] {
         let whole = k.contains(Kind::NUMBER);
         if !k.contains(bit) || (whole && (bit == Kind::INT || bit == Kind::FLOAT)) {

@@ -24,6 +24,27 @@ impl Evaluator {
 
     /// The vertex that a reference names. The vertex' fields need not be known yet.
     pub(super) fn resolve(&mut self, env: EnvId, e: &E) -> Res<VId> {
+        let v = self.resolve_name(env, e)?;
+        Ok(self.seen_from_within(v))
+    }
+
+    /// What a vertex is for the one being worked on: within a branch, the vertex that it is a branch of is that branch.
+    fn seen_from_within(&self, v: VId) -> VId {
+        if self.ext_ref(v).is_none_or(|x| x.awaits.is_empty()) {
+            return v;
+        }
+        let mut at = self.current();
+        while at != NONE && at != v {
+            let x = self.v(at);
+            if x.stands_for == v {
+                return at;
+            }
+            at = x.parent;
+        }
+        v
+    }
+
+    fn resolve_name(&mut self, env: EnvId, e: &E) -> Res<VId> {
         self.step()?;
         match &e.kind {
             X::Field { up, label } => match self.scope(env, *up) {
@@ -149,7 +170,7 @@ impl Evaluator {
         }
         self.reads(from);
         let name = self.labels.selector(label);
-        let working = self.v(from).state == State::Processing;
+        let working = self.v(from).state == State::Processing || self.is_partial(from);
         if !working && let Some(e) = self.v(from).err {
             if !self.is_incomplete(e) {
                 return Err(e);
@@ -158,6 +179,7 @@ impl Evaluator {
             return Err(self.push_error(Bottom { at: self.current(), ..blocked }));
         }
         let message = match found {
+            Some(a) if a.constraint == Constraint::Required => format!("required field missing: {name}"),
             Some(_) => format!("cannot reference optional field: {name}"),
             None => format!("undefined field: {name}"),
         };
@@ -169,6 +191,11 @@ impl Evaluator {
             self.bottom_mut(e).incomplete = false;
         }
         Err(e)
+    }
+
+    /// Whether a vertex is a branch with disjunctions left to decide: fields may still come.
+    fn is_partial(&self, v: VId) -> bool {
+        self.v(v).stands_for != v && self.ext_ref(v).is_some_and(|x| !x.awaits.is_empty())
     }
 
     fn index(&mut self, env: EnvId, e: &E, x: &E, index: &E) -> Res<VId> {

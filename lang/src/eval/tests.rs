@@ -1,6 +1,9 @@
 //! Behaviour of the evaluator in small programs: source text, and what it comes out as.
 
+mod closedness;
 mod cycles;
+mod disjunctions;
+mod validators;
 
 use crate::api::{NoPackages, Program};
 use crate::source::Source;

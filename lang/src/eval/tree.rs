@@ -16,36 +16,50 @@ impl Evaluator {
     }
 
     fn tree_here(&mut self, v: VId) -> Json {
-        if self.v(v).denied.is_some() {
-            return json!({"error": "error"});
-        }
         self.expand(v);
         let t = self.settled(v);
         self.expand(t);
+        if self.v(v).denied.is_some() {
+            return self.denied(t);
+        }
         let err = self.v(t).err.or(self.v(v).err);
         let branches = self.ext_ref(t).map_or(Vec::new(), |x| x.branches.to_vec());
         if let Some(e) = err
             && !self.is_incomplete(e)
         {
             let kind = self.error_kind(e);
-            let regular = self.arcs(t).iter().any(|a| a.label.as_index().is_none());
+            let regular = self.has_fields(t);
             let finite = self.bottom(e).code != Code::StructuralCycle || self.bottom(e).at != t;
             if finite && self.v(t).is_struct && regular && branches.is_empty() && self.v(t).forward == NONE {
-                return json!({ "struct": self.tree_fields(t), "error": kind });
+                return json!({ "struct": self.tree_fields(t, false), "error": kind });
             }
             return json!({ "error": kind });
         }
         if !branches.is_empty() {
             let mut out = Map::new();
             out.insert("kind".to_owned(), Json::String(super::print::kind(self.v(t).kind)));
-            if let Some(d) = self.default_branch(t) {
-                out.insert("default".to_owned(), self.tree(d));
+            match self.default_branches(t).as_slice() {
+                [] => {}
+                [only] => {
+                    out.insert("default".to_owned(), self.tree(*only));
+                }
+                // Several structs are a default that is not decided itself.
+                several if several.len() < branches.len() => {
+                    let kind = several.iter().fold(Kind::BOTTOM, |k, d| k.or(self.v(self.settled(*d)).kind));
+                    if kind == Kind::STRUCT {
+                        out.insert("default".to_owned(), json!({"kind": super::print::kind(kind)}));
+                    }
+                }
+                _ => {}
             }
             return Json::Object(out);
         }
-        let arcs = self.arcs(t).iter().any(|a| a.label.as_index().is_none());
-        if err.is_some() && !arcs {
-            return json!({"incomplete": "_|_"});
+        let arcs = self.has_fields(t);
+        if err.is_some() {
+            return match arcs {
+                true => json!({ "struct": self.tree_fields(t, false) }),
+                false => json!({"incomplete": "_|_"}),
+            };
         }
         if let Some((s, _)) = self.scalar_at(t) {
             return scalar(s);
@@ -63,7 +77,7 @@ impl Evaluator {
             if let Some(e) = found.first() {
                 let kind = self.error_kind(*e);
                 if self.arcs(t).iter().any(|a| a.label.as_index().is_none()) {
-                    return json!({ "struct": self.tree_fields(t), "error": kind });
+                    return json!({ "struct": self.tree_fields(t, false), "error": kind });
                 }
                 return json!({ "error": kind });
             }
@@ -71,9 +85,34 @@ impl Evaluator {
             return json!({ "list": items });
         }
         if x.is_struct && (x.kind == Kind::STRUCT || arcs) {
-            return json!({ "struct": self.tree_fields(t) });
+            let constraints = x.kind == Kind::STRUCT;
+            return json!({ "struct": self.tree_fields(t, constraints) });
         }
         json!({"kind": super::print::kind(x.kind)})
+    }
+
+    /// Whether a struct has fields that are there.
+    fn has_fields(&self, t: VId) -> bool {
+        let field = |a: &Arc_| a.label.as_index().is_none() && a.constraint == Constraint::Regular;
+        self.arcs(t).iter().any(field)
+    }
+
+    /// What is not allowed, with everything below.
+    fn denied(&mut self, t: VId) -> Json {
+        let arcs = self.arcs(t).to_vec();
+        let field = |a: &&Arc_| a.label.is_regular() && a.constraint == Constraint::Regular;
+        let mut fields = Map::new();
+        for a in arcs.iter().filter(field) {
+            self.expand(a.vertex);
+            let below = self.settled(a.vertex);
+            self.expand(below);
+            let name = self.labels.name(a.label).to_string();
+            fields.insert(name, crate::compile::stack(|| self.denied(below)));
+        }
+        if fields.is_empty() {
+            return json!({"error": "error"});
+        }
+        json!({ "struct": fields })
     }
 
     fn error_kind(&self, e: ErrId) -> &'static str {
@@ -83,8 +122,10 @@ impl Evaluator {
         }
     }
 
-    fn tree_fields(&mut self, t: VId) -> Json {
+    /// The fields of a struct; with `constraints` also those that are only declared.
+    fn tree_fields(&mut self, t: VId, constraints: bool) -> Json {
         self.deny(t);
+        let closers = self.closers(t);
         let mut fields = Map::new();
         for a in self.ordered(t) {
             if a.label.kind() == LabelType::Local || a.label.as_index().is_some() {
@@ -95,9 +136,12 @@ impl Evaluator {
                 Constraint::Regular => {
                     fields.insert(name.to_string(), self.tree(a.vertex));
                 }
+                _ if !constraints => {}
                 c => {
                     let mark = if c == Constraint::Optional { '?' } else { '!' };
-                    let failed = self.first_error(a.vertex).is_some();
+                    let denied = a.label.is_regular()
+                        && self.denied_by(t, &closers, self.conjuncts(a.vertex)).is_some();
+                    let failed = denied || self.first_error(a.vertex).is_some();
                     let s = self.settled(a.vertex);
                     let kind = if failed { Kind::BOTTOM } else { self.v(s).kind };
                     fields.insert(format!("{name}{mark}"), json!({"kind": super::print::kind(kind)}));

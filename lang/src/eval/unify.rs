@@ -10,6 +10,7 @@ use crate::diag::Code;
 use crate::pkg::Kind;
 use crate::source::Span;
 use crate::syntax::ast::{Constraint, UnaryOp};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// What a vertex needs only while it is being worked on.
@@ -25,8 +26,8 @@ pub(super) struct Work {
     pub(super) choices: Vec<Choice>,
     /// The conjuncts that are undecided disjunctions, as far as they were met.
     disjunctions: Vec<Conj>,
-    /// How many terms the first undecided disjunction has.
-    pub(super) undecided: Option<u32>,
+    /// The disjunctions that are not decided, in the order in which they were met.
+    pub(super) undecided: Vec<Undecided>,
     /// Whether a conjunct came through a reference to something around it.
     cyclic: Option<Span>,
     /// Whether another one did not.
@@ -37,6 +38,21 @@ pub(super) struct Work {
     itself: bool,
     /// The order of the fields.
     order: Order,
+    /// What was referred to already, and how: the same once more adds nothing.
+    added: FxHashSet<Added>,
+}
+
+/// A reference whose conjuncts were added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Added {
+    target: VId,
+    /// What it stands in, and whether it is embedded there.
+    origin: (OriginId, bool),
+    branch: u8,
+    cyclic: bool,
+    unchecked: bool,
+    yielded: bool,
+    definition: bool,
 }
 
 /// A choice made in a disjunction.
@@ -50,6 +66,21 @@ pub(super) struct Choice {
     pub(super) has_marks: bool,
     /// Whether the chosen one is.
     pub(super) marked: bool,
+}
+
+/// A disjunction that is not decided.
+#[derive(Clone, Debug)]
+pub(super) struct Undecided {
+    /// How many terms it has.
+    pub(super) terms: u32,
+    /// Which disjunction it is.
+    pub(super) site: usize,
+    /// Where its names are looked up.
+    pub(super) env: EnvId,
+    /// The disjunction, counted from 1, of whose chosen term it is a part; 0 for none.
+    pub(super) parent: u32,
+    /// What its terms are part of.
+    origin: OriginId,
 }
 
 #[derive(Clone, Debug)]
@@ -103,20 +134,26 @@ impl Evaluator {
         let branch = decisions.is_some();
         let mut w = Work { decisions, ..Work::default() };
         self.run(v, &mut w);
-        if w.undecided.is_none() {
+        let open = !w.undecided.is_empty();
+        if !open {
             self.keep_order(v, std::mem::take(&mut w.order));
         }
+        if open && !branch && !self.failed(v) && self.decide_plain(v, &w.disjunctions) {
+            return;
+        }
+        if open {
+            self.ext(v).awaits = w.undecided.iter().map(|u| u.origin).collect();
+        }
         if branch {
+            if !open {
+                self.finish(v);
+            }
+            // After everything else: checks may decide disjunctions of their own.
             self.outcome = Some(super::disjunct::Outcome { undecided: w.undecided, choices: w.choices });
-            if w.undecided.is_some() {
-                return;
-            }
-        } else if let Some(terms) = w.undecided
-            && !self.failed(v)
-        {
-            if !self.decide_plain(v, &w.disjunctions) {
-                self.decide(v, terms);
-            }
+            return;
+        }
+        if open && !self.failed(v) {
+            self.decide(v, w.undecided);
             return;
         }
         self.finish(v);
@@ -156,6 +193,10 @@ impl Evaluator {
             }
             if self.run_tasks(v, w, false) {
                 continue;
+            }
+            // What is missing may still come with the choices to be made.
+            if !w.undecided.is_empty() {
+                break;
             }
             // Nothing moved: what is missing from this vertex now stays missing, one task at a time.
             if !self.run_tasks(v, w, true) {
@@ -297,6 +338,7 @@ impl Evaluator {
             X::List(l) => {
                 self.note(w, c);
                 self.restrict(v, Kind::LIST, c.expr.span);
+                self.hold(v, c.ci.origin);
                 if l.elems.iter().any(|e| matches!(e.kind, X::Comprehension(_))) {
                     w.later(TaskKind::List(c.clone()), None);
                 } else {
@@ -380,16 +422,18 @@ impl Evaluator {
 
     fn add_call(&mut self, v: VId, w: &mut Work, c: &Conj, f: &E, args: &[E]) -> Result<(), ErrId> {
         let X::Function(callee) = &f.kind else {
-            let shown = super::print::expr(self, f);
-            return Err(self.error(Code::Call, f.span, format!("cannot call {shown}: it is not a function")));
+            let callee = self.function(c.env, f)?;
+            let call = Expr::new(X::Call(callee, args.to_vec()), c.expr.span);
+            self.add(v, w, &Conj { expr: call, ..c.clone() });
+            return Ok(());
         };
         match callee {
             Callee::Predeclared(Predeclared::Close) if args.len() == 1 => {
                 let origin = self.origin(c.ci.origin, false);
                 let span = c.expr.span;
-                self.ext(v).closers.push(Closer { origin, recursive: false, span });
+                self.ext(v).closers.push(Closer { origin, recursive: false, holds: false, span });
                 let ci = Ci { origin, ..c.ci };
-                self.add(v, w, &Conj { expr: args[0].clone(), ci, ..c.clone() });
+                self.add(v, w, &Conj { expr: default_term(&args[0]), ci, ..c.clone() });
                 Ok(())
             }
             Callee::Predeclared(Predeclared::And) if args.len() == 1 => {
@@ -406,7 +450,8 @@ impl Evaluator {
             Callee::Predeclared(Predeclared::Or) if args.len() == 1 => {
                 let elements = self.list_elements(c.env, &args[0])?;
                 if elements.is_empty() {
-                    return Err(self.error(Code::EmptyDisjunction, c.expr.span, "empty list in call to or"));
+                    // A list that is made of the fields of something may still grow where it is referred to.
+                    return Err(self.error(Code::Incomplete, c.expr.span, "empty list in call to or"));
                 }
                 let span = c.expr.span;
                 let terms: Vec<(E, bool)> =
@@ -519,11 +564,16 @@ impl Evaluator {
             self.restrict(v, Kind::STRUCT, c.expr.span);
         }
         self.v_mut(v).is_struct = true;
+        if s.decls.is_empty() || !s.decls.iter().all(|d| matches!(d, Decl::Embed(_))) {
+            self.hold(v, c.ci.origin);
+        }
         let env = self.env(c.env, Scope::Vertex(v));
         if !s.lets.is_empty() {
             self.lets.insert(env, Lets { literal: c.expr.clone(), known: Vec::new() });
         }
-        let origin = if s.embeds { self.origin(c.ci.origin, false) } else { c.ci.origin };
+        // `{A}` is A.
+        let alone = matches!(s.decls.as_slice(), [Decl::Embed(_)]);
+        let origin = if s.embeds && !alone { self.origin(c.ci.origin, false) } else { c.ci.origin };
         let ci = Ci { origin, ..c.ci };
         let literal = w.order.literal(s, c);
         for (i, d) in s.decls.iter().enumerate() {
@@ -544,7 +594,7 @@ impl Evaluator {
                 }
                 Decl::Pattern(p, f) => self.add_pattern(v, env, p, f, inner(ci)),
                 Decl::Embed(e) => {
-                    let origin = self.origin(origin, true);
+                    let origin = if alone { origin } else { self.origin(origin, true) };
                     self.add(v, w, &Conj { env, expr: e.clone(), ci: Ci { origin, ..ci }, decl: None });
                 }
                 Decl::Comprehension(e) => {
@@ -732,9 +782,16 @@ impl Evaluator {
         if ci.cyclic {
             w.cyclic = Some(c.expr.span);
         }
-        if is_definition(&c.expr) {
+        let definition = is_definition(&c.expr);
+        let from = self.origins[c.ci.origin as usize];
+        let origin = if from.embedded { (from.parent, true) } else { (c.ci.origin, false) };
+        let Ci { branch, cyclic, unchecked, yielded, .. } = ci;
+        if !w.added.insert(Added { target, origin, branch, cyclic, unchecked, yielded, definition }) {
+            return Ok(());
+        }
+        if definition {
             ci.origin = self.origin(c.ci.origin, false);
-            let closer = Closer { origin: ci.origin, recursive: true, span: c.expr.span };
+            let closer = Closer { origin: ci.origin, recursive: true, holds: false, span: c.expr.span };
             self.ext(v).closers.push(closer);
         }
         self.reads(target);
@@ -802,7 +859,7 @@ impl Evaluator {
         let n = w.choices.len();
         let made = w.decisions.as_ref().and_then(|d| d.get(n).copied());
         match made {
-            Some(chosen) if w.undecided.is_none() => {
+            Some(chosen) if w.undecided.is_empty() => {
                 let Some((term, marked)) = terms.get(chosen as usize) else { return };
                 let has_marks = terms.iter().any(|t| t.1);
                 let site = Arc::as_ptr(&c.expr) as usize;
@@ -814,10 +871,26 @@ impl Evaluator {
                 w.order.place = place;
             }
             _ => {
-                w.undecided.get_or_insert(terms.len() as u32);
                 w.disjunctions.push(c.clone());
+                w.undecided.push(Undecided {
+                    terms: terms.len() as u32,
+                    site: Arc::as_ptr(&c.expr) as usize,
+                    env: c.env,
+                    parent: u32::from(c.ci.branch),
+                    origin: c.ci.origin,
+                });
             }
         }
+    }
+}
+
+/// What an argument written as a disjunction is by default.
+fn default_term(e: &E) -> E {
+    let X::Or(terms) = &e.kind else { return e.clone() };
+    let mut marked = terms.iter().filter(|t| t.1);
+    match (marked.next(), marked.next()) {
+        (Some((only, _)), None) => only.clone(),
+        _ => e.clone(),
     }
 }
 
@@ -842,7 +915,7 @@ pub(super) fn range_bounds(
 }
 
 /// Whether a reference goes through a definition, so that it closes what it refers to.
-fn is_definition(e: &E) -> bool {
+pub(super) fn is_definition(e: &E) -> bool {
     match &e.kind {
         X::Field { label, .. } => label.is_definition(),
         X::Select(x, label, _) => label.is_definition() || is_definition(x),

@@ -52,8 +52,10 @@ impl Kind {
     pub const NUMBER: Kind = Kind(12);
     /// `bytes` or `string`.
     pub const TEXT: Kind = Kind(48);
+    /// A function that is not called.
+    pub const FUNCTION: Kind = Kind(256);
     /// Anything.
-    pub const TOP: Kind = Kind(255);
+    pub const TOP: Kind = Kind(511);
 
     /// What is in both.
     pub const fn and(self, other: Kind) -> Kind {

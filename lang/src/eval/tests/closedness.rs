@@ -1,0 +1,49 @@
+//! Closedness: what a definition allows, how far embedding lifts it, and what is closed for good.
+
+use super::{check, check_tree};
+
+#[test]
+fn what_embeds_something_closed_may_add_to_it() {
+    check("#A: {a: 1}, x: {#A, b: 1}, y: x & {b: 1}", r#"{"x":{"a":1,"b":1},"y":{"a":1,"b":1}}"#);
+    check("#A: {a: 1}, x: {#A, b: 1}, y: x & {c: 1}", "y.c: field not allowed");
+    check("#A: {a: 1}, x: {#A, b: {}}, y: x & {b: c: 1}", "y.b.c: field not allowed");
+}
+
+#[test]
+fn a_struct_embedded_twice_is_embedded_once() {
+    let text = "#x: {a: int} | *{b: 2}, k: foo: a: 1, k: foo: #x";
+    check(
+        &format!("{text}, out: {{for v in [k] {{v}}, for v in [k] {{v}}}}"),
+        r#"{"k":{"foo":{"a":1}},"out":{"foo":{"a":1}}}"#,
+    );
+}
+
+#[test]
+fn definitions_without_a_struct_close_nothing() {
+    check("#F: matchN(1, [{f: int}]), x: #F & {f: 1}", r#"{"x":{"f":1}}"#);
+    check("#F: matchN(1, [{f: int}]), #H: f: #F, x: #H & {f: f: 1}", r#"{"x":{"f":{"f":1}}}"#);
+    check("#L: [{a: int}], x: #L & [{a: 1, b: 2}]", "x.0.b: field not allowed");
+}
+
+#[test]
+fn definitions_and_hidden_fields_may_be_added() {
+    check_tree("#A: {a: int}, x: #A & {#b: 1, _c: 2}", "{#A: {a: int}, x: {a: int, #b: 1, _c: 2}}");
+}
+
+#[test]
+fn a_field_that_what_is_closed_lacks_is_missing_for_good() {
+    check_tree("#D: {a: {b: 1}, c: a.x}", "{#D: {a: {b: 1}, c: error}}");
+    check_tree("#D: {a: {b: 1, ...}, c: a.x}", "{#D: {a: {b: 1}, c: incomplete}}");
+    check_tree("#D: {a: {[=~\"^x\"]: int}, c: a.x, d: a.y}", "{#D: {a: {}, c: incomplete, d: error}}");
+    check_tree("#D: [{b: 1}], x: #D[0].c", "{#D: [{b: 1}], x: error}");
+    check_tree("d: {a: b: 1, c: a.x}", "{d: {a: {b: 1}, c: incomplete}}");
+}
+
+#[test]
+fn all_of_a_field_that_is_not_allowed_is_an_error() {
+    check_tree(
+        "#A: {a: int}, x: #A & {b: c: {d: 1, e: {}}}",
+        "{#A: {a: int}, x: {a: int, b: {c: {d: error, e: error}}}}",
+    );
+    check_tree("#A: {a: int}, x: #A & {b?: int}", "{#A: {a: int}, x: {a: int, b?: _|_}}");
+}

@@ -1,0 +1,65 @@
+//! Disjunctions: which branches are left, what is the default, and what names mean inside of a branch.
+
+use super::{check, check_tree};
+
+#[test]
+fn a_branch_without_a_value_does_not_count_beside_one_that_has_one() {
+    check_tree("x: {}, a: *x.n | 1, b: x.n | {k: 2}", "{x: {}, a: 1, b: {k: 2}}");
+    check_tree("s: string, a: s + \"x\" | 3, b: (\"\\(s)\" | string) & \"y\"", "{s: string, a: 3, b: \"y\"}");
+    check_tree("s: string, a: {k: s + \"x\"} | {j: 2}", "{s: string, a: {j: 2}}");
+    check_tree("x: bool, a: {if x {k: 1}} | {j: 2}", "{x: bool, a: {j: 2}}");
+    // What is further down may be completed, and what is optional need not be there.
+    check_tree("s: string, a: {k: l: s + \"x\"} | {j: 2}", "{s: string, a: struct}");
+    check_tree("s: string, a: {k?: s + \"x\"} | {j: 2}", "{s: string, a: struct}");
+}
+
+#[test]
+fn no_branch_with_a_value_is_incomplete_while_one_may_get_one() {
+    check_tree("x: {}, a: x.n | x.m, b: *a | 5", "{x: {}, a: incomplete, b: 5}");
+    check_tree("x: {}, a: (x.n | 3) & 4", "{x: {}, a: incomplete}");
+    check_tree("a: (2 | 3) & 4", "{a: error}");
+}
+
+#[test]
+fn defaults_below_an_unmarked_term_of_a_marked_disjunction_are_lost() {
+    check_tree("a: (*3 | (*1 | 2)) & (1 | 2)", "{a: int}");
+    check_tree("a: (3 | (*1 | 2)) & (1 | 2)", "{a: int *1}");
+    check_tree("a: *(1 & 2) | (*\"x\" | string)", "{a: string}");
+    check_tree("a: *1 | *(*2 | 3), b: a & 3", "{a: int, b: 3}");
+}
+
+#[test]
+fn several_defaults_of_structs_are_a_default() {
+    check_tree("a: *{x: 1} | *{x: 2} | {x: 3}", "{a: struct *struct}");
+    check_tree("a: *1 | *2 | 3", "{a: int}");
+    check("a: (*{x: 1} | *{x: 2} | {x: 3}) & {x: 2}", r#"{"a":{"x":2}}"#);
+}
+
+#[test]
+fn what_is_left_to_decide_tells_branches_apart() {
+    // After the first choice in `a` and the last in `b` the value is `string` both times, with different choices to come.
+    let text = "v: 0 | 1 | 2, a: v | string, b: *(2 | 3) | (0 | 1 | 4) | string, c: *(0 | 3 | 4) | string";
+    check_tree(
+        &format!("{text}, p: (a & b) & c"),
+        "{v: int, a: (int|string), b: (int|string), c: (int|string), p: (int|string) *0}",
+    );
+    // Equal values that are closed differently: only one of them allows `a`.
+    check(
+        "#d: {*{} | {a: string} | {b: string}, *{} | {c: string}}, x: #d & {a: \"p\"}",
+        r#"{"x":{"a":"p"}}"#,
+    );
+}
+
+#[test]
+fn a_name_for_the_value_means_the_branch_inside_of_it() {
+    check("a: {x: 1} | {x: 2}, a: y: a.x", "a: incomplete value {x:1,y:1} | {x:2,y:2}");
+    check_tree(
+        "a: {k: \"p\"} | {k: \"q\"}, m: q: n: 1, a: *m[a.k] | _, b: a.n",
+        "{a: struct *{k: \"q\", n: 1}, m: {q: {n: 1}}, b: 1}",
+    );
+}
+
+#[test]
+fn a_failed_disjunction_keeps_what_is_said_beside_it() {
+    check_tree("#S: string | {}, a: {n: true} & #S", "{#S: (string|struct), a: error {n: true}}");
+}
