@@ -186,7 +186,7 @@ impl Evaluator {
         for a in self.arcs(v).to_vec() {
             // Definitions and hidden fields may be added to whatever is closed.
             if !a.label.is_regular()
-                || a.constraint != Constraint::Regular
+                || a.constraint == Constraint::Optional
                 || self.v(a.vertex).denied.is_some()
             {
                 continue;

@@ -91,7 +91,14 @@ impl Evaluator {
                     out.push(e);
                     continue;
                 }
-                _ => continue,
+                Constraint::Required => {
+                    out.extend(self.impossible(a.vertex).filter(|e| !out.contains(e)));
+                    if first && !out.is_empty() {
+                        return;
+                    }
+                    continue;
+                }
+                Constraint::Optional => continue,
             }
             let output = matches!(a.label.kind(), LabelType::Regular | LabelType::Index);
             self.collect(a.vertex, concrete && output, first, out);
@@ -99,6 +106,16 @@ impl Evaluator {
                 return;
             }
         }
+    }
+
+    /// Why a field that is required can never be given. What it would hold is not looked at: it need not have an end.
+    fn impossible(&mut self, v: VId) -> Option<ErrId> {
+        if let Some(e) = self.v(v).denied {
+            return Some(e);
+        }
+        self.expand(v);
+        let e = self.v(self.settled(v)).err.or(self.v(v).err)?;
+        (!self.is_incomplete(e) && self.bottom(e).code != Code::StructuralCycle).then_some(e)
     }
 
     /// Why a vertex without an error of its own is no concrete value.
@@ -213,6 +230,24 @@ impl Evaluator {
         bounds && patterns && validators && lists && closed
     }
 
+    /// The errors that led to an error in the end: causes that have causes themselves are followed.
+    fn last_causes(&self, e: ErrId) -> Vec<ErrId> {
+        let mut out = Vec::new();
+        let mut todo: Vec<ErrId> = self.bottom(e).causes.iter().rev().copied().collect();
+        while let Some(c) = todo.pop() {
+            let causes = &self.bottom(c).causes;
+            if causes.is_empty() {
+                if !out.contains(&c) {
+                    out.push(c);
+                }
+            } else {
+                // Causes were there before what they led to, so this ends.
+                todo.extend(causes.iter().rev());
+            }
+        }
+        out
+    }
+
     /// An error as the user sees it.
     pub(crate) fn diagnostic(&self, e: ErrId) -> Diagnostic {
         let b = self.bottom(e);
@@ -225,14 +260,18 @@ impl Evaluator {
                 d = d.at(*s, "");
             }
         }
-        if !b.causes.is_empty() {
-            for c in &b.causes {
-                let c = self.bottom(*c);
-                for s in &c.spans {
-                    if let Some(l) = d.labels.iter_mut().find(|l| l.span == *s) {
-                        l.message = c.message.clone();
-                    }
-                }
+        // Why each branch of a failed disjunction fell, at the places where it did.
+        for c in self.last_causes(e) {
+            let c = self.bottom(c);
+            let mut said = false;
+            for l in d.labels.iter_mut().filter(|l| c.spans.contains(&l.span) && l.message.is_empty()) {
+                l.message = c.message.clone();
+                said = true;
+            }
+            if let Some(l) = d.labels.iter_mut().find(|l| !said && c.spans.contains(&l.span))
+                && !l.message.contains(&c.message)
+            {
+                l.message = format!("{}; {}", l.message, c.message);
             }
         }
         d.hint = b.hint.clone();

@@ -47,3 +47,14 @@ fn all_of_a_field_that_is_not_allowed_is_an_error() {
     );
     check_tree("#A: {a: int}, x: #A & {b?: int}", "{#A: {a: int}, x: {a: int, b?: _|_}}");
 }
+
+#[test]
+fn a_required_field_that_cannot_be_given_is_an_error() {
+    check(
+        "#A: {b!: int, b!: string}, x: 1",
+        "#A.b: conflicting values int and string (mismatched types int and string)",
+    );
+    check("#A: {b!: 1}, #A: #B, #B: c: 1, x: 1", "#A.b: field not allowed");
+    check("#A: {b!: #A}, #B: {b!: int}, x: 1", r#"{"x":1}"#);
+    check("#A: {a: 1}, x: #A & (_ | {b!: 1})", r#"{"x":{"a":1}}"#);
+}

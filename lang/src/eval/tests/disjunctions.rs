@@ -63,3 +63,21 @@ fn a_name_for_the_value_means_the_branch_inside_of_it() {
 fn a_failed_disjunction_keeps_what_is_said_beside_it() {
     check_tree("#S: string | {}, a: {n: true} & #S", "{#S: (string|struct), a: error {n: true}}");
 }
+
+#[test]
+fn a_failed_disjunction_tells_why_each_branch_fell() {
+    use crate::api::{NoPackages, Program};
+    use crate::source::Source;
+    let text = "#A: {f: null | #B}, #B: {g: null | int}, a: #A & {f: g: \"x\"}";
+    let program = Program::compile(vec![Source::new("t.cue", text)], &NoPackages).unwrap();
+    let failure = program.instance().root().data().unwrap_err();
+    let [only] = failure.diagnostics.as_slice() else { panic!("{failure}") };
+    let at = |word: &str| {
+        let places = only.labels.iter().filter(|l| text[l.span.start as usize..].starts_with(word));
+        places.map(|l| l.message.as_str()).collect::<Vec<_>>()
+    };
+    let (outer, inner) = (at("null | #B"), at("null | int"));
+    assert_eq!(outer, ["conflicting values null and struct (mismatched types null and struct)"]);
+    assert_eq!(inner, ["conflicting values null and \"x\" (mismatched types null and string)"]);
+    assert_eq!(at("int}"), ["conflicting values int and \"x\" (mismatched types int and string)"]);
+}
