@@ -41,7 +41,7 @@ fn run(command: Option<&str>, sources: Vec<Source>) -> Result<String, Failure> {
         Some("openapi") => Ok(stepwell_lang::encode::json::pretty(
             &stepwell_lang::encode::openapi::document(instance.root())?,
         )),
-        _ => Ok(stepwell_lang::encode::json::pretty(&instance.root().data()?)),
+        _ => instance.root().json(),
     }
 }
 

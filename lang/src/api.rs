@@ -502,6 +502,18 @@ impl<'i> Value<'i> {
         found.map_err(|errors| self.instance.failure(errors))
     }
 
+    /// The value as JSON with line breaks: what [`Value::data`] gives, written without being held as data first.
+    ///
+    /// ```
+    /// use stepwell_lang::{NoPackages, Program, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "a: 1 + 2, b: []")], &NoPackages).unwrap();
+    /// assert_eq!(program.instance().root().json().unwrap(), "{\n    \"a\": 3,\n    \"b\": []\n}");
+    /// ```
+    pub fn json(self) -> Result<String, Failure> {
+        let found = self.ev().json(self.v);
+        found.map_err(|errors| self.instance.failure(errors))
+    }
+
     /// The documentation comments of the fields that make up this value, one entry for each line, without `//` and the blank after it.
     /// Markers such as `+patchKey=name` are among them.
     pub fn docs(self) -> Vec<Arc<str>> {

@@ -63,11 +63,92 @@ impl Data {
         }
     }
 
+    /// Tells a value to a sink, part by part.
+    pub(crate) fn tell(&self, sink: &mut dyn Sink) {
+        match self {
+            Data::List(items) => {
+                sink.open(true, items.len());
+                items.iter().for_each(|item| item.tell(sink));
+                sink.close();
+            }
+            Data::Struct(fields) => {
+                sink.open(false, fields.len());
+                for (label, value) in fields {
+                    sink.label(label);
+                    value.tell(sink);
+                }
+                sink.close();
+            }
+            scalar => sink.scalar(scalar),
+        }
+    }
+
     /// The field of a struct.
     pub fn get(&self, label: &str) -> Option<&Data> {
         match self {
             Data::Struct(fields) => fields.iter().find(|(l, _)| &**l == label).map(|(_, v)| v),
             _ => None,
+        }
+    }
+}
+
+/// What a value is told to, part by part, so that a large one can be written without being held twice.
+pub(crate) trait Sink {
+    /// A value that is no list and no struct.
+    fn scalar(&mut self, value: &Data);
+    /// A list or a struct of so many values begins.
+    fn open(&mut self, list: bool, len: usize);
+    /// The label of the value that is told next.
+    fn label(&mut self, label: &Arc<str>);
+    /// The list or struct that began last is complete.
+    fn close(&mut self);
+}
+
+/// Makes data of what it is told.
+#[derive(Default)]
+pub(crate) struct Builder {
+    /// What is not complete yet, with the label that its next value gets.
+    open: Vec<(Data, Option<Arc<str>>)>,
+    done: Option<Data>,
+}
+
+impl Builder {
+    /// What was told.
+    pub(crate) fn finish(self) -> Data {
+        self.done.unwrap_or(Data::Null)
+    }
+
+    fn add(&mut self, value: Data) {
+        match self.open.last_mut() {
+            Some((Data::List(items), _)) => items.push(value),
+            Some((Data::Struct(fields), label)) => fields.extend(label.take().map(|label| (label, value))),
+            _ => self.done = Some(value),
+        }
+    }
+}
+
+impl Sink for Builder {
+    fn scalar(&mut self, value: &Data) {
+        self.add(value.clone());
+    }
+
+    fn open(&mut self, list: bool, len: usize) {
+        let empty = match list {
+            true => Data::List(Vec::with_capacity(len)),
+            false => Data::Struct(Vec::with_capacity(len)),
+        };
+        self.open.push((empty, None));
+    }
+
+    fn label(&mut self, label: &Arc<str>) {
+        if let Some((_, next)) = self.open.last_mut() {
+            *next = Some(label.clone());
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some((value, _)) = self.open.pop() {
+            self.add(value);
         }
     }
 }

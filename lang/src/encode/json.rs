@@ -1,7 +1,7 @@
 //! JSON: the writer in the reference's form (keys in order, numbers exact, bytes as base64) and a reader with positions.
 
 use super::{DecodeError, MAX_DEPTH, line_column};
-use crate::data::Data;
+use crate::data::{Data, Sink};
 use crate::number::Number;
 use base64::Engine as _;
 use rustc_hash::FxHashMap;
@@ -9,91 +9,109 @@ use std::sync::Arc;
 
 /// With four spaces for each level, as `export` prints it; without a newline at the end.
 pub fn pretty(data: &Data) -> String {
-    indented(data, "", "    ")
+    indented(data, "", INDENT)
 }
 
 /// Without any white space.
 pub fn compact(data: &Data) -> String {
-    let mut out = String::new();
-    write(&mut out, data, None);
-    out
+    let mut writer = Writer { layout: None, ..Writer::pretty() };
+    data.tell(&mut writer);
+    writer.out
 }
 
 /// With `indent` for each level, and `prefix` at the start of every line but the first.
 pub fn indented(data: &Data, prefix: &str, indent: &str) -> String {
-    let mut out = String::new();
-    write(&mut out, data, Some(&mut Layout { prefix, indent, depth: 0 }));
-    out
+    let mut writer = Writer { layout: Some((prefix, indent)), ..Writer::pretty() };
+    data.tell(&mut writer);
+    writer.out
 }
 
-struct Layout<'a> {
-    prefix: &'a str,
-    indent: &'a str,
+const INDENT: &str = "    ";
+
+/// Writes what it is told.
+pub(crate) struct Writer<'a> {
+    pub(crate) out: String,
+    /// What stands at the start of each line, and what for each level; nothing for one line.
+    layout: Option<(&'a str, &'a str)>,
     depth: usize,
+    /// Whether nothing stands in the innermost list or struct yet.
+    first: bool,
+    /// Whether a label was written whose value is next.
+    labelled: bool,
+    /// For each list or struct around: whether it is a list.
+    lists: Vec<bool>,
 }
 
-impl Layout<'_> {
-    fn newline(&self, out: &mut String) {
-        out.push('\n');
-        out.push_str(self.prefix);
-        for _ in 0..self.depth {
-            out.push_str(self.indent);
-        }
+impl Writer<'_> {
+    /// As [`pretty`] writes.
+    pub(crate) fn pretty() -> Self {
+        let layout = Some(("", INDENT));
+        Writer { out: String::new(), layout, depth: 0, first: true, labelled: false, lists: Vec::new() }
     }
-}
 
-fn write(out: &mut String, data: &Data, mut layout: Option<&mut Layout<'_>>) {
-    match data {
-        Data::Null => out.push_str("null"),
-        Data::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
-        Data::Number(n) => out.push_str(&n.to_json()),
-        Data::String(s) => write_string(out, s),
-        Data::Bytes(b) => {
-            out.push('"');
-            base64::engine::general_purpose::STANDARD.encode_string(b, out);
-            out.push('"');
-        }
-        Data::List(items) if items.is_empty() => out.push_str("[]"),
-        Data::Struct(fields) if fields.is_empty() => out.push_str("{}"),
-        Data::List(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                open_line(out, i, layout.as_deref_mut());
-                write(out, item, layout.as_deref_mut());
+    fn newline(&mut self) {
+        if let Some((prefix, indent)) = self.layout {
+            self.out.push('\n');
+            self.out.push_str(prefix);
+            for _ in 0..self.depth {
+                self.out.push_str(indent);
             }
-            close_line(out, layout);
-            out.push(']');
         }
-        Data::Struct(fields) => {
-            out.push('{');
-            for (i, (label, value)) in fields.iter().enumerate() {
-                open_line(out, i, layout.as_deref_mut());
-                write_string(out, label);
-                out.push_str(if layout.is_some() { ": " } else { ":" });
-                write(out, value, layout.as_deref_mut());
+    }
+
+    /// What stands between a value and what was before it.
+    fn place(&mut self) {
+        if std::mem::take(&mut self.labelled) || self.depth == 0 {
+            return;
+        }
+        if !self.first {
+            self.out.push(',');
+        }
+        self.newline();
+    }
+}
+
+impl Sink for Writer<'_> {
+    fn scalar(&mut self, value: &Data) {
+        self.place();
+        self.first = false;
+        match value {
+            Data::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
+            Data::Number(n) => self.out.push_str(&n.to_json()),
+            Data::String(s) => write_string(&mut self.out, s),
+            Data::Bytes(b) => {
+                self.out.push('"');
+                base64::engine::general_purpose::STANDARD.encode_string(b, &mut self.out);
+                self.out.push('"');
             }
-            close_line(out, layout);
-            out.push('}');
+            Data::Null | Data::List(_) | Data::Struct(_) => self.out.push_str("null"),
         }
     }
-}
 
-fn open_line(out: &mut String, i: usize, layout: Option<&mut Layout<'_>>) {
-    if i > 0 {
-        out.push(',');
+    fn open(&mut self, list: bool, _len: usize) {
+        self.place();
+        self.out.push(if list { '[' } else { '{' });
+        self.lists.push(list);
+        self.depth += 1;
+        self.first = true;
     }
-    if let Some(layout) = layout {
-        if i == 0 {
-            layout.depth += 1;
+
+    fn label(&mut self, label: &Arc<str>) {
+        self.place();
+        self.first = false;
+        write_string(&mut self.out, label);
+        self.out.push_str(if self.layout.is_some() { ": " } else { ":" });
+        self.labelled = true;
+    }
+
+    fn close(&mut self) {
+        self.depth -= 1;
+        if !self.first {
+            self.newline();
         }
-        layout.newline(out);
-    }
-}
-
-fn close_line(out: &mut String, layout: Option<&mut Layout<'_>>) {
-    if let Some(layout) = layout {
-        layout.depth -= 1;
-        layout.newline(out);
+        self.first = false;
+        let list = self.lists.pop().unwrap_or_default();
+        self.out.push(if list { ']' } else { '}' });
     }
 }
 

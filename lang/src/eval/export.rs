@@ -4,7 +4,8 @@ use super::arena::*;
 use super::core::{Evaluator, Res};
 use super::expr::Scalar;
 use super::label::LabelType;
-use crate::data::Data;
+use crate::data::{Builder, Data, Sink};
+use crate::encode::json::Writer;
 use crate::pkg::Kind;
 use crate::syntax::ast::Constraint;
 
@@ -26,35 +27,47 @@ impl Evaluator {
         if !errors.is_empty() {
             return Err(errors);
         }
-        self.data_unchecked(v).map_err(|e| vec![e])
+        let mut builder = Builder::default();
+        self.tell(v, &mut builder).map_err(|e| vec![e])?;
+        Ok(builder.finish())
     }
 
-    fn data_unchecked(&mut self, v: VId) -> Res<Data> {
+    /// The same as JSON, with line breaks. Nothing is held but the text.
+    pub(crate) fn json(&mut self, v: VId) -> Result<String, Vec<ErrId>> {
+        let errors = self.all_errors(v, true);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let mut writer = Writer::pretty();
+        self.tell(v, &mut writer).map_err(|e| vec![e])?;
+        Ok(writer.out)
+    }
+
+    /// Tells the value of a vertex, which was found to be concrete.
+    fn tell(&mut self, v: VId, sink: &mut dyn Sink) -> Res<()> {
         self.step()?;
         self.expand(v);
         let t = self.with_default(v);
         self.expand(t);
         if let Some((s, _)) = self.scalar_at(t) {
-            return Ok(scalar_data(s));
+            sink.scalar(&scalar_data(s));
+            return Ok(());
         }
         let list = self.v(t).kind == Kind::LIST;
         let want = if list { LabelType::Index } else { LabelType::Regular };
         let mut arcs = self.ordered(t);
         arcs.retain(|a| a.constraint == Constraint::Regular && a.label.kind() == want);
         if list {
-            let mut items = Vec::with_capacity(arcs.len());
-            let mut arcs = arcs;
             arcs.sort_by_key(|a| a.label.as_index());
-            for a in arcs {
-                items.push(crate::compile::stack(|| self.data_unchecked(a.vertex))?);
-            }
-            return Ok(Data::List(items));
         }
-        let mut fields = Vec::with_capacity(arcs.len());
+        sink.open(list, arcs.len());
         for a in arcs {
-            let value = crate::compile::stack(|| self.data_unchecked(a.vertex))?;
-            fields.push((self.labels.name(a.label), value));
+            if !list {
+                sink.label(&self.labels.name(a.label));
+            }
+            crate::compile::stack(|| self.tell(a.vertex, sink))?;
         }
-        Ok(Data::Struct(fields))
+        sink.close();
+        Ok(())
     }
 }
