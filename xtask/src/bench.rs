@@ -19,6 +19,9 @@ pub(crate) struct Bench {
     /// Only the parser, beside the reference implementation's (needs Go)
     #[arg(long)]
     parse: bool,
+    /// Only a configuration of many services, beside the reference implementation
+    #[arg(long)]
+    services: bool,
 }
 
 /// What is measured: its name, the arguments, and the aim in milliseconds.
@@ -34,6 +37,9 @@ const COMMANDS: &[(&str, &[&str], Option<f64>)] = &[
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
+        if self.services {
+            return crate::services::compare();
+        }
         if self.parse {
             return crate::parse_speed::compare();
         }

@@ -17,6 +17,7 @@ mod parse_speed;
 mod plane;
 mod process;
 mod protobuf_schema;
+mod services;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
