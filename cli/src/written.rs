@@ -115,10 +115,17 @@ impl Written {
             Form::Value(FileType::Cue) | Form::Package => b"// ---\n",
             _ => b"",
         };
-        let bytes = texts.join(between);
+        let joined;
+        let bytes = match texts {
+            [only] => only,
+            texts => {
+                joined = texts.join(between);
+                &joined
+            }
+        };
         match file {
             None => out.result(bytes),
-            Some(file) => write_file(&file, &bytes, self.force),
+            Some(file) => write_file(&file, bytes, self.force),
         }
     }
 }
@@ -151,6 +158,7 @@ fn render(form: Form, value: Value<'_>, layout: Layout) -> Result<Vec<u8>, Error
             }
             Ok(spaces(&value.to_file(layout.open.unwrap_or_default())).into_bytes())
         }
+        Form::Value(FileType::Json) if !layout.escape => Ok((value.json()? + "\n").into_bytes()),
         Form::Value(form) => as_data(form, value, &value.data()?, layout),
     }
 }

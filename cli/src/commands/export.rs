@@ -5,6 +5,7 @@ use crate::language::{Inputs, expressions};
 use crate::output::Output;
 use crate::written::{Layout, Written};
 use clap::Args;
+use std::mem::ManuallyDrop;
 use stepwell_lang::load::FileType;
 
 /// Evaluate files of the language and print the result as data
@@ -44,12 +45,13 @@ pub(super) fn evaluate(
     then: impl FnOnce(&[stepwell_lang::Value<'_>]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let apart = inputs.apart(schema.is_some())?;
-    let loaded = inputs.load()?;
+    // The program ends after this: the system takes the memory back faster than it could be freed piece by piece.
+    let loaded = ManuallyDrop::new(inputs.load()?);
     let apart = apart && !loaded.data.is_empty();
-    let instances = inputs.instances(&loaded, apart)?;
+    let instances = ManuallyDrop::new(inputs.instances(&loaded, apart)?);
     let mut values = Vec::new();
     let mut problems = Vec::new();
-    for instance in &instances {
+    for instance in instances.iter() {
         let mut wholes = vec![instance.root()];
         if apart {
             let schema = crate::language::schema(instance, schema)?;
