@@ -416,7 +416,7 @@ mod tests {
             null | string => {"anyOf":[{"type":"null"},{"type":"string"}]}
             {a: #B} => {"$defs":{"B":{"type":"object","additionalProperties":false,"properties":{"x":{"type":"integer"},"y":{"type":"string"}},"required":["x"]}},"type":"object","additionalProperties":false,"properties":{"a":{"$ref":"#/$defs/B"}},"required":["a"]}
             {rec?: #T} => {"$defs":{"T":{"type":"object","additionalProperties":false,"properties":{"rec":{"$ref":"#/$defs/T"}}}},"type":"object","additionalProperties":false,"properties":{"rec":{"$ref":"#/$defs/T"}}}
-            !="x" => {"not":{"const":"x"}}
+            !="x" => {"type":"string","not":{"const":"x"}}
             =~"^a" & !~"b" => {"type":"string","not":{"pattern":"b"},"pattern":"^a"}
             strings.MinRunes(3) => {"type":"string","minLength":3}
             {a: 1, b: string} => {"type":"object","additionalProperties":false,"properties":{"a":{"const":1},"b":{"type":"string"}},"required":["b"]}

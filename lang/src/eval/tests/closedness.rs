@@ -27,7 +27,7 @@ fn definitions_without_a_struct_close_nothing() {
 
 #[test]
 fn definitions_and_hidden_fields_may_be_added() {
-    check_tree("#A: {a: int}, x: #A & {#b: 1, _c: 2}", "{#A: {a: int}, x: {a: int, #b: 1, _c: 2}}");
+    check_tree("#A: {a: int}, x: #A & {#b: 1, _c: 2}", "{#A: {a: int}, x: {#b: 1, _c: 2, a: int}}");
 }
 
 #[test]
