@@ -199,9 +199,13 @@ impl Evaluator {
         })
     }
 
+    /// Whether two fields are declared by the same expressions, however often.
     fn same_conjuncts(&self, a: VId, b: VId) -> bool {
         let (x, y) = (self.conjuncts(a), self.conjuncts(b));
-        x.len() == y.len() && x.iter().zip(y).all(|(c, d)| std::sync::Arc::ptr_eq(&c.expr, &d.expr))
+        let all_in = |x: &[Conj], y: &[Conj]| {
+            x.iter().all(|c| y.iter().any(|d| std::sync::Arc::ptr_eq(&c.expr, &d.expr)))
+        };
+        all_in(x, y) && all_in(y, x)
     }
 
     fn same_constraints(&mut self, a: VId, b: VId) -> bool {
@@ -210,8 +214,10 @@ impl Evaluator {
         let (x, y) = (self.ext_ref(a).unwrap_or(&empty), self.ext_ref(b).unwrap_or(&empty));
         let bounds = x.bounds.len() == y.bounds.len()
             && x.bounds.iter().all(|p| y.bounds.iter().any(|q| self.show_bound(p) == self.show_bound(q)));
-        let patterns = x.patterns.len() == y.patterns.len()
-            && x.patterns.iter().zip(&y.patterns).all(|(p, q)| std::sync::Arc::ptr_eq(&p.decl, &q.decl));
+        let all_in = |x: &[Pattern], y: &[Pattern]| {
+            x.iter().all(|p| y.iter().any(|q| std::sync::Arc::ptr_eq(&p.decl, &q.decl)))
+        };
+        let patterns = all_in(&x.patterns, &y.patterns) && all_in(&y.patterns, &x.patterns);
         let validators = x.validators.len() == y.validators.len()
             && x.validators.iter().zip(&y.validators).all(|(p, q)| std::sync::Arc::ptr_eq(&p.expr, &q.expr));
         let lists = match (&x.list, &y.list) {

@@ -51,6 +51,11 @@ fn what_is_left_to_decide_tells_branches_apart() {
 }
 
 #[test]
+fn branches_that_say_the_same_more_than_once_are_one() {
+    check("#A: {c?: string}, x: #A & (#A | {})", r#"{"x":{}}"#);
+}
+
+#[test]
 fn a_name_for_the_value_means_the_branch_inside_of_it() {
     check("a: {x: 1} | {x: 2}, a: y: a.x", "a: incomplete value {x:1,y:1} | {x:2,y:2}");
     check_tree(
