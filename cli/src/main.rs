@@ -15,6 +15,7 @@ mod log;
 mod objects;
 mod output;
 mod progress;
+mod trace;
 mod written;
 
 use commands::Cli;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let run = || {
         let args: Vec<_> = std::env::args_os().collect();
         let out = Output::new(&args);
+        let _tracing = trace::begin();
         let done = Cli::from_args(args).and_then(|cli| commands::dispatch(cli, &out));
         out.exit(done)
     };

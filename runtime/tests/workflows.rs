@@ -7,12 +7,14 @@ use k8s_openapi::api::core::v1::{ConfigMap, Event};
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use stepwell_cluster::{EmbeddedCluster, Options};
+use stepwell_runtime::clock::{Clock, Simulated};
 use stepwell_runtime::definitions::Library;
 use stepwell_runtime::document::Document;
-use stepwell_runtime::driver::{Delivery, DriveError, Driver, RunRef, Until};
-use stepwell_runtime::model::run::{RunPhase, RunStatus, StepPhase};
+use stepwell_runtime::driver::{Delivery, DriveError, Driver, Observed, Observer, RunRef, Until};
+use stepwell_runtime::model::run::{Reason, RunPhase, RunStatus, StepPhase, Time};
 
 const DEFINITIONS: &str = r#"
 kind: WorkflowStepDefinition
@@ -388,6 +390,80 @@ async fn a_fleet_carries_out_what_is_written_to_the_cluster_and_parks_what_waits
         assert_eq!(status.phase, RunPhase::Succeeded);
     }
     serving.abort();
+}
+
+/// Notes when ops are carried out, by a clock that jumps.
+struct Times(Arc<Simulated>, Mutex<Vec<i64>>);
+
+impl Observer for Times {
+    fn op(&self, _: &Observed<'_>) {
+        self.1.lock().unwrap().push(self.0.now().0);
+    }
+}
+
+#[tokio::test]
+async fn durations_are_exact_and_tries_are_counted_over_restarts() {
+    let cluster = cluster().await;
+    let clock = Arc::new(Simulated::new(Time(1_000_000_000_000)));
+    let times = Arc::new(Times(clock.clone(), Mutex::default()));
+    let driver = driver(&cluster).with_clock(clock.clone()).with_observer(times.clone());
+    let begun = clock.now();
+    let far = begun.plus(Duration::from_secs(1 << 20));
+    let run = driver
+        .submit(&delivery(
+            "nap",
+            &steps(json!([{"name": "s", "type": "suspend", "properties": {"duration": "1234ms"}}])),
+        ))
+        .await
+        .unwrap();
+    let driven = driver.drive(run, Until::Finished);
+    let status = tokio::select! { end = driven.wait() => end.unwrap(), _ = clock.pass(far) => panic!("the run does not end") };
+    assert_eq!((status.phase, begun.until(clock.now())), (RunPhase::Succeeded, Duration::from_millis(1234)));
+    let timed = steps(
+        json!([{"name": "w", "type": "wait-cm", "timeout": "90500ms", "properties": {"name": "never"}}]),
+    );
+    let begun = clock.now();
+    let run = driver.submit(&delivery("timed", &timed)).await.unwrap();
+    let driven = driver.drive(run, Until::Finished);
+    let status = tokio::select! { end = driven.wait() => end.unwrap(), _ = clock.pass(far) => panic!("the run does not end") };
+    assert_eq!((status.phase, begun.until(clock.now())), (RunPhase::Failed, Duration::from_millis(90_500)));
+
+    // Ten tries after the first, in pauses that double, whoever makes them.
+    times.1.lock().unwrap().clear();
+    let begun = clock.now();
+    let call = steps(json!([{"name": "r", "type": "request", "properties": {"url": "http://127.0.0.1:1/"}}]));
+    let run = driver.submit(&delivery("tries", &call)).await.unwrap();
+    let mut driven = driver.drive(run.clone(), Until::Finished);
+    let status = loop {
+        let pause = clock.now().plus(Duration::from_secs(40));
+        tokio::select! {
+            end = driven.wait() => break end.unwrap(),
+            _ = clock.pass(pause) => {}
+        }
+        // The process is gone; another one takes over.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        driven = driver.drive(run.clone(), Until::Finished);
+    };
+    assert_eq!(status.step("r").unwrap().reason, Some(Reason::FailedAfterRetries));
+    let tries: Vec<u64> = times.1.lock().unwrap().iter().map(|t| begun.until(Time(*t)).as_secs()).collect();
+    assert_eq!(tries.len(), 11, "{tries:?}");
+    assert_eq!(tries[..6], [0, 1, 3, 7, 15, 31]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undeclared_parameter_is_told() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let spec = steps(
+        json!([{"name": "m", "type": "print-message-in-status", "properties": {"message": "hi", "mesage": "ho"}},
+        {"name": "open", "type": "echo", "properties": {"anything": 1}}]),
+    );
+    let told = driver.check(&delivery("typo", &spec)).await.unwrap();
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    let want = "spec.workflowSpec.steps[0].properties.mesage: the step type `print-message-in-status` has no parameter `mesage`; it is ignored (did you mean `message`?)";
+    assert_eq!(told, [want]);
+    let refused = driver.strict().submit(&delivery("typo", &spec)).await.unwrap_err();
+    assert_eq!(refused.to_string(), want);
 }
 
 #[tokio::test(flavor = "multi_thread")]

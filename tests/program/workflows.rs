@@ -377,6 +377,79 @@ fn secrets_are_in_no_message_and_no_log() {
     }
 }
 
+#[test]
+fn limits_can_be_set_and_a_typo_is_told() {
+    let sandbox = Sandbox::new();
+    let run = "apiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {name: limits}\nspec: {workflowSpec: {steps: [{name: req, type: request, properties: {url: \"http://127.0.0.1:9/\", hedaer: {a: b}}}]}}\n";
+    sandbox.file("run.yaml", run);
+    let ended = sandbox.run(&[
+        "run",
+        "run.yaml",
+        "--max-workflow-step-error-retry-times",
+        "1",
+        "--max-workflow-failed-backoff-time",
+        "1",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(line(&json(&ended)), "failed; req failed FailedAfterRetries", "{}", ended.shown());
+    assert!(ended.stderr.contains("has no parameter `hedaer`"), "{}", ended.shown());
+    let ended = sandbox.run(&["run", "run.yaml", "--strict"]);
+    assert!(
+        ended.status == 1
+            && ended.stderr.contains("error: the step type `request` has no parameter `hedaer`"),
+        "{}",
+        ended.shown()
+    );
+}
+
+#[test]
+fn spans_are_sent_to_a_collector() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let collector = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut text = String::new();
+        let mut buffer = [0; 8192];
+        loop {
+            let n = stream.read(&mut buffer).unwrap();
+            text += &String::from_utf8_lossy(&buffer[..n]);
+            if n == 0 || text.ends_with("}]}]}]}") {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+                return text;
+            }
+        }
+    });
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["run", &example("group")]);
+    let ended = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output().unwrap();
+    assert!(ended.status.success());
+    let text = collector.join().unwrap();
+    for part in [
+        "POST /v1/traces",
+        "\"name\":\"run\"",
+        "\"name\":\"step\"",
+        "\"name\":\"op\"",
+        "parentSpanId",
+        "kube/apply",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_damaged_store_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox.file("state/cluster.redb", &"this is no database ".repeat(1000));
+    let ended = sandbox.run(&["workflow", "list"]);
+    assert!(
+        ended.status == 1 && ended.stderr.contains("the database in") && ended.stderr.contains("hint:"),
+        "{}",
+        ended.shown()
+    );
+}
+
 /// Twenty steps, each of which makes an object.
 fn twenty() -> String {
     let step = |i: usize| {

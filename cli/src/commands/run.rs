@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// Record it, but do not start it before `workflow resume`
     #[arg(long)]
     pending: bool,
+    /// Take a parameter that a step type does not declare for a mistake
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
@@ -51,8 +54,13 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             let delivery =
                 within(bundle.delivery.clone(), &bundle.delivery.reference(&connection.namespace).namespace)?;
             let reference = delivery.reference(&connection.namespace);
-            let drive = Drive::new(&connection, &args.target, library, reference, &args.options)?;
+            let mut drive = Drive::new(&connection, &args.target, library, reference, &args.options)?;
+            if args.strict {
+                drive.driver = drive.driver.strict();
+            }
             bundle.apply_on(&connection).await?;
+            let warnings = drive.driver.check(&delivery).await?;
+            out.warnings(&warnings, &delivery.document().sources);
             if args.pending {
                 drive.driver.submit_pending(&delivery).await?;
                 return out.result(format!(

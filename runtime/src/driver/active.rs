@@ -322,6 +322,17 @@ impl Active {
             tracing::warn!("{note}");
             told::event(&self.driver.client, &self.record.owner(), "Normal", "DefinitionChanged", &note);
         }
+        if !taken_up {
+            for warning in &self.subject.warnings {
+                told::event(
+                    &self.driver.client,
+                    &self.record.owner(),
+                    "Warning",
+                    "UnknownParameter",
+                    &warning.to_string(),
+                );
+            }
+        }
         if !taken_up && self.subject.types.any_of_cluster() {
             self.keep_types().await?;
         }

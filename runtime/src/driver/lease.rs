@@ -9,10 +9,10 @@ use crate::model::run::Time;
 use crate::ops::support::objects::FIELD_MANAGER;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, DeleteParams, PostParams, Preconditions};
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
@@ -41,6 +41,8 @@ pub(super) struct Held {
     renewal: AbortHandle,
     api: Api<Lease>,
     name: String,
+    /// The version that this process has written last.
+    version: Arc<Mutex<String>>,
 }
 
 impl Drop for Held {
@@ -75,8 +77,12 @@ pub(super) async fn take(
     let api: Api<Lease> = Api::namespaced(client.clone(), &reference.namespace);
     let name = format!("{}-{}", reference.types().1.to_lowercase(), reference.name);
     let options = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-    for _ in 0..5 {
-        let found = api.get_opt(&name).await.map_err(|e| cluster(reference, "read the lease of", e))?;
+    for round in 0..5 {
+        // Most runs have no lease yet.
+        let found = match round {
+            0 => None,
+            _ => api.get_opt(&name).await.map_err(|e| cluster(reference, "read the lease of", e))?,
+        };
         let taken = match found {
             None => api.create(&options, &lease(&name, reference, &owner, None)?).await,
             Some(old) => {
@@ -94,10 +100,11 @@ pub(super) async fn take(
             }
         };
         match taken {
-            Ok(_) => {
+            Ok(taken) => {
                 claim.0 = None;
-                let renewal = tokio::spawn(renew(api.clone(), name.clone())).abort_handle();
-                return Ok(Held { uid: uid.to_string(), renewal, api, name });
+                let version = Arc::new(Mutex::new(taken.metadata.resource_version.unwrap_or_default()));
+                let renewal = tokio::spawn(renew(api.clone(), name.clone(), version.clone())).abort_handle();
+                return Ok(Held { uid: uid.to_string(), renewal, api, name, version });
             }
             Err(kube::Error::Api(s)) if s.code == 409 => {}
             Err(e) => return Err(cluster(reference, "take the lease of", e)),
@@ -107,19 +114,20 @@ pub(super) async fn take(
 }
 
 impl Held {
-    /// Gives the right back, so that nobody has to wait for the Lease to run out.
+    /// Gives the right back, so that nobody has to wait for the Lease to run out: a run that nobody drives has none.
     pub(super) async fn release(self) {
         self.renewal.abort();
-        let Ok(mut lease) = self.api.get(&self.name).await else { return };
-        if let Some(spec) = lease.spec.as_mut().filter(|s| s.holder_identity.as_deref().is_some_and(ours)) {
-            spec.holder_identity = Some(String::new());
-            spec.lease_duration_seconds = Some(1);
-            let _ = self.api.replace(&self.name, &PostParams::default(), &lease).await;
+        let version = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Of another version, it is somebody else's by now.
+        let preconditions = Preconditions { resource_version: Some(version), uid: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        if let Err(e) = self.api.delete(&self.name, &params).await {
+            tracing::debug!("lease {}: {e}", self.name);
         }
     }
 }
 
-async fn renew(api: Api<Lease>, name: String) {
+async fn renew(api: Api<Lease>, name: String, version: Arc<Mutex<String>>) {
     loop {
         tokio::time::sleep(RENEWED).await;
         let Ok(mut lease) = api.get(&name).await else { continue };
@@ -128,8 +136,12 @@ async fn renew(api: Api<Lease>, name: String) {
             return;
         };
         spec.renew_time = stamp();
-        if let Err(e) = api.replace(&name, &PostParams::default(), &lease).await {
-            tracing::debug!("lease {name}: {e}");
+        match api.replace(&name, &PostParams::default(), &lease).await {
+            Ok(lease) => {
+                let new = lease.metadata.resource_version.unwrap_or_default();
+                *version.lock().unwrap_or_else(PoisonError::into_inner) = new;
+            }
+            Err(e) => tracing::debug!("lease {name}: {e}"),
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::model::run::{RunPhase, RunStatus, StepStatus, Time};
 use crate::ops::Owner;
 use crate::ops::support::cx::http_client;
 use crate::ops::support::objects::{FIELD_MANAGER, Kinds};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use judge::Conditions;
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
@@ -147,6 +147,7 @@ pub struct Driver {
     clock: SharedClock,
     observer: Option<Arc<dyn Observer>>,
     complete: bool,
+    strict: bool,
 }
 
 /// A run that is being driven.
@@ -204,6 +205,7 @@ impl Driver {
             clock: Arc::new(clock::System),
             observer: None,
             complete: false,
+            strict: false,
         }
     }
 
@@ -225,6 +227,13 @@ impl Driver {
         self
     }
 
+    /// The same, with a parameter that a step type does not declare as a mistake and not only a warning.
+    #[must_use]
+    pub fn strict(mut self) -> Driver {
+        self.strict = true;
+        self
+    }
+
     /// The same on a cluster to which nobody will add anything: a step type or Workflow that is not there is a mistake, not something to wait for.
     pub fn on_complete_cluster(mut self) -> Driver {
         self.complete = true;
@@ -238,7 +247,7 @@ impl Driver {
     /// Everything that is wrong with the workflow; a cluster that refuses or does not answer. Nothing is recorded then.
     pub async fn submit(&self, delivery: &Delivery) -> Result<RunRef, DriveError> {
         let reference = delivery.reference("default");
-        self.check_delivery(&reference, delivery).await?;
+        self.check(delivery).await?;
         let before = self.apply(&reference, delivery.document()).await?;
         let (_, state) = Record::load(&self.client, &self.kinds, &reference).await?;
         // A changed spec starts over by itself.
@@ -258,7 +267,7 @@ impl Driver {
             Ok(status) if status.start_time.is_some() => return Err(Refused::Started.into()),
             Ok(_) | Err(_) => {}
         }
-        self.check_delivery(&reference, delivery).await?;
+        self.check(delivery).await?;
         let mut document = delivery.document().clone();
         document.value["metadata"]["annotations"][PENDING] = json!("true");
         self.apply(&reference, &document).await?;
@@ -275,11 +284,16 @@ impl Driver {
         Ok(reference)
     }
 
-    async fn check_delivery(&self, reference: &RunRef, delivery: &Delivery) -> Result<(), DriveError> {
+    /// Checks what an Application or a run asks for on this cluster, and gives what is there but means nothing.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; a cluster that cannot be asked.
+    pub async fn check(&self, delivery: &Delivery) -> Result<Vec<Problem>, DriveError> {
         let none = StepTypes::of_library(self.library.clone());
-        match self.subject(reference, delivery.clone(), &none, true).await? {
+        match self.subject(&delivery.reference("default"), delivery.clone(), &none, true).await? {
             Found::Wrong(problems) => Err(problems.into()),
-            Found::Subject(_) | Found::NotYet { .. } => Ok(()),
+            Found::Subject(subject) => Ok(subject.warnings),
+            Found::NotYet { .. } => Ok(Vec::new()),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::model::workflow::{Input, Mode, Modes, Output, Step, Workflow};
 use crate::model::workflow_run::{self, WorkflowRun, placed, read_workflow};
 use crate::ops::support::objects::{innermost, plain};
 use crate::ops::{Components, Rendered};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, nearest};
 use crate::render::{self, RenderOptions};
 use kube::api::{Api, DynamicObject};
 use serde_json::{Map, Value, json};
@@ -29,6 +29,8 @@ pub(super) struct Subject {
     pub(super) types: StepTypes,
     /// What tells one content of the object's `spec` from another.
     pub(super) spec: String,
+    /// What is there but means nothing.
+    pub(super) warnings: Vec<Problem>,
 }
 
 /// What an object asks for.
@@ -163,6 +165,34 @@ fn checked(
     faults
 }
 
+/// Parameters that a step type does not declare but nearly does: it would ignore them.
+fn undeclared(workflow: &Workflow, path: &str, types: &StepTypes) -> Vec<Problem> {
+    let dot = if path.is_empty() { "" } else { "." };
+    let mut found = Vec::new();
+    let mut look = |step: &Step, at: &str| {
+        let definition = types.get(&step.kind).filter(|_| !step.properties.is_empty());
+        let Some(Ok(compiled)) = definition.map(|d| types.library().compiled(d)) else { return };
+        let declared = compiled.parameter_names();
+        for key in step.properties.keys().filter(|k| !declared.iter().any(|d| **d == ***k)) {
+            let free = declared.iter().map(|d| &**d).filter(|d| !step.properties.contains_key(*d));
+            if let Some(near) = nearest(key, free) {
+                let message =
+                    format!("the step type `{}` has no parameter `{key}`; it is ignored", step.kind);
+                let problem = Problem::new("unknown-parameter", format!("{at}.properties.{key}"), message);
+                found.push(problem.hint(format!("did you mean `{near}`?")));
+            }
+        }
+    };
+    for (key, steps) in [("steps", &workflow.steps), ("finally", &workflow.finally)] {
+        for (i, step) in steps.iter().enumerate() {
+            let at = format!("{path}{dot}{key}[{i}]");
+            look(step, &at);
+            step.sub_steps.iter().enumerate().for_each(|(j, sub)| look(sub, &format!("{at}.subSteps[{j}]")));
+        }
+    }
+    found
+}
+
 /// The step types that a workflow names.
 fn kinds(workflow: &Workflow) -> Vec<String> {
     let all = workflow.all().map(|s| s.kind.clone()).filter(|k| !k.is_empty() && has_definition(k));
@@ -279,7 +309,11 @@ impl Driver {
                 && types.unknown(k).hint.is_none_or(|h| !h.starts_with("did you mean"))
         };
         let late: Vec<String> = kinds(&workflow).into_iter().filter(slip).collect();
-        let faults = checked(&workflow, faults, path, &context, &types, &late);
+        let mut faults = checked(&workflow, faults, path, &context, &types, &late);
+        let warnings = undeclared(&workflow, path, &types);
+        if self.strict {
+            faults.extend(warnings.iter().cloned());
+        }
         if !faults.is_empty() {
             return Ok(Found::Wrong(placed(&document, faults)));
         }
@@ -290,7 +324,13 @@ impl Driver {
             let rendering = Rendering { library: self.library.clone(), app };
             Arc::new(rendering) as Arc<dyn Components>
         });
-        Ok(Found::Subject(Box::new(Subject { plan, components, types, spec: fingerprint(&object) })))
+        Ok(Found::Subject(Box::new(Subject {
+            plan,
+            components,
+            types,
+            spec: fingerprint(&object),
+            warnings: placed(&document, warnings).list,
+        })))
     }
 
     /// A Workflow object of the cluster.
@@ -351,7 +391,7 @@ impl Subject {
         let mut plan = Plan::new(&Workflow::default(), uid, Map::new());
         plan.limits = limits;
         let types = StepTypes::of_library(library.clone());
-        Subject { plan, components: None, types, spec: fingerprint(object) }
+        Subject { plan, components: None, types, spec: fingerprint(object), warnings: Vec::new() }
     }
 }
 

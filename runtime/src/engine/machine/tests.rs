@@ -506,3 +506,56 @@ fn what_others_write_is_understood() {
     assert_eq!(changes(&ours, &empty), [Event::Restart { from: None }]);
     assert_eq!(changes(&all, &ours), [Event::Suspend]);
 }
+
+#[test]
+fn a_cancelled_run_ends_what_is_under_way_and_runs_its_finally_steps() {
+    let doc = json!({"mode": {"steps": "DAG"}, "steps": [{"name": "a", "type": "x"}, {"name": "w", "type": "x"}, {"name": "b", "type": "x", "dependsOn": ["a"]}],
+        "finally": [{"name": "f", "type": "x"}]});
+    let mut r = Run::new(doc);
+    assert_eq!(r.starts(), ["a#1", "w#1"]);
+    r.done("w", waiting());
+    r.event(Event::Cancel).unwrap();
+    assert_eq!(r.line(), "Executing: a Running, w Failed/Terminate 'not yet'");
+    r.ok("a");
+    assert_eq!(r.starts(), ["f#1"]);
+    r.ok("f");
+    assert_eq!(
+        r.line(),
+        "Terminated!: a Succeeded, w Failed/Terminate 'not yet', b Skipped/Skip, f Succeeded"
+    );
+    assert!(r.state.status.message.starts_with("The run was cancelled"));
+    assert!(matches!(r.event(Event::Cancel), Err(Refused::Finished(_))));
+    let theirs =
+        crate::model::run::RunStatus { message: r.state.status.message.clone(), ..Default::default() };
+    assert_eq!(changes(&Default::default(), &theirs), [Event::Cancel]);
+}
+
+#[test]
+fn a_step_says_how_it_is_tried_again() {
+    let mut r =
+        Run::new(steps(json!([{"name": "a", "type": "x", "retry": {"limit": 2, "backoff": "1500ms"}}])));
+    r.done("a", failed(true));
+    assert_eq!(r.wakes_in(), Some(1.0));
+    r.pass(1.0);
+    r.done("a", failed(true));
+    assert_eq!(r.wakes_in(), Some(1.5));
+    r.pass(1.5);
+    r.done("a", failed(true));
+    assert!(r.line().contains("a Failed/FailedAfterRetries"), "{}", r.line());
+}
+
+#[test]
+fn what_the_record_has_no_room_for() {
+    let doc = steps(json!([{"name": "a", "type": "x", "outputs": [{"name": "o", "valueFrom": "1"}]}]));
+    let mut r = Run::new(doc);
+    let outputs = vec![("o".to_string(), json!("x".repeat(1 << 20)))];
+    let message = Some("m".repeat(100_000));
+    r.done("a", StepResult { outcome: Outcome::Succeeded, message, outputs });
+    assert!(r.line().starts_with("Failed!: a Failed/Output 'output `o` is too big"), "{}", r.line());
+    let mut r = Run::new(steps(json!([{"name": "a", "type": "x"}])));
+    r.done(
+        "a",
+        StepResult { outcome: Outcome::Succeeded, message: Some("m".repeat(100_000)), outputs: Vec::new() },
+    );
+    assert!(r.state.status.steps[0].message.len() < 17 << 10);
+}
