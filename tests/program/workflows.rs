@@ -444,7 +444,7 @@ fn a_damaged_store_is_told() {
     sandbox.file("state/cluster.redb", &"this is no database ".repeat(1000));
     let ended = sandbox.run(&["workflow", "list"]);
     assert!(
-        ended.status == 1 && ended.stderr.contains("the database in") && ended.stderr.contains("hint:"),
+        ended.status == 1 && ended.stderr.contains("Not a redb database") && ended.stderr.contains("hint:"),
         "{}",
         ended.shown()
     );
