@@ -1,4 +1,4 @@
-//! How fast text becomes a tree, and a tree text: MB/s on generated programs. `cargo bench -p stepwell-lang --bench parse`.
+//! How fast text becomes a tree, and a tree text: MB/s on generated programs. `cargo bench --bench parse`.
 
 #![allow(missing_docs, reason = "criterion makes public functions without documentation")]
 

@@ -4,8 +4,9 @@
 //! evaluation happens on demand and an instance stays on one thread at a time. A [`Value`] is a handle into an instance.
 
 use crate::compile::Compiled;
-use crate::data::Data;
+use crate::data::{Data, Shared};
 use crate::diag::{Code, Diagnostic};
+use crate::encode::TypeError;
 use crate::eval::Evaluator;
 use crate::eval::arena::{ErrId, NONE, VId};
 use crate::eval::expr::{E, Expr, Scalar, X};
@@ -191,7 +192,7 @@ impl Program {
 
     /// A new evaluation.
     pub fn instance_with(&self, budget: Budget) -> Instance {
-        let labels = Labels::above(Arc::new(self.compiled.labels.clone()));
+        let labels = Labels::above(self.compiled.labels.clone());
         let mut evaluator = Evaluator::new(self.compiled.clone(), labels, budget);
         let root = evaluator.root(0);
         let sources = RefCell::new(self.compiled.sources.clone());
@@ -247,8 +248,12 @@ impl Instance {
     /// assert_eq!(instance.root().get("out").unwrap().as_int(), Some(42));
     /// ```
     pub fn fill(&self, path: &Path, data: &Data) -> Result<(), Failure> {
-        let expr = crate::compile::data(data, &mut self.evaluator.borrow_mut().labels);
-        self.fill_expr(path, expr, None)
+        self.fill_shared(path, &Shared::from(data))
+    }
+
+    /// As [`Instance::fill`], with data that many instances are given.
+    pub fn fill_shared(&self, path: &Path, data: &Shared) -> Result<(), Failure> {
+        self.fill_expr(path, Expr::new(X::Data(data.clone()), crate::compile::NOWHERE), None)
     }
 
     /// Unifies data into the value at a path, as [`Instance::fill`]; mistakes in it are shown where it was read.
@@ -313,17 +318,19 @@ impl Instance {
 
     /// The unification of two values of this instance, as a new value outside the tree.
     pub fn unify(&self, a: Value<'_>, b: Value<'_>) -> Value<'_> {
-        let link = |v| Expr::new(X::Linked(v), crate::compile::NOWHERE);
-        let v = self.evaluator.borrow_mut().detached(vec![(NONE, link(a.v)), (NONE, link(b.v))]);
+        let v = self.evaluator.borrow_mut().unified(&[a.v, b.v]);
         self.value(v)
+    }
+
+    /// The value at a path from the root, written as in [`Path::parse`]; `None` also where it is no path.
+    pub fn lookup(&self, path: &str) -> Option<Value<'_>> {
+        self.root().lookup(&Path::parse(path)?)
     }
 
     /// Data as a value of this instance, outside the tree.
     pub fn data(&self, data: &Data) -> Value<'_> {
-        let mut ev = self.evaluator.borrow_mut();
-        let expr = crate::compile::data(data, &mut ev.labels);
-        let v = ev.detached(vec![(NONE, expr)]);
-        drop(ev);
+        let expr = Expr::new(X::Data(data.into()), crate::compile::NOWHERE);
+        let v = self.evaluator.borrow_mut().detached(vec![(NONE, expr)]);
         self.value(v)
     }
 
@@ -454,8 +461,33 @@ impl<'i> Value<'i> {
     }
 
     /// The marked branch of a disjunction that is not decided otherwise; `None` for all other values, open lists among them.
+    ///
+    /// ```
+    /// # use stepwell_lang::{NoPackages, Program, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "a: *1 | int, b: 1")], &NoPackages).unwrap();
+    /// let instance = program.instance();
+    /// assert_eq!(instance.lookup("a").and_then(|a| a.default_value()).and_then(|v| v.as_int()), Some(1));
+    /// assert!(instance.lookup("b").and_then(|b| b.default_value()).is_none());
+    /// ```
     pub fn default_value(self) -> Option<Value<'i>> {
-        None
+        let branch = self.ev().default_of(self.v)?;
+        Some(self.instance.value(branch))
+    }
+
+    /// Whether every value that `other` may be is one that this value may be: whether `other` is an instance of it. The other value must be of
+    /// the same instance.
+    ///
+    /// ```
+    /// # use stepwell_lang::{NoPackages, Program, Source};
+    /// let text = "#Service: {name: string, port: *80 | int}\nweb: #Service & {name: \"web\"}";
+    /// let program = Program::compile(vec![Source::new("a.cue", text)], &NoPackages).unwrap();
+    /// let instance = program.instance();
+    /// let (service, web) = (instance.lookup("#Service").unwrap(), instance.lookup("web").unwrap());
+    /// assert!(service.subsumes(web));
+    /// assert!(!web.subsumes(service));
+    /// ```
+    pub fn subsumes(self, other: Value<'_>) -> bool {
+        std::ptr::eq(self.instance, other.instance) && self.ev().subsumes(self.v, other.v)
     }
 
     /// The text, if it is a string (or defaults to one).
@@ -512,6 +544,36 @@ impl<'i> Value<'i> {
     pub fn json(self) -> Result<String, Failure> {
         let found = self.ev().json(self.v);
         found.map_err(|errors| self.instance.failure(errors))
+    }
+
+    /// The value as a Rust type: regular fields only, defaults taken.
+    ///
+    /// ```
+    /// # use stepwell_lang::{NoPackages, Program, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "name: \"web\", ports: [80, 70000]")], &NoPackages).unwrap();
+    /// let instance = program.instance();
+    /// #[derive(serde::Deserialize)]
+    /// struct Service { name: String, ports: Vec<u32> }
+    /// let service: Service = instance.root().decode().unwrap();
+    /// assert_eq!((service.name.as_str(), service.ports.len()), ("web", 2));
+    /// // What does not fit is told with its path and place.
+    /// let failure = instance.lookup("ports").unwrap().decode::<Vec<u16>>().unwrap_err();
+    /// assert_eq!(failure.to_string(), "ports[1]: invalid value: integer `70000`, expected u16");
+    /// assert_eq!(failure.diagnostics[0].positions(&failure.sources)[0].column, 26);
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with the value or not concrete, and the part of it that the type cannot hold.
+    pub fn decode<T: serde::de::DeserializeOwned>(self) -> Result<T, Failure> {
+        let data = self.data()?;
+        data.decode().map_err(|e: TypeError| {
+            let part = self.lookup(&e.path()).unwrap_or(self);
+            let path =
+                Path::parse(&self.path()).unwrap_or_default().0.into_iter().chain(e.path().0).collect();
+            let d = Diagnostic::new(Code::Output, e.message()).path(Path(path).to_string());
+            let diagnostics = vec![part.spans().into_iter().fold(d, |d, span| d.at(span, ""))];
+            Failure { diagnostics, sources: self.instance.sources() }
+        })
     }
 
     /// The documentation comments of the fields that make up this value, one entry for each line, without `//` and the blank after it.
@@ -583,8 +645,12 @@ impl<'i> Value<'i> {
     }
 }
 
-/// An instance may move between threads, though it is used by one at a time: programs that wait while they evaluate rely on it.
+/// What is compiled is shared between threads. An instance may move between them, though it is used by one at a time: programs that
+/// wait while they evaluate rely on it.
 const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Program>();
+    shared::<(Data, Shared, Path, Budget, Source, SourceMap, Failure, Diagnostic, TypeError)>();
     fn sendable<T: Send>() {}
     sendable::<Instance>();
 };

@@ -1,6 +1,7 @@
 //! Concrete data: what is left of a value when nothing in it is open any more. It is what standard functions take and give, and what
 //! JSON, YAML and the other encodings are written from.
 
+use crate::eval::expr::Scalar;
 use crate::number::Number;
 use crate::pkg::Kind;
 use std::sync::Arc;
@@ -150,6 +151,63 @@ impl Sink for Builder {
         if let Some((value, _)) = self.open.pop() {
             self.add(value);
         }
+    }
+}
+
+/// Data that is filled into evaluations often: cheap to clone, and taken apart in each of them only as far as it is looked at.
+///
+/// ```
+/// use stepwell_lang::{Data, NoPackages, Path, Program, Shared, Source};
+/// let program = Program::compile(vec![Source::new("a.cue", "in: _, out: in.cluster.name")], &NoPackages).unwrap();
+/// let cluster = Shared::from(&Data::Struct(vec![("name".into(), "north".into())]));
+/// let input = Shared::structure([("cluster".into(), cluster)]);
+/// for _ in 0..2 {
+///     let instance = program.instance();
+///     instance.fill_shared(&Path::parse("in").unwrap(), &input).unwrap();
+///     assert_eq!(instance.root().get("out").unwrap().as_str().as_deref(), Some("north"));
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Shared(pub(crate) Kept);
+
+/// The parts of shared data.
+#[derive(Clone, Debug)]
+pub(crate) enum Kept {
+    Scalar(Scalar),
+    List(Arc<[Shared]>),
+    Struct(Arc<[(Arc<str>, Shared)]>),
+}
+
+impl Shared {
+    /// A struct of fields, whose labels must be unique.
+    pub fn structure(fields: impl IntoIterator<Item = (Arc<str>, Shared)>) -> Shared {
+        Shared(Kept::Struct(fields.into_iter().collect()))
+    }
+
+    /// A list.
+    pub fn list(items: impl IntoIterator<Item = Shared>) -> Shared {
+        Shared(Kept::List(items.into_iter().collect()))
+    }
+
+    /// Text.
+    pub fn string(text: impl Into<Arc<str>>) -> Shared {
+        Shared(Kept::Scalar(Scalar::String(text.into())))
+    }
+}
+
+impl From<&Data> for Shared {
+    fn from(data: &Data) -> Shared {
+        Shared(match data {
+            Data::Null => Kept::Scalar(Scalar::Null),
+            Data::Bool(b) => Kept::Scalar(Scalar::Bool(*b)),
+            Data::Number(n) => Kept::Scalar(Scalar::Number(n.clone())),
+            Data::String(s) => Kept::Scalar(Scalar::String(s.clone())),
+            Data::Bytes(b) => Kept::Scalar(Scalar::Bytes(b.clone())),
+            Data::List(items) => Kept::List(items.iter().map(Shared::from).collect()),
+            Data::Struct(fields) => {
+                Kept::Struct(fields.iter().map(|(name, value)| (name.clone(), value.into())).collect())
+            }
+        })
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! The crate knows nothing of Kubernetes, of workflows or of I/O.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod api;
 mod compile;
 pub mod data;
@@ -16,7 +20,8 @@ pub mod source;
 pub mod syntax;
 pub mod text;
 
-pub use data::Data;
+pub use data::{Data, Shared};
+pub use encode::TypeError;
 pub use source::Source;
 
 pub use api::{Budget, Failure, Field, Instance, Path, Program, Show, Step, Value, Which};

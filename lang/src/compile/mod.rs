@@ -10,6 +10,7 @@ mod scope;
 
 pub(crate) use placed::placed;
 
+use crate::data::{Kept, Shared};
 use crate::diag::{Code, Diagnostic};
 use crate::eval::expr::{
     Callee, Clause, Comprehension, Decl, E, Expr, FieldDecl, List, Part, Predeclared, Scalar, Struct, X,
@@ -37,7 +38,7 @@ pub(crate) struct Compiled {
     /// The program and the packages it imports.
     pub(crate) units: Vec<Unit>,
     /// All labels.
-    pub(crate) labels: Labels,
+    pub(crate) labels: Arc<Labels>,
     /// All files.
     pub(crate) sources: SourceMap,
 }
@@ -51,7 +52,7 @@ pub(crate) fn program(
     c.unit("", Span::default(), files);
     if c.diagnostics.is_empty() {
         let units = c.units.into_iter().flatten().collect();
-        return Ok(Compiled { units, labels: c.labels, sources: c.sources });
+        return Ok(Compiled { units, labels: Arc::new(c.labels), sources: c.sources });
     }
     Err((c.diagnostics, c.sources))
 }
@@ -690,6 +691,23 @@ pub(crate) fn data(d: &crate::data::Data, labels: &mut Labels) -> E {
                 s.decls.push(plain_field(label, data(value, labels)));
             }
             X::Struct(Box::new(s))
+        }
+    };
+    Expr::new(kind, NOWHERE)
+}
+
+/// Shared data as an expression: of what is in it, only the first level.
+pub(crate) fn level(d: &Shared, labels: &mut Labels) -> E {
+    let part = |d: &Shared| match &d.0 {
+        Kept::Scalar(s) => Expr::new(X::Scalar(s.clone()), NOWHERE),
+        _ => Expr::new(X::Data(d.clone()), NOWHERE),
+    };
+    let kind = match &d.0 {
+        Kept::Scalar(s) => X::Scalar(s.clone()),
+        Kept::List(items) => X::List(List { elems: items.iter().map(part).collect(), ellipsis: None }),
+        Kept::Struct(fields) => {
+            let decls = fields.iter().map(|(name, value)| plain_field(labels.regular(name), part(value)));
+            X::Struct(Box::new(Struct { decls: decls.collect(), is_struct: true, ..Struct::default() }))
         }
     };
     Expr::new(kind, NOWHERE)

@@ -1,4 +1,4 @@
-//! Concrete data to and from the outside: JSON, YAML and literals of the language.
+//! Concrete data to and from the outside: JSON, YAML, TOML, literals of the language, and Rust types.
 //!
 //! Writers print what the reference prints; readers take hostile input: bounded depth, bounded expansion of aliases, an error
 //! with its line and column, never a panic. Tests are beside each format.
@@ -9,8 +9,11 @@ pub mod jsonschema;
 pub mod openapi;
 pub mod schema;
 pub mod toml;
+mod typed;
 mod value;
 pub mod yaml;
+
+pub use typed::TypeError;
 
 /// How deep lists and structs may be nested in what is read.
 pub const MAX_DEPTH: usize = 1000;

@@ -120,6 +120,13 @@ impl Evaluator {
         self.default_branch(t).is_some() || self.ext_ref(t).is_some_and(open)
     }
 
+    /// The branch that is the default of an undecided value.
+    pub(crate) fn default_of(&mut self, v: VId) -> Option<VId> {
+        self.expand(v);
+        let t = self.settled(v);
+        self.default_branch(t)
+    }
+
     pub(crate) fn scalar(&mut self, v: VId) -> Option<Scalar> {
         let t = self.read(v);
         if self.failed(t) {

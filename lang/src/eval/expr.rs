@@ -3,6 +3,7 @@
 //! A name is resolved to the number of environments to go up and the label to look for there. An environment is made for each struct literal, `for`
 //! and `let` clause, value alias and pattern alias; `compile` counts them and the evaluator makes them, in step.
 
+use crate::data::Shared;
 use crate::eval::label::Label;
 use crate::number::Number;
 use crate::pkg::{Function, Kind};
@@ -63,6 +64,8 @@ impl Scalar {
 pub enum X {
     /// A literal.
     Scalar(Scalar),
+    /// Data that was filled in, taken apart level by level.
+    Data(Shared),
     /// `_`
     Top,
     /// `_|_`

@@ -32,6 +32,7 @@ mod order;
 mod plain;
 mod pool;
 pub(crate) mod print;
+mod relate;
 mod resolve;
 pub(crate) mod shape;
 pub(crate) mod source;

@@ -4,9 +4,10 @@ use super::arena::*;
 use super::core::{Evaluator, Val};
 use super::expr::{Callee, Clause, Decl, E, Part, Scalar, X};
 use super::label::LabelType;
-use crate::data::Data;
+use crate::data::{Data, Kept, Shared};
 use crate::pkg::Kind;
 use crate::syntax::ast::Constraint;
+use std::sync::Arc;
 
 /// Text in double quotes, with the escapes of the language.
 pub(crate) fn quote(s: &str) -> String {
@@ -88,6 +89,20 @@ fn name(n: &str) -> String {
     if super::label::is_identifier(n) { n.to_owned() } else { quote(n) }
 }
 
+/// Filled data in one line, cut short where it is long.
+fn shared(data: &Shared) -> String {
+    match &data.0 {
+        Kept::Scalar(s) => scalar(s),
+        Kept::List(items) => {
+            format!("[{}]", items.iter().take(8).map(shared).collect::<Vec<_>>().join(","))
+        }
+        Kept::Struct(fields) => {
+            let field = |(n, v): &(Arc<str>, Shared)| format!("{}:{}", name(n), shared(v));
+            format!("{{{}}}", fields.iter().take(8).map(field).collect::<Vec<_>>().join(","))
+        }
+    }
+}
+
 /// A set of kinds: `int`, `(int|string)`, `_`.
 pub(crate) fn kind(k: Kind) -> String {
     if k == Kind::TOP {
@@ -132,6 +147,7 @@ pub(crate) fn callee(c: Callee) -> String {
 pub(super) fn expr(ev: &Evaluator, e: &E) -> String {
     match &e.kind {
         X::Scalar(s) => scalar(s),
+        X::Data(data) => shared(data),
         X::Top => "_".to_owned(),
         X::Bottom => "_|_".to_owned(),
         X::Type { kind: k, range: None } => kind(*k),

@@ -319,6 +319,10 @@ impl Evaluator {
         self.way = c.ci;
         match &c.expr.kind {
             X::Scalar(s) => self.add_scalar(v, w, s.clone(), c),
+            X::Data(data) => {
+                let expr = crate::compile::level(data, &mut self.labels);
+                self.add(v, w, &Conj { expr, ..c.clone() });
+            }
             X::Top => {
                 self.ext(v).open.push(c.ci.origin);
                 self.ext(v).top = true;

@@ -5,9 +5,9 @@
 
 use super::RenderOptions;
 use crate::model::application::{Application, Component};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::sync::Arc;
-use stepwell_lang::data::Data;
+use stepwell_lang::{Data, Shared};
 
 const PUBLISH_VERSION: &str = "app.oam.dev/publishVersion";
 const WORKFLOW_NAME: &str = "app.oam.dev/workflowName";
@@ -15,11 +15,27 @@ const WORKFLOW_NAME: &str = "app.oam.dev/workflowName";
 /// What all components of an Application have in common.
 #[derive(Debug)]
 pub(crate) struct Context {
-    common: Vec<(Arc<str>, Data)>,
+    common: Vec<(Arc<str>, Shared)>,
 }
 
-fn text(s: &str) -> Data {
-    Data::string(s)
+fn text(s: &str) -> Shared {
+    Shared::string(s)
+}
+
+/// JSON for a template, with the fields of every object in the order of their names: templates that go through maps see them so.
+pub(crate) fn ordered(value: &Json) -> Shared {
+    match value {
+        Json::Array(items) => Shared::list(items.iter().map(ordered)),
+        Json::Object(fields) => ordered_fields(fields),
+        scalar => Shared::from(&Data::from_json_value(scalar)),
+    }
+}
+
+/// [`ordered`] for the fields of an object.
+pub(crate) fn ordered_fields(fields: &Map<String, Json>) -> Shared {
+    let mut all: Vec<_> = fields.iter().collect();
+    all.sort_unstable_by_key(|(name, _)| *name);
+    Shared::structure(all.into_iter().map(|(name, value)| (name.as_str().into(), ordered(value))))
 }
 
 impl Context {
@@ -31,26 +47,24 @@ impl Context {
     ) -> Context {
         let annotation =
             |name: &str| text(app.annotations.get(name).and_then(Json::as_str).unwrap_or_default());
-        let components = components.iter().map(|c| Data::from_json_value(&c.to_value())).collect();
-        let object = |m: &serde_json::Map<String, Json>| {
-            Data::from_json_value(&crate::model::application::sorted(&Json::Object(m.clone())))
-        };
+        let components = components.iter().map(|c| Shared::from(&Data::from_json_value(&c.to_value())));
+        let number = |n: i64| Shared::from(&Data::int(n));
         let version = &options.kube_version;
-        let cluster_version = vec![
+        let cluster_version = [
             ("gitVersion".into(), text(&version.git_version)),
             ("major".into(), text(&version.major)),
-            ("minor".into(), Data::int(version.minor)),
+            ("minor".into(), number(version.minor)),
             ("platform".into(), text(&version.platform)),
         ];
-        let common: Vec<(Arc<str>, Data)> = vec![
-            ("appAnnotations".into(), object(&app.annotations)),
-            ("appLabels".into(), object(&app.labels)),
+        let common: Vec<(Arc<str>, Shared)> = vec![
+            ("appAnnotations".into(), ordered_fields(&app.annotations)),
+            ("appLabels".into(), ordered_fields(&app.labels)),
             ("appName".into(), text(&app.name)),
             ("appRevision".into(), text(&options.revision)),
-            ("appRevisionNum".into(), Data::int(options.revision_number)),
+            ("appRevisionNum".into(), number(options.revision_number)),
             ("cluster".into(), text(&options.cluster)),
-            ("clusterVersion".into(), Data::Struct(cluster_version)),
-            ("components".into(), Data::List(components)),
+            ("clusterVersion".into(), Shared::structure(cluster_version)),
+            ("components".into(), Shared::list(components)),
             ("namespace".into(), text(namespace)),
             ("publishVersion".into(), annotation(PUBLISH_VERSION)),
             ("workflowName".into(), annotation(WORKFLOW_NAME)),
@@ -59,10 +73,10 @@ impl Context {
     }
 
     /// The context of one template: what all have, and these fields.
-    pub(crate) fn with(&self, fields: impl IntoIterator<Item = (&'static str, Data)>) -> Data {
+    pub(crate) fn with(&self, fields: impl IntoIterator<Item = (&'static str, Shared)>) -> Shared {
         let mut all = self.common.clone();
         all.extend(fields.into_iter().map(|(k, v)| (Arc::from(k), v)));
         all.sort_by(|a, b| a.0.cmp(&b.0));
-        Data::Struct(all)
+        Shared::structure(all)
     }
 }

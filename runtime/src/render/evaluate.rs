@@ -3,20 +3,19 @@
 //! Traits are carried out in their order, each seeing what those before made. What may be changed: what a template may say beside its objects is
 //! read in `Filled`. Tests in `tests/definitions.rs` and `tests/conformance.rs`.
 
-use super::context::Context;
+use super::context::{Context, ordered_fields};
 use super::explain::Site;
 use super::object::AUXILIARY;
 use super::patch;
 use super::tree::{Markers, Node, is_open};
 use crate::definitions::{Compiled, Definition, Library};
 use crate::document::field;
-use crate::model::application::{Application, Component, Policy, sorted};
+use crate::model::application::{Application, Component, Policy};
 use crate::model::definition::Kind;
 use crate::problem::{Problem, Problems};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
-use stepwell_lang::data::Data;
-use stepwell_lang::{Instance, Path, Value, Which};
+use stepwell_lang::{Data, Instance, Path, Shared, Value, Which};
 
 /// A component, evaluated and patched.
 pub(crate) struct Parts {
@@ -54,17 +53,16 @@ impl<'a> Filled<'a> {
         app: &'a Application,
         definition: &'a Definition,
         site_path: &str,
-        parameter: Option<&Map<String, Json>>,
-        context: &Data,
+        parameter: Option<&Shared>,
+        context: &Shared,
     ) -> Result<Filled<'a>, Problems> {
         let compiled = library.compiled(definition)?;
         let instance = compiled.program.instance();
         let site = Site { app, definition, compiled, path: field(site_path, "properties") };
         if let Some(p) = parameter {
-            // Templates that go through maps see them in the order of their names.
-            instance.fill(&compiled.parameter, &Data::from_json_value(&sorted(&Json::Object(p.clone()))))?;
+            instance.fill_shared(&compiled.parameter, p)?;
         }
-        instance.fill(&Path::from_iter(["context"]), context)?;
+        instance.fill_shared(&Path::from_iter(["context"]), context)?;
         Ok(Filled { compiled, instance, site })
     }
 
@@ -138,22 +136,20 @@ pub(crate) fn component(
         return Err(Problems::one(app.document.sources.clone(), library.unknown(Kind::Component, &c.kind)));
     };
     let mut fields = vec![
-        ("name", Data::string(c.name.as_str())),
-        ("replicaKey", Data::string(c.replica_key.as_str())),
-        ("revision", Data::string(c.external_revision.as_deref().unwrap_or_default())),
+        ("name", Shared::string(c.name.as_str())),
+        ("replicaKey", Shared::string(c.replica_key.as_str())),
+        ("revision", Shared::string(c.external_revision.as_deref().unwrap_or_default())),
     ];
-    if let Some(p) = &c.properties {
-        let given = sorted(&Json::Object(p.clone()));
-        fields.push(("parameter", Data::from_json_value(&given)));
-    }
-    let empty = Map::new();
-    let parameter = Some(c.properties.as_ref().unwrap_or(&empty));
-    let filled = Filled::new(library, app, definition, &c.path, parameter, &context.with(fields.clone()))?;
+    let given = c.properties.as_ref().map(ordered_fields);
+    fields.extend(given.iter().map(|p| ("parameter", p.clone())));
+    let parameter = given.unwrap_or_else(|| Shared::structure([]));
+    let filled =
+        Filled::new(library, app, definition, &c.path, Some(&parameter), &context.with(fields.clone()))?;
     if let Err(mut problems) = filled.check() {
         check_rest(library, app, context, &c.traits, &fields, &mut problems);
         return Err(problems);
     }
-    let mut warnings = filled.site.warnings(parameter);
+    let mut warnings = filled.site.warnings(c.properties.as_ref());
     let Some(output) = filled.template().get("output") else {
         let problem = app.problem(
             "definition",
@@ -181,18 +177,18 @@ pub(crate) fn component(
             problems.push(library.unknown(Kind::Trait, &t.kind));
             continue;
         };
-        let (Some(now), Some(others)) = (workload.to_data(), outputs_data(&outputs)) else {
+        let (Some(now), Some(others)) = (workload.to_shared(), outputs_shared(&outputs)) else {
             // A trait must see the workload: what is undecided before it stays so.
             return Err(finish(open, problems));
         };
         let mut seen = fields.clone();
-        seen.push(("componentType", Data::string(c.kind.as_str())));
+        seen.push(("componentType", Shared::string(c.kind.as_str())));
         seen.push(("output", now));
         if !outputs.is_empty() {
             seen.push(("outputs", others));
         }
-        let filled =
-            Filled::new(library, app, definition, &t.path, t.properties.as_ref(), &context.with(seen))?;
+        let given = t.properties.as_ref().map(ordered_fields);
+        let filled = Filled::new(library, app, definition, &t.path, given.as_ref(), &context.with(seen))?;
         if let Err(p) = filled.check() {
             problems.absorb(p);
             continue;
@@ -267,36 +263,31 @@ fn check_rest(
     app: &Application,
     context: &Context,
     rest: &[crate::model::application::Trait],
-    fields: &[(&'static str, Data)],
+    fields: &[(&'static str, Shared)],
     problems: &mut Problems,
 ) {
     for t in rest {
         let Some(definition) = library.get(Kind::Trait, &t.kind) else { continue };
-        match Filled::new(
-            library,
-            app,
-            definition,
-            &t.path,
-            t.properties.as_ref(),
-            &context.with(fields.to_vec()),
-        ) {
+        let given = t.properties.as_ref().map(ordered_fields);
+        let context = context.with(fields.to_vec());
+        match Filled::new(library, app, definition, &t.path, given.as_ref(), &context) {
             Ok(filled) => problems.absorb(filled.site.parameters(&filled.instance, false)),
             Err(p) => problems.absorb(p),
         }
     }
 }
 
-fn outputs_data(outputs: &[Pending]) -> Option<Data> {
-    let mut fields: Vec<(Arc<str>, Data)> = Vec::with_capacity(outputs.len());
+fn outputs_shared(outputs: &[Pending]) -> Option<Shared> {
+    let mut fields: Vec<(Arc<str>, Shared)> = Vec::with_capacity(outputs.len());
     for o in outputs {
-        let data = o.node.to_data()?;
+        let data = o.node.to_shared()?;
         match fields.iter_mut().find(|(n, _)| *n == o.name) {
             Some((_, there)) => *there = data,
             None => fields.push((o.name.clone(), data)),
         }
     }
     fields.sort_by(|a, b| a.0.cmp(&b.0));
-    Some(Data::Struct(fields))
+    Some(Shared::structure(fields))
 }
 
 /// Carries out one trait.
@@ -356,15 +347,14 @@ pub(crate) fn policy(
     let Some(definition) = library.get(Kind::Policy, &p.kind) else {
         return Err(Problems::one(app.document.sources.clone(), library.unknown(Kind::Policy, &p.kind)));
     };
-    let artifacts = sorted(&Json::Object(artifacts.clone()));
     let fields = [
-        ("artifacts", Data::from_json_value(&artifacts)),
-        ("name", Data::string(p.name.as_str())),
-        ("replicaKey", Data::string("")),
-        ("revision", Data::string("")),
+        ("artifacts", ordered_fields(artifacts)),
+        ("name", Shared::string(p.name.as_str())),
+        ("replicaKey", Shared::string("")),
+        ("revision", Shared::string("")),
     ];
-    let filled =
-        Filled::new(library, app, definition, &p.path, p.properties.as_ref(), &context.with(fields))?;
+    let given = p.properties.as_ref().map(ordered_fields);
+    let filled = Filled::new(library, app, definition, &p.path, given.as_ref(), &context.with(fields))?;
     filled.check()?;
     let mut nodes: Vec<Node> = Vec::new();
     if let Some(output) = filled.template().get("output") {

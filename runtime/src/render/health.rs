@@ -2,15 +2,14 @@
 //!
 //! A definition without a health policy is healthy as soon as its objects are there. What may be changed: which texts of `status` are read. Tests at the end.
 
-use super::context::Context;
+use super::context::{Context, ordered, ordered_fields};
 use super::{RenderOptions, namespace};
 use crate::definitions::{Definition, Library};
 use crate::model::application::{Application, Component};
 use crate::problem::Problems;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
-use stepwell_lang::data::Data;
-use stepwell_lang::{Path, Program, Which};
+use stepwell_lang::{Data, Path, Program, Shared, Which};
 
 /// The health of a component or trait.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,17 +38,18 @@ pub fn health(
     let status = &library.compiled(definition)?.status;
     let context = Context::new(app, &app.components, namespace(app, options), options);
     let context = context.with([
-        ("name", Data::string(component.name.as_str())),
-        ("output", Data::from_json_value(output)),
-        ("outputs", Data::from_json_value(&Json::Object(outputs.clone()))),
-        ("replicaKey", Data::string(component.replica_key.as_str())),
-        ("revision", Data::string(component.external_revision.as_deref().unwrap_or_default())),
+        ("name", Shared::string(component.name.as_str())),
+        ("output", ordered(output)),
+        ("outputs", ordered_fields(outputs)),
+        ("replicaKey", Shared::string(component.replica_key.as_str())),
+        ("revision", Shared::string(component.external_revision.as_deref().unwrap_or_default())),
     ]);
-    let parameter = Data::from_json_value(&Json::Object(component.properties.clone().unwrap_or_default()));
+    let parameter =
+        component.properties.as_ref().map(ordered_fields).unwrap_or_else(|| Shared::structure([]));
     let filled = |program: &Program| -> Result<stepwell_lang::Instance, Problems> {
         let instance = program.instance();
-        instance.fill(&Path::from_iter(["parameter"]), &parameter)?;
-        instance.fill(&Path::from_iter(["context"]), &context)?;
+        instance.fill_shared(&Path::from_iter(["parameter"]), &parameter)?;
+        instance.fill_shared(&Path::from_iter(["context"]), &context)?;
         Ok(instance)
     };
     let mut health = Health { healthy: true, ..Health::default() };

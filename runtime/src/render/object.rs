@@ -63,7 +63,11 @@ impl Envelope {
 
     /// Completes an object of a component.
     pub(crate) fn dress(&self, object: &mut Json, component: &str, replica_key: &str, role: Role<'_>) {
-        let hash = hash(object);
+        // A name that is made from the content is made from it as the template left it.
+        let made = match role {
+            Role::Workload(_) => None,
+            Role::Output { of, .. } => Some(format!("{component}-{}-{}", of.to_lowercase(), hash(object))),
+        };
         let Some(metadata) = metadata(object) else { return };
         let mut labels = own(metadata, "labels");
         labels.extend(self.labels.clone());
@@ -73,16 +77,14 @@ impl Envelope {
             (REVISION, &self.revision),
             (NAMESPACE, &self.namespace),
         ];
-        let name = match role {
+        match role {
             Role::Workload(kind) => {
                 system.extend([(RESOURCE_TYPE, "WORKLOAD"), (WORKLOAD_TYPE, kind)]);
-                component.to_string()
             }
             Role::Output { of, name } => {
                 system.extend([(RESOURCE_TYPE, "TRAIT"), (TRAIT_TYPE, of), (TRAIT_RESOURCE, name)]);
-                format!("{component}-{}-{hash}", of.to_lowercase())
             }
-        };
+        }
         if !replica_key.is_empty() {
             system.push((REPLICA_KEY, replica_key));
         }
@@ -91,7 +93,7 @@ impl Envelope {
         annotations.extend(self.annotations.clone());
         metadata.insert("labels".into(), labels.into());
         metadata.insert("annotations".into(), annotations.into());
-        self.place(object, &name);
+        self.place(object, made.as_deref().unwrap_or(component));
     }
 
     /// Completes an object of a policy.

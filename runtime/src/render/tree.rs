@@ -10,7 +10,7 @@ use stepwell_lang::diag::{Code, Diagnostic};
 use stepwell_lang::encode::cue;
 use stepwell_lang::source::Source;
 use stepwell_lang::syntax::ast::Constraint;
-use stepwell_lang::{NoPackages, Program, Value, Which};
+use stepwell_lang::{NoPackages, Program, Shared, Value, Which};
 
 /// How deep a rendered object may be nested.
 const MAX_DEPTH: usize = 200;
@@ -162,19 +162,21 @@ impl Node {
     }
 
     /// The tree as data for a context: fields in the order of their names, as users' tools see them. `None` where something is open.
-    pub(crate) fn to_data(&self) -> Option<Data> {
+    pub(crate) fn to_shared(&self) -> Option<Shared> {
         Some(match self {
-            Node::Leaf(d) => d.clone(),
-            Node::Open(o) => o.default.clone()?,
+            Node::Leaf(d) => d.into(),
+            Node::Open(o) => o.default.as_ref()?.into(),
             Node::Struct(fields) => {
                 let mut out = fields
                     .iter()
-                    .map(|f| Some((f.name.clone(), f.node.to_data()?)))
+                    .map(|f| Some((f.name.clone(), f.node.to_shared()?)))
                     .collect::<Option<Vec<_>>>()?;
                 out.sort_by(|a, b| a.0.cmp(&b.0));
-                Data::Struct(out)
+                Shared::structure(out)
             }
-            Node::List(items, _) => Data::List(items.iter().map(Node::to_data).collect::<Option<_>>()?),
+            Node::List(items, _) => {
+                Shared::list(items.iter().map(Node::to_shared).collect::<Option<Vec<_>>>()?)
+            }
         })
     }
 
