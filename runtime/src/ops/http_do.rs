@@ -204,7 +204,8 @@ async fn with_tls(cx: &Cx, tls: &Tls) -> Result<Client, OpError> {
     };
     let mut client = client_builder();
     if let Some(ca) = files.get("ca.crt") {
-        client = client.tls_certs_merge([Certificate::from_pem(ca).map_err(|_| wrong("`ca.crt`"))?]);
+        let all = Certificate::from_pem_bundle(ca).ok().filter(|all| !all.is_empty());
+        client = client.tls_certs_merge(all.ok_or_else(|| wrong("`ca.crt`"))?);
     }
     if let (Some(certificate), Some(key)) = (files.get("client.crt"), files.get("client.key")) {
         let both = [key.as_slice(), b"\n", certificate.as_slice()].concat();
@@ -218,11 +219,13 @@ async fn with_tls(cx: &Cx, tls: &Tls) -> Result<Client, OpError> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::ops::support::cx::tests::nowhere;
+    use crate::ops::support::cx::tests::{nowhere, with};
     use axum::Router;
     use axum::extract::Request as Incoming;
     use axum::response::IntoResponse;
     use axum::routing::any;
+    use std::sync::Arc;
+    use stepwell_cluster::{EmbeddedCluster, Options};
 
     /// A server that says what it was sent, is slow, or says too much. Gives its address.
     async fn serve() -> String {
@@ -276,6 +279,118 @@ mod tests {
         assert_eq!(got["header"]["X-Two"], json!(["2"]));
         let got = run(json!({"url": format!("{server}/no")})).await.unwrap();
         assert_eq!((got["statusCode"].as_u64(), got["body"].as_str()), (Some(500), Some("no")));
+    }
+
+    /// What an op is given on an embedded cluster with this Secret `files` in the namespace `default`.
+    async fn beside_secret(files: &[(&str, &str)]) -> (EmbeddedCluster, Cx) {
+        let cluster = EmbeddedCluster::in_memory(Options::default()).await.unwrap();
+        let data: BTreeMap<_, _> = files.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let secret = Secret {
+            metadata: kube::core::ObjectMeta { name: Some("files".into()), ..Default::default() },
+            string_data: Some(data),
+            ..Secret::default()
+        };
+        let api: Api<Secret> = Api::namespaced(cluster.client(), "default");
+        api.create(&kube::api::PostParams::default(), &secret).await.unwrap();
+        let cx = with(cluster.client());
+        (cluster, cx)
+    }
+
+    async fn run_in(cx: &Cx, params: Value) -> Result<String, OpError> {
+        match Do.run(cx, params.as_object().unwrap().clone()).await? {
+            Answer::Returns(r) => Ok(r["body"].as_str().unwrap().to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn headers_come_from_secrets() {
+        let server = serve().await;
+        let (cluster, cx) = beside_secret(&[("token", "Bearer hidden"), ("bad", "a\nb")]).await;
+        let ask = |key: &str| {
+            let from = json!([{"header": "Authorization", "secret": "files", "key": key}]);
+            json!({"url": format!("{server}/echo"), "request": {"headersFromSecret": from}})
+        };
+        let body = run_in(&cx, ask("token")).await.unwrap();
+        assert!(body.contains("auth=Bearer hidden"), "{body}");
+        // A key that is not there yet may come; one that cannot be a header never will.
+        let missing = run_in(&cx, ask("tokn")).await.unwrap_err();
+        assert_eq!(missing, OpError::transient("the Secret `files` has no key `tokn`".to_string()));
+        let bad = run_in(&cx, ask("bad")).await.unwrap_err();
+        assert_eq!(bad.message, "the value of header `Authorization` is not allowed in HTTP");
+        let nowhere = json!([{"header": "a", "secret": "none", "key": "k"}]);
+        let nowhere = json!({"url": server, "request": {"headersFromSecret": nowhere}});
+        let nowhere = run_in(&cx, nowhere).await.unwrap_err();
+        assert!(nowhere.message.contains("Secret default/none"), "{nowhere}");
+        cluster.close().await;
+    }
+
+    /// A certificate authority, and a certificate and key that it made for `localhost`, all as PEM.
+    fn certificates() -> (String, String, String) {
+        use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+        let key = KeyPair::generate().unwrap();
+        let mut of_ca = CertificateParams::new(Vec::new()).unwrap();
+        of_ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = of_ca.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(of_ca, key);
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec!["localhost".to_string()]).unwrap();
+        let leaf = leaf.signed_by(&key, &issuer).unwrap().pem();
+        (ca, leaf, key.serialize_pem())
+    }
+
+    /// A server that answers `hello` to clients with a certificate of its authority only. Gives its address.
+    async fn serve_tls(ca: &str, certificate: &str, key: &str) -> String {
+        use rustls::pki_types::pem::PemObject;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let _ = client_builder();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+        let clients = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+        let config = rustls::ServerConfig::builder().with_client_cert_verifier(clients).with_single_cert(
+            vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+        );
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config.unwrap()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        format!("https://localhost:{port}")
+    }
+
+    #[tokio::test]
+    async fn certificates_come_from_secrets() {
+        let (ca, certificate, key) = certificates();
+        let server = serve_tls(&ca, &certificate, &key).await;
+        let ask = json!({"url": server, "tls_config": {"secret": "files"}});
+        let files = [("ca.crt", ca.as_str()), ("client.crt", &certificate), ("client.key", &key)];
+        let (cluster, cx) = beside_secret(&files).await;
+        assert_eq!(run_in(&cx, ask.clone()).await.unwrap(), "hello");
+        // Without the authority the server is not trusted.
+        let plain = run_in(&cx, json!({"url": server})).await.unwrap_err();
+        assert!(plain.message.contains("certificate"), "{plain}");
+        cluster.close().await;
+        // Without a certificate of its own the client is not let in.
+        let (cluster, cx) = beside_secret(&files[..1]).await;
+        let nobody = run_in(&cx, ask.clone()).await.unwrap_err();
+        assert!(nobody.message.starts_with(&format!("GET {server}: ")), "{nobody}");
+        cluster.close().await;
+        let (cluster, cx) = beside_secret(&[("ca.crt", "no certificate")]).await;
+        let broken = run_in(&cx, ask).await.unwrap_err();
+        assert!(
+            !broken.retry && broken.message.contains("in the Secret `files` of `tls_config` cannot be used"),
+            "{broken}"
+        );
+        cluster.close().await;
     }
 
     #[tokio::test]
