@@ -1,7 +1,7 @@
 //! Every builtin definition, rendered from the small inputs in `tests/definitions/KIND/NAME/*.yaml` and compared with snapshots.
 //!
 //! A new definition needs no Rust: a folder with `minimal.yaml` and `full.yaml` (`properties`, for a trait also the `component` it
-//! is put on), then `INSTA_UPDATE=always cargo test -p stepwell-runtime --test definitions`.
+//! is put on; of a policy the parameters are shown), then `INSTA_UPDATE=always cargo test -p stepwell-runtime --test definitions`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
@@ -26,6 +26,18 @@ fn render(component: Value) -> Result<String, String> {
     Ok(stepwell_lang::encode::yaml::write_stream(&data))
 }
 
+/// A policy that the runtime itself acts on renders nothing: what counts is what it reads of the properties, defaults taken.
+fn policy(name: &str, properties: &Value) -> Result<String, String> {
+    let library = Library::builtin();
+    let definition = library.get(Kind::Policy, name).ok_or("there is no such policy")?;
+    let compiled = library.compiled(definition).map_err(|e| e.to_string())?;
+    let instance = compiled.program.instance();
+    let data = stepwell_lang::Data::from_json_value(properties);
+    instance.fill(&compiled.parameter, &data).map_err(|e| e.to_string())?;
+    let parameter = instance.root().lookup(&compiled.parameter).ok_or("it has no parameter")?;
+    Ok(stepwell_lang::encode::yaml::write(&parameter.data().map_err(|e| e.to_string())?))
+}
+
 #[test]
 fn definitions_render() {
     insta::glob!("definitions", "*/*/*.yaml", |path| {
@@ -43,18 +55,24 @@ fn definitions_render() {
                 component["traits"] = json!([{"type": name, "properties": input["properties"]}]);
                 component
             }
+            "policy" => json!({}),
             other => panic!("inputs of kind {other}"),
+        };
+        let text = match kind {
+            "policy" => policy(name, &input["properties"]),
+            _ => render(component),
         };
         let case = path.file_stem().unwrap().to_str().unwrap();
         insta::with_settings!({ snapshot_suffix => format!("{kind}_{name}_{case}"), omit_expression => true, prepend_module_to_snapshot => false }, {
-            insta::assert_snapshot!("render", render(component).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
+            insta::assert_snapshot!("render", text.unwrap_or_else(|e| panic!("{}: {e}", path.display())));
         });
     });
 }
 
 #[test]
-fn every_component_and_trait_has_its_inputs() {
-    for kind in [Kind::Component, Kind::Trait] {
+fn every_definition_has_its_inputs() {
+    // Those of steps are in `driver/evaluate.rs`, with what their ops return.
+    for kind in [Kind::Component, Kind::Trait, Kind::Policy] {
         for name in Library::builtin().names(kind) {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("tests/definitions")
