@@ -151,7 +151,10 @@ impl Drive {
         let until = if options.approve || watched { Until::Finished } else { Until::Suspended };
         let mut show = Show::new(&self.reference.name, to, watched);
         let end = self.until_end(options, until, &mut show).await;
-        show.end();
+        match &end {
+            Ok(End::Interrupted(_)) => show.leave(),
+            _ => show.end(),
+        }
         let status = match end? {
             End::There(status) => status,
             End::Interrupted(status) => {

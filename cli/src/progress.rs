@@ -131,6 +131,14 @@ impl Show {
         }
     }
 
+    /// The user has left: the screen stays as it is. The terminal has written `^C` to it, so that nothing can be drawn over it any more.
+    pub(crate) fn leave(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.all.set_draw_target(ProgressDrawTarget::hidden());
+            self.line("");
+        }
+    }
+
     /// The run is not shown any longer: what is on the screen stays.
     pub(crate) fn end(&mut self) {
         if let Some(live) = self.live.take() {

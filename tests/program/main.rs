@@ -12,6 +12,7 @@ mod mistakes;
 mod modules;
 mod runs;
 mod sandbox;
+mod terminal;
 mod workflows;
 
 /// Every file of this folder is a module above: a forgotten one would never run.
