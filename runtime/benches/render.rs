@@ -1,6 +1,6 @@
 //! How long rendering takes, warm: the library is there, its templates are compiled.
 //!
-//! `cargo bench -p stepwell-runtime --bench render`. The figures in the README come from here.
+//! `cargo bench --bench render`. The figures in the README come from here.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -22,6 +22,12 @@ pub(crate) struct Bench {
     /// Only a configuration of many services, beside the reference implementation
     #[arg(long)]
     services: bool,
+    /// Count instructions instead of time, and fail where they have become more
+    #[arg(long)]
+    instructions: bool,
+    /// Count instructions, and make what is reached the measure
+    #[arg(long)]
+    record: bool,
 }
 
 /// What is measured: its name, the arguments, and the aim in milliseconds.
@@ -43,7 +49,10 @@ impl Bench {
         if self.parse {
             return crate::parse_speed::compare();
         }
-        let program = release()?;
+        if self.instructions || self.record {
+            return crate::instructions::run(self.record);
+        }
+        let program = release("stepwell")?;
         println!("{:<32} {:>9} {:>9}  of the aim", "cold, from start to output", "least ms", "median ms");
         for (name, args, aim) in COMMANDS {
             let mut times = Vec::new();
@@ -60,7 +69,7 @@ impl Bench {
         if self.cold {
             return Ok(());
         }
-        run(&mut command("cargo", &["bench", "--package", "stepwell-runtime"]))
+        run(&mut command("cargo", &["bench", "--bench", "render"]))
     }
 }
 

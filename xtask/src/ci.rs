@@ -39,8 +39,12 @@ impl Ci {
             true => cargo(&["deny", "check", "licenses", "bans", "sources"]),
             false => Ok(Outcome::Skipped("cargo-deny is not installed")),
         });
-        stage("release build", &|| cargo(&["build", "--release", "--locked", "--package", "stepwell"]));
+        stage("release build", &|| cargo(&["build", "--release", "--locked", "--bin", "stepwell"]));
         stage("conformance", &|| cargo(&["xtask", "conformance"]));
+        stage("instructions", &|| match crate::instructions::possible() {
+            Ok(()) => crate::instructions::run(false).map(|()| Outcome::Passed),
+            Err(why) => Ok(Outcome::Skipped(why)),
+        });
         stage("real control plane", &|| {
             if self.no_e2e {
                 return Ok(Outcome::Skipped("left out by --no-e2e"));

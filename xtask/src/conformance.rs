@@ -59,7 +59,7 @@ impl Conformance {
             println!("conformance: skipped, there are no vectors (set CONFORMANCE_DIR to their folder)");
             return Ok(());
         };
-        let program = release()?;
+        let program = release("stepwell")?;
         let floors_file = root().join("tests/conformance/floors.toml");
         let floors = read_floors(&fs::read_to_string(&floors_file)?)?;
         let mut reached = Figures::new();

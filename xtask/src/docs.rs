@@ -15,7 +15,7 @@ pub(crate) struct Docs {
 impl Docs {
     pub(crate) fn run(&self) -> Result<()> {
         let mut cargo =
-            command("cargo", &["run", "--quiet", "--package", "stepwell", "--", "help", "--markdown"]);
+            command("cargo", &["run", "--quiet", "--bin", "stepwell", "--", "help", "--markdown"]);
         let output = cargo.stderr(std::process::Stdio::inherit()).output()?;
         if !output.status.success() {
             return Err("stepwell help --markdown failed".into());

@@ -13,6 +13,7 @@ mod ci;
 mod conformance;
 mod docs;
 mod e2e;
+mod instructions;
 mod parse_speed;
 mod plane;
 mod process;

@@ -24,9 +24,27 @@ pub(crate) fn there_is(program: &str, args: &[&str]) -> bool {
     quiet.is_ok_and(|s| s.success())
 }
 
-/// Builds the release of the program, and says where it is.
-pub(crate) fn release() -> Result<PathBuf> {
-    run(&mut command("cargo", &["build", "--release", "--package", "stepwell", "--quiet"]))?;
+/// Builds the release of a program of the workspace, and says where it is. All are built with the features that the whole workspace selects
+/// (`--bin`, not `--package`), so that what they have in common is built once.
+pub(crate) fn release(name: &str) -> Result<PathBuf> {
+    run(&mut command("cargo", &["build", "--release", "--locked", "--quiet", "--bin", name]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(root().join(target).join("release").join("stepwell"))
+    Ok(root().join(target).join("release").join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The README begins with `cargo run --release -- run ...`: cargo must know which of the programs is meant.
+    #[test]
+    fn cargo_run_is_the_program() {
+        let output = command(env!("CARGO"), &["metadata", "--no-deps", "--offline", "--format-version=1"])
+            .output()
+            .unwrap();
+        let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let packages = metadata["packages"].as_array().unwrap();
+        let default: Vec<_> = packages.iter().filter_map(|p| p["default_run"].as_str()).collect();
+        assert_eq!(default, ["stepwell"]);
+    }
 }

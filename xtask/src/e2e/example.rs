@@ -24,7 +24,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     // With the features of the whole workspace, so that what `cargo test` built is used again.
     let status = Command::new("cargo")
         .current_dir(root())
-        .args(["build", "--quiet", "--locked", "--workspace", "--bin", "stepwell"])
+        .args(["build", "--quiet", "--locked", "--bin", "stepwell"])
         .status()?;
     if !status.success() {
         return Err("stepwell does not build".into());
