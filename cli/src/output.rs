@@ -22,6 +22,9 @@ pub(crate) enum ErrorFormat {
     Json,
 }
 
+/// How many mistakes are shown for people.
+const MOST_SHOWN: usize = 100;
+
 /// Lines longer than this are not shown as excerpts: the place alone says enough.
 const LONGEST_EXCERPT: usize = 500;
 
@@ -93,9 +96,7 @@ impl Output {
             (Kind::Usage, _) => {
                 error.problems.iter().map(|p| p.message.as_str()).collect::<String>().into_bytes()
             }
-            (Kind::Mistake, _) => {
-                error.problems.iter().flat_map(|p| as_text(p, self.color).into_bytes()).collect()
-            }
+            (Kind::Mistake, _) => all_as_text(&error.problems, self.color).into_bytes(),
         };
         let _ = io::stderr().lock().write_all(&text);
         error.exit_code()
@@ -121,6 +122,15 @@ fn as_json(error: &Error) -> String {
     };
     let list: Vec<_> = error.problems.iter().map(problem).collect();
     format!("{}\n", serde_json::Value::from(list))
+}
+
+/// All mistakes for people: of very many, who reads them reads the first.
+fn all_as_text(problems: &[Problem], color: bool) -> String {
+    let mut text: String = problems.iter().take(MOST_SHOWN).map(|p| as_text(p, color)).collect();
+    if problems.len() > MOST_SHOWN {
+        text += &format!("error: there are {} more mistakes\n", problems.len() - MOST_SHOWN);
+    }
+    text
 }
 
 /// The form for people: headline, excerpts, path, hint.
@@ -287,5 +297,12 @@ mod tests {
         }
         let long = "x".repeat(10_000);
         assert!(as_text(&problem(vec![place(&long, 0..1)]), false).len() < 200);
+    }
+
+    #[test]
+    fn of_very_many_mistakes_the_first_are_shown() {
+        let many = vec![problem(vec![place("a: b\n", 0..1)]); MOST_SHOWN + 2];
+        assert!(all_as_text(&many, false).ends_with("error: there are 2 more mistakes\n"));
+        assert!(!all_as_text(&many[..MOST_SHOWN], false).contains("more mistakes"));
     }
 }

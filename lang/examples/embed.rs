@@ -52,16 +52,15 @@ fn decide(
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let policy = Program::compile(vec![Source::new("policy.cue", POLICY)], &NoPackages)?;
-    let limits = Shared::from(&Data::Struct(vec![("size".into(), 1000.into())]));
+    let policy = &Program::compile(vec![Source::new("policy.cue", POLICY)], &NoPackages)?;
+    let limits = &Shared::from(&Data::Struct(vec![("size".into(), 1000.into())]));
     let requests = [
         Request { user: "ann", path: "/", size: None },
         Request { user: "ann", path: "/admin", size: Some(10) },
         Request { user: "root", path: "/admin", size: None },
     ];
     let decisions: Vec<_> = std::thread::scope(|scope| {
-        let one = |request| scope.spawn(|| decide(&policy, &limits, request));
-        let all: Vec<_> = requests.iter().map(one).collect();
+        let all: Vec<_> = requests.iter().map(|r| scope.spawn(move || decide(policy, limits, r))).collect();
         all.into_iter().filter_map(|thread| thread.join().ok()).collect()
     });
     for (request, decision) in requests.iter().zip(decisions) {
