@@ -329,7 +329,7 @@ impl Evaluator {
 /// Whether an expression holds no reference, as far as its vertex is concerned: fields and elements are vertices of their own.
 fn is_data(e: &E) -> bool {
     match &e.kind {
-        X::Scalar(_) | X::Type { .. } => true,
+        X::Scalar(_) | X::Data(_) | X::Type { .. } => true,
         X::Bound(op, x) => *op != UnaryOp::Equal && matches!(x.kind, X::Scalar(_)),
         X::And(terms) => terms.iter().all(is_data),
         X::Struct(s) => s.lets.is_empty() && s.decls.iter().all(is_data_decl),

@@ -22,11 +22,11 @@ impl Evaluator {
             let mut ci = Ci::default();
             if self.path(value).into_iter().any(|l| l.is_definition()) {
                 ci.origin = self.origin(0, false);
-                let span = self.v(value).conjuncts.first().map_or(NOWHERE, |c| c.expr.span);
+                let span = self.conjuncts(value).first().map_or(NOWHERE, |c| c.expr.span);
                 self.ext(v).closers.push(Closer { origin: ci.origin, recursive: true, span });
             }
             let expr = Expr::new(X::Linked(value), NOWHERE);
-            self.v_mut(v).conjuncts.push(Conj { env: NONE, expr, ci, decl: None });
+            self.push_conjunct(v, Conj { env: NONE, expr, ci, decl: None });
         }
         v
     }
@@ -71,7 +71,7 @@ impl Evaluator {
         if self.v(b).kind != self.v(s).kind {
             return false;
         }
-        match (&self.v(b).scalar, &self.v(s).scalar) {
+        match (self.scalar_at(b), self.scalar_at(s)) {
             (Some((x, _)), Some((y, _))) => return equal_scalar(x, y),
             (Some(_), None) => return false,
             _ => {}
@@ -88,7 +88,7 @@ impl Evaluator {
             (self.ext_ref(b).and_then(|x| x.list.clone()), self.ext_ref(s).and_then(|x| x.list.clone()));
         let (Some(of_both), Some(of_specific)) = lists else { return false };
         let length = |l: &ListState| l.exact.map(|e| e.0);
-        if length(&of_both) != length(&of_specific) || self.v(b).arcs.len() != self.v(s).arcs.len() {
+        if length(&of_both) != length(&of_specific) || self.arcs(b).len() != self.arcs(s).len() {
             return false;
         }
         let (xs, ys) = (self.elements(b).unwrap_or_default(), self.elements(s).unwrap_or_default());
@@ -108,7 +108,7 @@ impl Evaluator {
         if self.v(b).is_struct != self.v(s).is_struct {
             return false;
         }
-        for a in self.v(b).arcs.clone() {
+        for a in self.arcs(b).to_vec() {
             if matches!(a.label.kind(), LabelType::Local | LabelType::Index) {
                 continue;
             }
@@ -143,7 +143,7 @@ impl Evaluator {
 
     fn no_more_constraints(&mut self, b: VId, s: VId) -> bool {
         let ext = |ev: &Evaluator, v| {
-            ev.ext_ref(v).map_or((Vec::new(), Vec::new()), |x| (x.bounds.clone(), x.validators.clone()))
+            ev.ext_ref(v).map_or((Vec::new(), Vec::new()), |x| (x.bounds.to_vec(), x.validators.to_vec()))
         };
         let ((bounds, validators), (known, checks)) = (ext(self, b), ext(self, s));
         let show = |ev: &Evaluator, f: &Validator| super::print::expr(ev, &f.expr);
