@@ -86,7 +86,7 @@ struct Taken {
 
 /// Measures both and prints the ratios.
 pub(crate) fn compare() -> Result<()> {
-    let ours = release()?;
+    let ours = release("stepwell")?;
     let reference = reference();
     if reference.is_none() {
         println!(

@@ -23,7 +23,7 @@ impl Evaluator {
             if self.path(value).into_iter().any(|l| l.is_definition()) {
                 ci.origin = self.origin(0, false);
                 let span = self.conjuncts(value).first().map_or(NOWHERE, |c| c.expr.span);
-                self.ext(v).closers.push(Closer { origin: ci.origin, recursive: true, span });
+                self.ext(v).closers.push(Closer { origin: ci.origin, recursive: true, holds: false, span });
             }
             let expr = Expr::new(X::Linked(value), NOWHERE);
             self.push_conjunct(v, Conj { env: NONE, expr, ci, decl: None });
