@@ -264,6 +264,8 @@ pub(crate) struct Ext {
     pub open: ThinVec<OriginId>,
     /// Whether `_` is among the conjuncts.
     pub top: bool,
+    /// Whether a comprehension of its own went through its fields: from then on no field with a computed name may come.
+    pub counted: bool,
     /// What closes the struct.
     pub closers: ThinVec<Closer>,
     /// Its list.

@@ -345,10 +345,13 @@ impl Evaluator {
         }
         match f.run {
             Run::Eval => self.eval_function(path, f, env, None, args, e.span),
-            Run::Data(run) => {
-                let d = self.call_data(env, e, path, f, run, args)?;
-                self.data_val(d, e)
-            }
+            Run::Data(run) => match self.call_data(env, e, path, f, run, args) {
+                Ok(d) => self.data_val(d, e),
+                Err(err) if path == "list" && super::lists::moves(f.name) && self.is_incomplete(err) => {
+                    self.moved(f.name, env, args, e.span).ok_or(err)
+                }
+                Err(err) => Err(err),
+            },
         }
     }
 

@@ -27,7 +27,9 @@ impl Evaluator {
             return Ok(());
         };
         match clause {
-            Clause::If(x) => match self.operand(env, x)? {
+            Clause::If(x) => match self.operand_of_kind(env, x, Kind::BOOL, |shown, kind| {
+                format!("cannot use {shown} (type {kind}) as type bool")
+            })? {
                 Val::Scalar(Scalar::Bool(true)) => self.clauses(env, c, n + 1, out),
                 Val::Scalar(Scalar::Bool(false)) => Ok(()),
                 other => {
@@ -42,7 +44,11 @@ impl Evaluator {
                 self.clauses(env, c, n + 1, out)
             }
             Clause::For { key, value, source } => {
-                let v = match self.operand(env, source)? {
+                let items = Kind::LIST.or(Kind::STRUCT);
+                let value_of = self.operand_of_kind(env, source, items, |shown, kind| {
+                    format!("cannot range over {shown} (found {kind}, want list or struct)")
+                })?;
+                let v = match value_of {
                     Val::Vertex(v) => v,
                     Val::Scalar(s) => {
                         let shown = super::print::scalar(&s);
@@ -52,6 +58,16 @@ impl Evaluator {
                         return Err(self.error(Code::Operand, source.span, message));
                     }
                 };
+                if self.v(v).state == State::Processing && v == self.current() {
+                    // Whatever else adds fields goes first.
+                    if self.settle != v {
+                        self.depend_on(v);
+                        let err = self.error(Code::Cycle, source.span, "the fields are not known yet");
+                        self.bottom_mut(err).pending = true;
+                        return Err(err);
+                    }
+                    self.ext(v).counted = true;
+                }
                 let list = self.v(v).kind == Kind::LIST;
                 let mut items = self.iterated(v);
                 items.retain(|a| {

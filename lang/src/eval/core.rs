@@ -171,8 +171,8 @@ impl Evaluator {
     pub(super) fn local(&mut self, env: EnvId, expr: E) -> VId {
         let parent = self.frames.last().map_or(NONE, |f| f.v);
         let v = self.vertex(parent, Label::NONE);
-        let Ci { chain, cyclic, renewed, .. } = self.way;
-        let ci = Ci { chain, cyclic, renewed, ..Ci::default() };
+        let Ci { chain, cyclic, renewed, yielded, .. } = self.way;
+        let ci = Ci { chain, cyclic, renewed, yielded, ..Ci::default() };
         self.push_conjunct(v, Conj { env, expr, ci, decl: None });
         v
     }

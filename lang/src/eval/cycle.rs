@@ -72,8 +72,7 @@ impl Evaluator {
             }
         }
         // A value made on the way may hold what contains it once: only going round again is a cycle.
-        let made = self.v(v).label == Label::NONE && self.v(v).parent != NONE;
-        if !made && self.inside(me, it) {
+        if !self.made(v) && self.inside(me, it) {
             found = Recurs::Around;
         }
         if found == Recurs::No && self.written_inside(site(&c.expr), target) {
@@ -151,6 +150,49 @@ impl Evaluator {
             }
         }
         Ci { cyclic: ci.cyclic || all_cyclic, ..ci }
+    }
+
+    /// Whether a value made on the way, yielded by a comprehension, stands further down than where the same reference stood in such a value
+    /// before: then structure was made in between, and the comprehension says when it ends.
+    pub(super) fn goes_down(&self, v: VId, target: VId, c: &Conj) -> bool {
+        let (me, it) = (self.v(v).stands_for, self.v(target).stands_for);
+        if !c.ci.yielded || !self.made(me) {
+            return false;
+        }
+        let mut link = c.ci.chain;
+        while link != 0 {
+            let l = self.chains[link as usize];
+            if l.target == it && !l.forgotten && l.at != me {
+                return self.made(l.at) && self.below(self.v(me).parent, self.v(l.at).parent);
+            }
+            link = l.next;
+        }
+        false
+    }
+
+    fn made(&self, v: VId) -> bool {
+        self.v(v).label == Label::NONE && self.v(v).parent != NONE
+    }
+
+    /// Whether `v` is inside of `outer`, and of each value made in between further inside than its fields.
+    fn below(&self, v: VId, outer: VId) -> bool {
+        let outer = self.v(outer).stands_for;
+        let mut at = self.v(v).stands_for;
+        let mut fields = 0;
+        while self.v(at).parent != NONE {
+            if self.v(at).label != Label::NONE {
+                fields += 1;
+            } else if fields > 1 {
+                fields = 0;
+            } else {
+                return false;
+            }
+            at = self.v(self.v(at).parent).stands_for;
+            if at == outer {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether something beside a reference to `target` gives `v` structure of its own.

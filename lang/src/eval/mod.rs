@@ -27,6 +27,7 @@ mod cycle;
 mod disjunct;
 mod export;
 mod finality;
+mod lists;
 mod operate;
 mod order;
 mod plain;

@@ -41,7 +41,10 @@ pub(super) fn order(a: &Scalar, b: &Scalar) -> Option<Ordering> {
 
 impl Evaluator {
     pub(super) fn unary(&mut self, env: EnvId, e: &E, op: UnaryOp, x: &E) -> Res<Val> {
-        let value = self.operand(env, x)?;
+        let want = if op == UnaryOp::Not { Kind::BOOL } else { Kind::NUMBER };
+        let value = self.operand_of_kind(env, x, want, |shown, kind| {
+            format!("invalid operation {}{shown} ({} {kind})", op.as_str(), op.as_str())
+        })?;
         match (op, &value) {
             (UnaryOp::Not, Val::Scalar(Scalar::Bool(b))) => Ok(Val::Scalar(Scalar::Bool(!b))),
             (UnaryOp::Minus, Val::Scalar(Scalar::Number(n))) => Ok(Val::Scalar(Scalar::Number(n.neg()))),
@@ -169,7 +172,7 @@ impl Evaluator {
         }
     }
 
-    /// Whether an expression is bottom, as comparing with `_|_` asks: missing fields count, values that are only not concrete do not.
+    /// Whether an expression is bottom, as comparing with `_|_` asks: missing fields count, and so do scalars that are not concrete.
     fn is_bottom(&mut self, env: EnvId, x: &E) -> Res<bool> {
         let v = match self.eval(env, x) {
             Ok(Val::Scalar(_)) => return Ok(false),
@@ -185,18 +188,32 @@ impl Evaluator {
             self.depend_on(t);
             return Ok(self.failed(t));
         }
-        match self.v(t).err {
-            Some(err) if self.bottom(err).code == Code::Budget => Err(err),
-            Some(err) if self.is_incomplete(err) => {
-                let b = self.bottom(err);
-                if b.pending {
-                    return Err(err);
-                }
-                Ok(b.code == Code::Undefined && !self.v(t).is_struct)
-            }
-            Some(_) => Ok(true),
-            None => Ok(self.first_error(t).is_some()),
+        if let Some(err) = self.v(t).err {
+            let b = self.bottom(err);
+            return if b.code == Code::Budget || b.pending { Err(err) } else { Ok(true) };
         }
+        if self.has_value(t) {
+            return Ok(self.first_error(t).is_some());
+        }
+        // What is missing may still come as long as the struct around it is being worked on.
+        let parent = self.v(v).parent;
+        if parent != NONE && self.v(parent).state == State::Processing && self.settle != parent {
+            self.depend_on(parent);
+            let shown = self.show(t);
+            let err = self.error(Code::Incomplete, x.span, format!("non-concrete value {shown}"));
+            self.bottom_mut(err).pending = true;
+            return Err(err);
+        }
+        Ok(true)
+    }
+
+    /// Whether a finished vertex is more than a type of scalars: a scalar, a struct or list, anything at all, or an undecided disjunction.
+    fn has_value(&self, t: VId) -> bool {
+        let x = self.v(t);
+        let ext = self.ext_ref(t);
+        let free = x.kind == Kind::TOP && ext.is_none_or(|e| e.bounds.is_empty() && e.validators.is_empty());
+        let branches = ext.is_some_and(|e| !e.branches.is_empty());
+        self.scalar_at(t).is_some() || x.is_struct || x.kind == Kind::LIST || free || branches
     }
 
     fn arithmetic(&mut self, e: &E, op: BinaryOp, a: &Scalar, b: &Scalar) -> Option<Res<Scalar>> {

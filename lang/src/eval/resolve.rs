@@ -126,16 +126,20 @@ impl Evaluator {
         self.expand(v);
         let v = self.with_default(v);
         self.expand(v);
-        if let Some(e) = self.v(v).err
-            && !self.is_incomplete(e)
-        {
-            return Err(e);
+        if let Some(e) = self.v(v).err {
+            return Err(if self.is_incomplete(e) { self.blocked(e) } else { e });
         }
         if self.ext_ref(v).is_some_and(|x| !x.branches.is_empty()) {
             let shown = self.show(v);
             return Err(self.error(Code::Ambiguous, span, format!("unresolved disjunction {shown}")));
         }
         Ok(v)
+    }
+
+    /// The incomplete error of another vertex as one of the current vertex, which waits for it.
+    fn blocked(&mut self, e: ErrId) -> ErrId {
+        let b = self.bottom(e).clone();
+        self.push_error(Bottom { at: self.current(), ..b })
     }
 
     fn lookup_in(&mut self, base: VId, label: Label, span: Span, e: &E) -> Res<VId> {
@@ -175,8 +179,7 @@ impl Evaluator {
             if !self.is_incomplete(e) {
                 return Err(e);
             }
-            let blocked = self.bottom(e).clone();
-            return Err(self.push_error(Bottom { at: self.current(), ..blocked }));
+            return Err(self.blocked(e));
         }
         let message = match found {
             Some(a) if a.constraint == Constraint::Required => format!("required field missing: {name}"),
@@ -200,7 +203,7 @@ impl Evaluator {
 
     fn index(&mut self, env: EnvId, e: &E, x: &E, index: &E) -> Res<VId> {
         let base = self.base(env, x)?;
-        let key = self.operand(env, index)?;
+        let key = self.operand(env, index).or_else(|err| self.index_key(env, index, err))?;
         let kind = self.v(base).kind;
         match key {
             Val::Scalar(Scalar::String(s)) => {
@@ -243,6 +246,25 @@ impl Evaluator {
                 Err(self.error(Code::Operand, index.span, message))
             }
         }
+    }
+
+    /// An index that may be anything is no index, other than a string or integer that is not known yet.
+    fn index_key(&mut self, env: EnvId, index: &E, err: ErrId) -> Res<Val> {
+        if self.is_incomplete(err)
+            && !self.bottom(err).pending
+            && let Ok(Val::Vertex(v)) = self.eval(env, index)
+            && self.v(v).state == State::Done
+            && self.v(v).err.is_none()
+            && self.v(v).kind == Kind::TOP
+        {
+            let shown = super::print::expr(self, index);
+            return Err(self.error(
+                Code::Operand,
+                index.span,
+                format!("invalid index {shown} (invalid type _)"),
+            ));
+        }
+        Err(err)
     }
 
     /// Evaluates an expression to a scalar or vertex, without taking defaults.
@@ -317,6 +339,30 @@ impl Evaluator {
         self.concrete(v, e)
     }
 
+    /// An operand of one of the kinds `want`. One that is not concrete, but can be of none of them, is a mistake already now.
+    pub(super) fn operand_of_kind(
+        &mut self,
+        env: EnvId,
+        e: &E,
+        want: Kind,
+        message: impl FnOnce(&str, &str) -> String,
+    ) -> Res<Val> {
+        let v = match self.eval(env, e)? {
+            Val::Scalar(s) => return Ok(Val::Scalar(s)),
+            Val::Vertex(v) => v,
+        };
+        self.concrete(v, e).or_else(|err| {
+            let t = self.with_default(v);
+            let kind = self.v(t).kind;
+            let open = self.is_incomplete(err) && !self.bottom(err).pending && self.v(t).err.is_none();
+            if !open || self.v(t).state != State::Done || !kind.and(want).is_bottom() {
+                return Err(err);
+            }
+            let message = message(&self.show(t), &super::print::kind(kind));
+            Err(self.error(Code::Operand, e.span, message))
+        })
+    }
+
     /// The concrete value of a vertex.
     pub(super) fn concrete(&mut self, v: VId, e: &E) -> Res<Val> {
         if let Some(e) = self.holds_cycle(v) {
@@ -340,11 +386,7 @@ impl Evaluator {
             if !self.is_incomplete(err) {
                 return Err(err);
             }
-            let only_fields = self.v(t).is_struct && self.v(t).kind == Kind::STRUCT;
-            if !only_fields {
-                let b = self.bottom(err).clone();
-                return Err(self.push_error(Bottom { at: self.current(), ..b }));
-            }
+            return Err(self.blocked(err));
         }
         if self.ext_ref(t).is_some_and(|x| !x.branches.is_empty()) {
             let shown = self.show(t);

@@ -368,7 +368,7 @@ impl Evaluator {
     }
 
     /// Whether a vertex is a definition or inside of one.
-    fn in_definition(&self, v: VId) -> bool {
+    pub(super) fn in_definition(&self, v: VId) -> bool {
         let mut at = v;
         while at != NONE {
             if self.v(at).label.is_definition() {

@@ -3,6 +3,7 @@
 mod closedness;
 mod cycles;
 mod disjunctions;
+mod incomplete;
 mod validators;
 
 use crate::api::{NoPackages, Program};

@@ -2,7 +2,7 @@
 
 use super::arena::*;
 use super::core::Evaluator;
-use super::expr::Scalar;
+use super::expr::{E, Scalar, X};
 use super::label::LabelType;
 use crate::diag::Code;
 use crate::pkg::Kind;
@@ -28,8 +28,12 @@ impl Evaluator {
             && !self.is_incomplete(e)
         {
             let kind = self.error_kind(e);
+            let cycle = self.bottom(e).code == Code::StructuralCycle;
+            if cycle && self.v(t).is_struct && self.inside(self.bottom(e).at, t) {
+                return json!({ "struct": self.tree_fields(t, false) });
+            }
             let regular = self.has_fields(t);
-            let finite = self.bottom(e).code != Code::StructuralCycle || self.bottom(e).at != t;
+            let finite = !cycle || self.bottom(e).at != t;
             if finite && self.v(t).is_struct && regular && branches.is_empty() && self.v(t).forward == NONE {
                 return json!({ "struct": self.tree_fields(t, false), "error": kind });
             }
@@ -56,10 +60,10 @@ impl Evaluator {
         }
         let arcs = self.has_fields(t);
         if err.is_some() {
-            return match arcs {
-                true => json!({ "struct": self.tree_fields(t, false) }),
-                false => json!({"incomplete": "_|_"}),
-            };
+            if arcs {
+                return json!({ "struct": self.tree_fields(t, false) });
+            }
+            return if self.only_refers(t) { json!({"kind": "_|_"}) } else { json!({"incomplete": "_|_"}) };
         }
         if let Some((s, _)) = self.scalar_at(t) {
             return scalar(s);
@@ -115,6 +119,15 @@ impl Evaluator {
         json!({ "struct": fields })
     }
 
+    /// Whether a vertex is nothing but a reference that leads somewhere: what it refers to, and not the vertex itself, is incomplete then.
+    fn only_refers(&mut self, t: VId) -> bool {
+        let (env, expr) = match self.conjuncts(t) {
+            [c] if is_reference(&c.expr) => (c.env, c.expr.clone()),
+            _ => return false,
+        };
+        self.resolve(env, &expr).is_ok()
+    }
+
     fn error_kind(&self, e: ErrId) -> &'static str {
         match self.bottom(e).code {
             Code::StructuralCycle => "structural-cycle",
@@ -149,6 +162,14 @@ impl Evaluator {
             }
         }
         Json::Object(fields)
+    }
+}
+
+fn is_reference(e: &E) -> bool {
+    match &e.kind {
+        X::Field { .. } | X::Let { .. } | X::Linked(_) => true,
+        X::Select(x, ..) | X::Index(x, _) => is_reference(x),
+        _ => false,
     }
 }
 

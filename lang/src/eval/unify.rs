@@ -267,6 +267,17 @@ impl Evaluator {
             TaskKind::Dynamic { env, key, decl, ci, slot } => {
                 let label = self.label_value(*env, key)?;
                 let Some(label) = label else { return Ok(()) };
+                if label.is_regular()
+                    && self.ext_ref(v).is_some_and(|x| x.counted)
+                    && self.arc(v, label).is_none()
+                {
+                    let name = self.labels.selector(label);
+                    let message =
+                        format!("adding field {name} not allowed as field set was already referenced");
+                    return Err(self.error(Code::Cycle, key.span, message)).inspect_err(|e| {
+                        self.bottom_mut(*e).incomplete = false;
+                    });
+                }
                 w.order.computed(*slot, label);
                 let env = if decl.label_alias { self.env(*env, Scope::Label(label)) } else { *env };
                 let c = Conj { env, expr: decl.value.clone(), ci: *ci, decl: Some(decl.clone()) };
@@ -346,7 +357,7 @@ impl Evaluator {
                 if l.elems.iter().any(|e| matches!(e.kind, X::Comprehension(_))) {
                     w.later(TaskKind::List(c.clone()), None);
                 } else {
-                    let elems = l.elems.iter().map(|e| (c.env, e.clone())).collect();
+                    let elems = l.elems.iter().map(|e| (c.env, e.clone(), false)).collect();
                     self.add_list(v, c, elems, l.ellipsis.as_ref());
                 }
             }
@@ -616,6 +627,15 @@ impl Evaluator {
             X::Type { kind, range: None } if kind.contains(Kind::STRING) => Matcher::All,
             _ => Matcher::Expr(p.clone()),
         };
+        if let Matcher::Expr(x) = &matcher
+            && !matches!(x.kind, X::Scalar(_))
+        {
+            let probe = self.local(env, x.clone());
+            self.expand(probe);
+            if let Some(e) = self.v(self.settled(probe)).err.filter(|e| !self.is_incomplete(*e)) {
+                self.fail(v, e);
+            }
+        }
         let pattern = Pattern { matcher, env, decl: f.clone(), ci };
         for a in self.arcs(v).to_vec() {
             if self.matches(&pattern, a.label) {
@@ -686,10 +706,12 @@ impl Evaluator {
 
     // Lists
 
-    fn add_list(&mut self, v: VId, c: &Conj, elems: Vec<(EnvId, E)>, ellipsis: Option<&Option<E>>) {
+    fn add_list(&mut self, v: VId, c: &Conj, elems: Vec<(EnvId, E, bool)>, ellipsis: Option<&Option<E>>) {
         let n = elems.len();
-        for (i, (env, expr)) in elems.into_iter().enumerate() {
-            let child = Conj { env, expr, ci: inner(c.ci), decl: None };
+        for (i, (env, expr, yielded)) in elems.into_iter().enumerate() {
+            let ci = inner(c.ci);
+            let ci = Ci { yielded: yielded || ci.yielded, ..ci };
+            let child = Conj { env, expr, ci, decl: None };
             self.insert(v, Label::index(i), Constraint::Regular, child);
         }
         let list = self.ext(v).list.get_or_insert_default();
@@ -719,8 +741,10 @@ impl Evaluator {
         let mut elems = Vec::new();
         for e in &l.elems {
             match &e.kind {
-                X::Comprehension(_) => elems.extend(self.comprehension(c.env, e)?),
-                _ => elems.push((c.env, e.clone())),
+                X::Comprehension(_) => {
+                    elems.extend(self.comprehension(c.env, e)?.into_iter().map(|(env, x)| (env, x, true)));
+                }
+                _ => elems.push((c.env, e.clone(), false)),
             }
         }
         self.add_list(v, c, elems, l.ellipsis.as_ref());
@@ -777,7 +801,7 @@ impl Evaluator {
             return Ok(());
         }
         let repeated = matches!(recurs, Recurs::Other | Recurs::Again);
-        let mut ci = if repeated && self.supported(v, target) {
+        let mut ci = if repeated && (self.supported(v, target) || self.goes_down(v, target, c)) {
             self.renewed(v, target, c)
         } else {
             let cyclic = c.ci.cyclic || matches!(recurs, Recurs::Again | Recurs::Around);

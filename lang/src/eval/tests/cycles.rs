@@ -59,3 +59,21 @@ fn what_holds_a_cycle_has_no_value_for_others() {
     let text = "#T: {b: {}, c: #T}\na: #T & {d: 1}\ne: #T.b\nf: [for x in #T {x}]";
     check_tree(text, "{#T: {b: {}, c: cycle}, a: {d: 1}, e: cycle, f: cycle}");
 }
+
+#[test]
+fn recursion_through_comprehensions_ends_where_they_say() {
+    check_tree(
+        "#C: {in: {...}, out: {for k, v in in {(k): (#C & {in: v}).out}}}\na: (#C & {in: a: b: c: {}}).out",
+        "{#C: {in: {}, out: {}}, a: {a: {b: {c: {}}}}}",
+    );
+    // It must make structure each time: without, two rounds are the most.
+    let counter = "f: {n: int, if n > 0 {out: 1 + (f & {\"n\": n - 1}).out}, if n == 0 {out: 0}}\na: (f & {n: 2}).out\nb: (f & {n: 3}).out";
+    check_tree(counter, "{f: {n: int}, a: 2, b: cycle}");
+}
+
+#[test]
+fn what_a_comprehension_goes_through_gets_no_computed_fields_from_it() {
+    check_tree("A: {a: 1, for k, _ in A {(k): 1}}", "{A: {a: 1}}");
+    check_tree("A: {a: 1, for k, _ in A {\"\\(k)b\": 1}}", "{A: error {a: 1}}");
+    check_tree("A: {a: 1, for k, _ in A {(k): 1}, if true {(\"b\"): 1}}", "{A: {a: 1, b: 1}}");
+}

@@ -1,0 +1,55 @@
+//! What is not known yet, as opposed to what is wrong, and how `_|_` is compared with.
+
+use super::check_tree;
+
+#[test]
+fn scalars_that_are_not_concrete_are_bottom_in_comparisons() {
+    check_tree("n: string\na: n == _|_\nb: n != _|_", "{n: string, a: true, b: false}");
+    check_tree("s: {x: >1}\na: s.x == _|_", "{s: {x: number}, a: true}");
+    check_tree(
+        "s: {x: int}, l: [int], t: _, d: 1 | 2\na: [s == _|_, l == _|_, t == _|_, d == _|_]",
+        "{s: {x: int}, l: [int], t: _, d: int, a: [false, false, false, false]}",
+    );
+    // What the struct itself still adds is waited for.
+    check_tree("a: {n: string, if n != _|_ {x: 1}, if true {n: \"v\"}}", "{a: {n: \"v\", x: 1}}");
+}
+
+#[test]
+fn fields_of_a_struct_that_is_not_finished_are_not_known() {
+    check_tree(
+        "o: {y: 1, b: bool, if b {z: 1}}\nr: o.y\nl: len(o)\nk: [for k, _ in o {k}]",
+        "{o: {y: 1, b: bool}, r: incomplete, l: incomplete, k: incomplete}",
+    );
+}
+
+#[test]
+fn what_can_never_fit_is_wrong_before_it_is_concrete() {
+    check_tree(
+        "s: string\na: [if s {1}]\nb: !s\nc: [for x in s {x}]\nd: -s",
+        "{s: string, a: error, b: error, c: error, d: error}",
+    );
+    check_tree("s: string | bool\na: [if s {1}]", "{s: (bool|string), a: incomplete}");
+    check_tree("t: _\na: [1][t]\nb: t[1]", "{t: _, a: error, b: incomplete}");
+    check_tree(
+        "#d: {a: 1}\nb: #d.b\n#e: {a: 1, ...}\nc: #e.b",
+        "{#d: {a: 1}, b: error, #e: {a: 1}, c: incomplete}",
+    );
+}
+
+#[test]
+fn an_empty_or_may_still_get_terms() {
+    check_tree("l: [...int]\na: or(l)", "{l: [], a: incomplete}");
+}
+
+#[test]
+fn patterns_that_are_wrong_are_an_error_of_their_struct() {
+    check_tree("a: {[=~\"x)\" & =~\"y\"]: int, b: 1}", "{a: error {b: 1}}");
+}
+
+#[test]
+fn elements_move_before_they_are_known() {
+    check_tree(
+        "import \"list\"\nx: int\na: list.Concat([[x, 1], [x]])\nb: list.Repeat([int], 2) & [1, ...]\nc: list.FlattenN([[x], x], 1)",
+        "{x: int, a: [int, 1, int], b: [1, int], c: [int, int]}",
+    );
+}
