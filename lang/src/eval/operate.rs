@@ -320,12 +320,14 @@ impl Evaluator {
                         Val::Scalar(Scalar::String(s)) => out.extend_from_slice(s.as_bytes()),
                         Val::Scalar(Scalar::Bytes(b)) if bytes => out.extend_from_slice(&b),
                         Val::Scalar(Scalar::Bytes(b)) => {
-                            out.extend_from_slice(crate::encode::text_of(&b).as_bytes());
+                            out.extend_from_slice(valid_text(&b).as_bytes());
                         }
                         Val::Scalar(Scalar::Bool(b)) => {
                             out.extend_from_slice(if b { b"true" } else { b"false" })
                         }
-                        Val::Scalar(Scalar::Number(n)) => out.extend_from_slice(n.to_string().as_bytes()),
+                        Val::Scalar(Scalar::Number(n)) => {
+                            out.extend_from_slice(n.to_string().replace('e', "E").as_bytes());
+                        }
                         other => {
                             let shown = self.show_val(&other);
                             let kind = super::print::kind(self.val_kind(&other));
@@ -383,6 +385,21 @@ impl Evaluator {
         }
         Ok(true)
     }
+}
+
+/// Bytes as text, with one replacement character for each run of bytes that are none.
+fn valid_text(b: &[u8]) -> String {
+    let mut out = String::with_capacity(b.len());
+    let mut bad = false;
+    for chunk in b.utf8_chunks() {
+        bad &= chunk.valid().is_empty();
+        out.push_str(chunk.valid());
+        if !bad && !chunk.invalid().is_empty() {
+            out.push(char::REPLACEMENT_CHARACTER);
+            bad = true;
+        }
+    }
+    out
 }
 
 /// The bytes of a text.

@@ -351,15 +351,15 @@ impl Evaluator {
             Val::Scalar(s) => return Ok(Val::Scalar(s)),
             Val::Vertex(v) => v,
         };
-        self.concrete(v, e).or_else(|err| {
+        self.concrete(v, e).map_err(|err| {
             let t = self.with_default(v);
             let kind = self.v(t).kind;
             let open = self.is_incomplete(err) && !self.bottom(err).pending && self.v(t).err.is_none();
             if !open || self.v(t).state != State::Done || !kind.and(want).is_bottom() {
-                return Err(err);
+                return err;
             }
             let message = message(&self.show(t), &super::print::kind(kind));
-            Err(self.error(Code::Operand, e.span, message))
+            self.error(Code::Operand, e.span, message)
         })
     }
 

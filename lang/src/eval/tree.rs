@@ -167,7 +167,7 @@ impl Evaluator {
 
 fn is_reference(e: &E) -> bool {
     match &e.kind {
-        X::Field { .. } | X::Let { .. } | X::Linked(_) => true,
+        X::Field { .. } | X::Linked(_) => true,
         X::Select(x, ..) | X::Index(x, _) => is_reference(x),
         _ => false,
     }

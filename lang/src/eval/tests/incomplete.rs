@@ -53,3 +53,8 @@ fn elements_move_before_they_are_known() {
         "{x: int, a: [int, 1, int], b: [1, int], c: [int, int]}",
     );
 }
+
+#[test]
+fn interpolation_writes_numbers_and_bytes_as_the_reference_does() {
+    check_tree("a: \"\\(1e2) \\(1.0)\"\nb: \"\\('a\\xe2\\x95b')\"", "{a: \"1E+2 1.0\", b: \"a\u{fffd}b\"}");
+}
