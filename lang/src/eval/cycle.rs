@@ -72,7 +72,7 @@ impl Evaluator {
             }
         }
         // A value made on the way may hold what contains it once: only going round again is a cycle.
-        if !self.made(v) && self.inside(me, it) {
+        if self.around(me, it) {
             found = Recurs::Around;
         }
         if found == Recurs::No && self.written_inside(site(&c.expr), target) {
@@ -216,6 +216,18 @@ impl Evaluator {
                 return true;
             }
             link = l.next;
+        }
+        false
+    }
+
+    /// Whether `outer` contains `v`, with no value made on the way in between.
+    fn around(&self, v: VId, outer: VId) -> bool {
+        let mut at = v;
+        while self.v(at).label != Label::NONE && self.v(at).parent != NONE {
+            at = self.v(self.v(at).parent).stands_for;
+            if at == outer {
+                return true;
+            }
         }
         false
     }

@@ -77,3 +77,12 @@ fn what_a_comprehension_goes_through_gets_no_computed_fields_from_it() {
     check_tree("A: {a: 1, for k, _ in A {\"\\(k)b\": 1}}", "{A: error {a: 1}}");
     check_tree("A: {a: 1, for k, _ in A {(k): 1}, if true {(\"b\"): 1}}", "{A: {a: 1, b: 1}}");
 }
+
+#[test]
+fn a_value_made_on_the_way_may_hold_what_contains_it() {
+    check_tree(
+        "#t: {i: {...}, o: i.a}\nx: X={r: (#t & {i: X}).o, a: 1}",
+        "{#t: {i: {}, o: incomplete}, x: {r: 1, a: 1}}",
+    );
+    check_tree("a: {b: ({c: a}).c.b}", "{a: {b: cycle}}");
+}
