@@ -49,7 +49,7 @@ pub struct Budget {
     pub steps: u64,
     /// Depth of nesting and of references.
     pub depth: u32,
-    /// Bytes held by the arena and by texts made in it, roughly.
+    /// Bytes held by the arena and by texts made in it, roughly: the process takes up to half as much again.
     pub memory: u64,
     /// Ends the evaluation soon after it becomes true.
     pub cancel: Option<Arc<AtomicBool>>,
@@ -57,7 +57,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { steps: 50_000_000, depth: 1_000, memory: 1 << 30, cancel: None }
+        Budget { steps: 50_000_000, depth: 1_000, memory: 320 << 20, cancel: None }
     }
 }
 

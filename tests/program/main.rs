@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod definitions;
+mod diagnostics;
 mod help;
+mod hostile;
 mod import;
 mod language;
 mod mistakes;

@@ -124,7 +124,7 @@ impl Conformance {
 }
 
 /// The folder of the vectors.
-fn vectors() -> Option<PathBuf> {
+pub(crate) fn vectors() -> Option<PathBuf> {
     let dir = match std::env::var_os("CONFORMANCE_DIR") {
         Some(dir) => PathBuf::from(dir),
         None => root().join("../shared/conformance"),

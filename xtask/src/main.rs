@@ -13,6 +13,7 @@ mod ci;
 mod conformance;
 mod docs;
 mod e2e;
+mod fuzz;
 mod instructions;
 mod parse_speed;
 mod plane;
@@ -44,6 +45,7 @@ enum Command {
     Ci(ci::Ci),
     Conformance(conformance::Conformance),
     Docs(docs::Docs),
+    Fuzz(fuzz::Fuzz),
     /// The structure of built-in kinds, for the embedded cluster
     ApplySchema(apply_schema::ApplySchema),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Ci(command) => command.run(),
         Command::Conformance(command) => command.run(),
         Command::Docs(command) => command.run(),
+        Command::Fuzz(command) => command.run(),
         Command::ApplySchema(command) => command.run(),
     };
     match outcome {

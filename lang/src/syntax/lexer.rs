@@ -214,6 +214,9 @@ struct Lexer<'a> {
     space: Space,
 }
 
+/// How many mistakes are kept: a text with more is no text of the language.
+const MAX_ERRORS: usize = 100;
+
 /// White space as the formatter sees it.
 fn space(white: &[u8]) -> Space {
     match white {
@@ -234,6 +237,9 @@ impl Lexer<'_> {
 
     fn error(&mut self, code: Code, start: usize, end: usize, message: impl Into<String>) -> &mut Diagnostic {
         let d = Diagnostic::new(code, message).at(Span::new(self.file, start, end), "");
+        if self.out.errors.len() >= MAX_ERRORS {
+            self.out.errors.pop();
+        }
         self.out.errors.push(d);
         let last = self.out.errors.len() - 1;
         &mut self.out.errors[last]
@@ -290,11 +296,13 @@ impl Lexer<'_> {
             self.push(tok, start, end);
         }
         self.space = Space::None;
-        while let Some(open) = self.strings.pop() {
-            let end = self.text.len();
-            self.error(Code::Syntax, open.start, end, "an interpolation is not closed: `)` is missing")
-                .hint =
+        let end = self.text.len();
+        if let Some(open) = self.strings.last().map(|open| open.start) {
+            // Those around it are open because this one is.
+            self.error(Code::Syntax, open, end, "an interpolation is not closed: `)` is missing").hint =
                 Some("write `\\(value)` with a closing parenthesis before the end of the string".into());
+        }
+        for _ in 0..self.strings.len() {
             self.push(Tok::InterpEnd, end, end);
         }
         self.out

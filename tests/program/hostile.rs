@@ -1,0 +1,109 @@
+//! Input that would take all time or memory: each ends with an error of the program's own, soon and in bounded memory. The bounds here are
+//! loose, because tests run unoptimised and beside each other; how the memory is held is the business of `Budget`.
+
+use crate::sandbox::Sandbox;
+use std::io::Read;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const DEEP: usize = 100_000;
+/// Kilobytes of memory at most, and time.
+const MEMORY: u64 = 700_000;
+const TIME: Duration = Duration::from_secs(120);
+
+/// Runs `export` on a file. It must end with an error that says `what`.
+fn refuse(name: &str, text: &str, what: &str) {
+    let sandbox = Sandbox::new();
+    sandbox.file(name, text);
+    let mut command = sandbox.command(&["export", name]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    let status = std::path::PathBuf::from(format!("/proc/{}/status", child.id()));
+    let mut memory = 0;
+    let ended = loop {
+        // The most memory so far; nothing where the system does not tell.
+        let told = std::fs::read_to_string(&status).unwrap_or_default();
+        let most = told.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        memory = most.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0).max(memory);
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        if start.elapsed() > TIME || memory > MEMORY {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("{name} ({what}): not ended after {:?} and {memory} kB", start.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let mut message = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+    assert_eq!(ended.code(), Some(1), "{name}: {message}");
+    assert!(
+        message.contains(what),
+        "{name}: expected {what:?} in:\n{}",
+        &message[..message.len().min(2_000)]
+    );
+}
+
+#[test]
+fn nesting() {
+    for (open, close) in [("{a: ", "}"), ("{", "}"), ("[", "]"), ("(", ")"), ("\"\\(", ")\"")] {
+        let what = if open == "{a: " { "parts in one chain" } else { "nested more than 500 deep" };
+        refuse("x.cue", &format!("a: {}1{}", open.repeat(DEEP), close.repeat(DEEP)), what);
+        refuse("x.cue", &format!("a: {}", open.repeat(DEEP)), what);
+    }
+    refuse("x.cue", &format!("{}1", "a: ".repeat(DEEP)), "parts in one chain");
+    refuse("x.cue", &format!("a: {}1", "-".repeat(DEEP)), "parts in one chain");
+    refuse("x.cue", &format!("a: 1{}", " + 1".repeat(DEEP)), "parts in one chain");
+    for (open, close) in [("[", "]"), ("{\"a\": ", "}")] {
+        let text = format!("{}1{}", open.repeat(DEEP), close.repeat(DEEP));
+        refuse("x.json", &text, "nested deeper than 1000");
+        refuse("x.yaml", &text, "");
+    }
+    refuse("x.yaml", &format!("{}1", "- ".repeat(DEEP)), "recursion limit");
+    for (package, call) in
+        [("json", "json.Unmarshal"), ("yaml", "yaml.Unmarshal"), ("toml", "toml.Unmarshal")]
+    {
+        let deep = format!("{}{}", "[".repeat(DEEP), "]".repeat(DEEP));
+        let text = if package == "toml" { format!("a = {deep}") } else { deep };
+        refuse("x.cue", &format!("import \"encoding/{package}\"\na: {call}(\"{text}\")\n"), "error in call");
+    }
+}
+
+#[test]
+fn sizes() {
+    let package = |name: &str, x: &str| format!("import \"{name}\"\na: {x}\n");
+    refuse("x.cue", "a: \"x\" * 10000000000\n", "more memory than its budget");
+    refuse("x.cue", &package("strings", "strings.Repeat(\"x\", 10000000000)"), "limit");
+    refuse("x.cue", &package("list", "list.Range(0, 1000000000000, 1)"), "limit");
+    refuse("x.cue", &package("list", "list.Repeat([1], 1000000000000)"), "limit");
+    refuse("x.cue", &package("math/bits", "bits.Lsh(1, 100000000000)"), "limit");
+    refuse("x.cue", &package("math", "math.Pow(10, 1000000000)"), "out of range");
+    refuse("x.cue", &package("strconv", "strconv.FormatFloat(1.5, 102, 1000000000, 64)"), "limit");
+    let list = |i: usize| vec![format!("*a{}", i - 1); 9].join(", ");
+    let aliases: String = (1..12).map(|i| format!("a{i}: &a{i} [{}]\n", list(i))).collect();
+    refuse("x.yaml", &format!("a0: &a0 [x]\n{aliases}"), "aliases add more than");
+}
+
+#[test]
+fn growth() {
+    let steps = |first: &str, f: &dyn Fn(usize) -> String| {
+        (1..45).fold(format!("a0: {first}\n"), |text, i| text + &format!("a{i}: {}\n", f(i - 1)))
+    };
+    let budget = "than its budget allows";
+    refuse("x.cue", &steps("\"xxxxxxxxxx\"", &|i| format!("a{i} + a{i}")), budget);
+    refuse("x.cue", &steps("99999999999999999999", &|i| format!("a{i} * a{i}")), "number too large");
+    let loops =
+        "import \"list\"\nl: list.Range(0, 1000, 1)\na: [for x in l for y in l for z in l {x + y + z}]\n";
+    refuse("x.cue", loops, budget);
+    let branches: String = (0..40).map(|i| format!("a: {{x{i}: 1}} | {{y{i}: 2}} | {{z{i}: 3}}\n")).collect();
+    refuse("x.cue", &branches, "branches open");
+}
+
+#[test]
+fn patterns() {
+    let long = "a".repeat(40_000);
+    refuse("x.cue", &format!("a: =~\"^(a+)+$\"\na: \"{long}b\"\n"), "out of bound");
+    let nested = "(((((a{1,100}){1,100}){1,100}){1,100}){1,100})";
+    refuse("x.cue", &format!("a: =~\"{nested}\"\na: \"a\"\n"), "regexp");
+}

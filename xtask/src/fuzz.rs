@@ -1,0 +1,117 @@
+//! `cargo xtask fuzz --seconds N`: each fuzz target of the language for N seconds, one after the other. Needs `cargo-fuzz` (`cargo install
+//! cargo-fuzz`) and a C++ compiler. What a run finds lies in `lang/fuzz/artifacts/`; what it learnt, in `lang/fuzz/corpus/`.
+//!
+//! The first inputs are taken from the conformance vectors where these are at hand, and are not kept in the repository.
+
+use crate::conformance::vectors;
+use crate::process::{command, there_is};
+use crate::{Result, root};
+use std::fs;
+use std::path::Path;
+
+/// Give the language's readers and its evaluator hostile input
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fuzz {
+    /// How long each target runs
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+    /// Only this target
+    #[arg(long)]
+    only: Option<String>,
+}
+
+/// The targets, and which files of the vectors they begin with.
+const TARGETS: &[(&str, &[&str])] = &[
+    ("parse", &["cue"]),
+    ("format", &["cue"]),
+    ("evaluate", &["cue"]),
+    ("functions", &[]),
+    ("json", &["json"]),
+    ("yaml", &["yaml"]),
+    ("toml", &[]),
+];
+
+/// First inputs for what the vectors have no files of.
+const SEEDS: &[(&str, &str)] = &[
+    ("toml", "a = 1\n[b]\nc = \"x\"\nd = [1, 2.5, true]\n[[e.f]]\ng = 1979-05-27T07:32:00Z\n"),
+    ("functions", "\0a,b\n\"c\"\"d\",e\n"),
+    ("functions", "\x06^(a+|[b-d]{2,3})$"),
+    ("functions", "\x0b{{range $i, $e := .a}}{{$i}}{{if $e}}x{{else}}y{{end}}{{end}}"),
+    ("functions", "\x0c2020-01-01T00:00:00.5+01:00"),
+];
+
+impl Fuzz {
+    pub(crate) fn run(&self) -> Result<()> {
+        if !there_is("cargo", &["fuzz", "--version"]) {
+            println!("fuzz: skipped, cargo-fuzz is not installed (cargo install cargo-fuzz)");
+            return Ok(());
+        }
+        let chosen = TARGETS.iter().filter(|(name, _)| self.only.as_deref().is_none_or(|only| only == *name));
+        let mut failed = Vec::new();
+        for (name, kinds) in chosen {
+            println!("==> {name}");
+            seed(name, kinds)?;
+            let limit = format!("-max_total_time={}", self.seconds);
+            // Without a sanitizer: there is no unsafe code, and the panics that are looked for need none.
+            let mut fuzz =
+                command("cargo", &["fuzz", "run", "--fuzz-dir", "lang/fuzz", "--sanitizer", "none", name]);
+            fuzz.args([
+                "--",
+                &limit,
+                "-timeout=10",
+                "-rss_limit_mb=2048",
+                "-max_len=4096",
+                "-print_final_stats=1",
+            ]);
+            // cargo-fuzz passes flags that only a nightly compiler takes.
+            fuzz.env("RUSTC_BOOTSTRAP", "1");
+            if !fuzz.status()?.success() {
+                failed.push(*name);
+            }
+        }
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(format!("found something: {} (see lang/fuzz/artifacts)", failed.join(", ")).into()),
+        }
+    }
+}
+
+/// Writes the first inputs of a target.
+fn seed(target: &str, kinds: &[&str]) -> Result<()> {
+    let corpus = root().join("lang/fuzz/corpus").join(target);
+    fs::create_dir_all(&corpus)?;
+    for (n, (_, text)) in SEEDS.iter().filter(|(name, _)| *name == target).enumerate() {
+        fs::write(corpus.join(format!("seed-{n}")), text)?;
+    }
+    let Some(vectors) = vectors() else { return Ok(()) };
+    let mut count = 0;
+    walk(&vectors, &mut |path| {
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let mut keep = |kind: &str, text: &str| -> Result<()> {
+            if kinds.contains(&kind) && !text.is_empty() && text.len() <= 4096 {
+                fs::write(corpus.join(format!("vector-{count}")), text)?;
+                count += 1;
+            }
+            Ok(())
+        };
+        if ending != "txtar" {
+            return keep(ending, &text);
+        }
+        // `-- NAME --` begins a file of an archive.
+        for part in format!("\n{text}").split("\n-- ").skip(1) {
+            if let Some((name, body)) = part.split_once(" --\n") {
+                keep(name.rsplit('.').next().unwrap_or_default(), body)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn walk(dir: &Path, f: &mut dyn FnMut(&Path) -> Result<()>) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() { walk(&path, f)? } else { f(&path)? }
+    }
+    Ok(())
+}
