@@ -1,4 +1,5 @@
-//! `cargo xtask docs`: writes the pages that are made from the program (`docs/cli.md`), or checks that they are up to date.
+//! `cargo xtask docs`: writes the pages that are made from the program (`docs/cli.md`) and from declarations (`docs/packages.md`), or checks
+//! that they are up to date.
 
 use crate::process::command;
 use crate::{Result, root};
@@ -20,15 +21,17 @@ impl Docs {
         if !output.status.success() {
             return Err("stepwell help --markdown failed".into());
         }
-        let page = root().join("docs/cli.md");
-        if self.check {
-            return match fs::read(&page).is_ok_and(|have| have == output.stdout) {
-                true => Ok(()),
-                false => Err("docs/cli.md is not up to date: run `cargo xtask docs`".into()),
-            };
+        let pages =
+            [("docs/cli.md", output.stdout), ("docs/packages.md", stepwell_lang::pkg::page().into_bytes())];
+        for (name, text) in pages {
+            let page = root().join(name);
+            if !self.check {
+                fs::write(&page, &text)?;
+                println!("wrote {}", page.display());
+            } else if !fs::read(&page).is_ok_and(|have| have == text) {
+                return Err(format!("{name} is not up to date: run `cargo xtask docs`").into());
+            }
         }
-        fs::write(&page, &output.stdout)?;
-        println!("wrote {}", page.display());
         Ok(())
     }
 }

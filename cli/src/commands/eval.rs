@@ -60,9 +60,15 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         open_defaults: false,
     };
     let layout = Layout { open: Some(show), ignore: args.ignore, concrete: args.concrete, escape: false };
-    evaluate(&args.inputs, args.schema.as_deref(), &args.expressions, |values| {
+    let written = form.clone();
+    let result = evaluate(&args.inputs, args.schema.as_deref(), &args.expressions, |values| {
         args.written.write(form, values, layout, out)
-    })
+    });
+    if result.is_err() && written.0 == Form::Tree {
+        // A tree shows errors in their places: that of a program that cannot be loaded is its root.
+        args.written.write_texts(written, &[b"{\n  \"error\": \"error\"\n}\n".to_vec()], out)?;
+    }
+    result
 }
 
 /// Each package as one file, if there is no mistake in it.

@@ -325,6 +325,10 @@ impl<'p> Compiler<'p> {
             }),
             ast::LabelKind::Pattern(x) => Some(match &x.kind {
                 ast::ExprKind::Alias { name, value } => (self.expr(value), Some(name), true),
+                ast::ExprKind::Comprehension(_) => {
+                    self.error(Code::Syntax, x.span, "comprehension values are not allowed as a pattern");
+                    (Expr::new(X::Bottom, x.span), None, true)
+                }
                 _ => (self.expr(x), None, true),
             }),
         };

@@ -35,6 +35,22 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What a value of `#Config` of the package `encoding/openapi` says.
+    pub(crate) fn of(data: &Data) -> Config {
+        let default = Config::default();
+        let version = match data.get("version") {
+            Some(Data::String(s)) => s.to_string(),
+            _ => default.version,
+        };
+        Config {
+            version,
+            info: data.get("info").cloned().unwrap_or(default.info),
+            expand_references: matches!(data.get("expandReferences"), Some(Data::Bool(true))),
+        }
+    }
+}
+
 /// The definitions of a struct as an OpenAPI document. Title and version may be given by fields `info` and `$version` beside the
 /// definitions; other regular fields are a mistake.
 ///

@@ -85,6 +85,11 @@ impl Evaluator {
                 if matches!(ok, Val::Scalar(Scalar::Bool(true))) {
                     return Ok(());
                 }
+                let open = self.ext_ref(v).and_then(|x| x.list.as_ref()).is_some_and(|l| l.exact.is_none());
+                if open && (*path, function.name) == ("list", "MinItems") {
+                    let message = format!("{} may still get as many items as it must have", self.show(v));
+                    return Err(self.error(Code::Incomplete, span, message));
+                }
                 let shown = self.show(v);
                 let call = super::print::expr(self, &f.expr);
                 let call = if matches!(f.expr.kind, X::Call(..)) { call } else { format!("{call}()") };
@@ -366,8 +371,22 @@ impl Evaluator {
         args: &[E],
     ) -> Res<Data> {
         let mut data = Vec::with_capacity(f.params.len());
-        for a in args {
-            data.push(self.argument_expr(env, a)?);
+        for (a, p) in args.iter().zip(f.params) {
+            let value = self.operand(env, a)?;
+            // A list or struct that is of no use need not be concrete to be refused.
+            if let Val::Vertex(v) = value
+                && p.kind.and(self.v(v).kind).is_bottom()
+            {
+                let (shown, have, want) =
+                    (self.show(v), super::print::kind(self.v(v).kind), super::print::kind(p.kind));
+                let (n, name) = (data.len() + 1, short(path, f.name));
+                let message = format!("cannot use {shown} (type {have}) as {want} in argument {n} to {name}");
+                return Err(self.error(Code::Call, e.span, message));
+            }
+            data.push(match value {
+                Val::Scalar(s) => super::export::scalar_data(&s),
+                Val::Vertex(v) => self.argument(v, a.span)?,
+            });
         }
         data.extend(f.params[data.len()..].iter().filter_map(|p| p.default).map(Data::from));
         self.check_kinds(path, f, &data, e.span)?;
@@ -502,7 +521,9 @@ impl Evaluator {
             }
             ("struct", "MinFields" | "MaxFields", [(se, s), (ne, n)]) => {
                 let limit = match self.operand(*ne, n)? {
-                    Val::Scalar(Scalar::Number(n)) => n.to_i64().unwrap_or(i64::MAX),
+                    Val::Scalar(Scalar::Number(n)) if n.is_int() && n.to_i64().is_some() => {
+                        n.to_i64().unwrap_or_default()
+                    }
                     other => {
                         let shown = self.show_val(&other);
                         let message = format!("cannot use {shown} as int in argument 2 to struct.{}", f.name);
@@ -531,6 +552,50 @@ impl Evaluator {
                 }
                 truth(have >= limit)
             }
+            ("list", "UniqueItems", [(le, list)]) => {
+                let items = self.list_elements(*le, list)?;
+                let scalar = |v: &VId| self.scalar_at(*v).map(|s| super::export::scalar_data(&s.0));
+                if let Some(data) = items.iter().map(scalar).collect::<Option<Vec<Data>>>() {
+                    let unique = crate::pkg::unique_items(&data);
+                    return truth(matches!(unique, Ok(Data::Bool(true))));
+                }
+                let mut undecided = None;
+                for (i, a) in items.iter().enumerate() {
+                    for b in &items[i + 1..] {
+                        self.step()?;
+                        match self.alike(*a, *b) {
+                            Some(true) => return truth(false),
+                            Some(false) => undecided = undecided.or(Some((*a, *b))),
+                            None => {}
+                        }
+                    }
+                }
+                if let Some((a, b)) = undecided {
+                    let message = format!("{} and {} may still be equal", self.show(a), self.show(b));
+                    return Err(self.error(Code::Incomplete, span, message));
+                }
+                truth(true)
+            }
+            ("encoding/openapi", "MarshalSchema", [(ce, config), (se, schema)]) => {
+                let config = crate::encode::openapi::Config::of(&self.argument_expr(*ce, config)?);
+                let v = match self.operand(*se, schema)? {
+                    Val::Vertex(v) if self.v(v).kind == Kind::STRUCT => v,
+                    other => {
+                        let shown = self.show_val(&other);
+                        let message =
+                            format!("cannot use {shown} as struct in argument 2 to openapi.MarshalSchema");
+                        return Err(self.error(Code::Call, span, message));
+                    }
+                };
+                match crate::encode::openapi::schemas(self, v, &config) {
+                    Ok(document) => {
+                        let text = crate::encode::json::compact(&document);
+                        self.allocate(text.len() as u64)?;
+                        Ok(Val::Scalar(Scalar::String(text.into())))
+                    }
+                    Err(errors) => Err(self.retell(&errors)),
+                }
+            }
             (
                 "encoding/json" | "encoding/yaml",
                 "Validate" | "ValidatePartial",
@@ -551,6 +616,9 @@ impl Evaluator {
                 };
                 // YAML may hold several documents: every one must match.
                 let stream = path == "encoding/yaml";
+                if stream && bytes.trim_ascii().is_empty() {
+                    return truth(true);
+                }
                 let decoder = if stream { "UnmarshalStream" } else { "Unmarshal" };
                 let decode = crate::pkg::package(path)
                     .and_then(|p| p.functions.iter().find(|g| g.name == decoder))
@@ -576,11 +644,18 @@ impl Evaluator {
                     let probe = self.local(NONE, x);
                     let c = Conj { env: *se, expr: schema.clone(), ci: Ci::default(), decl: None };
                     self.push_conjunct(probe, c);
-                    let errors = self.all_errors(probe, f.name == "Validate");
+                    let concrete = stream && f.name == "Validate";
+                    let errors = self.all_errors(probe, concrete);
+                    let name = short(path, f.name);
                     if let Some(e) = errors.first() {
-                        let name = short(path, f.name);
                         let message = format!("error in call to {name}: {}", self.bottom(*e).message);
                         return Err(self.error(Code::Call, span, message));
+                    }
+                    if !stream && let Some(missing) = self.required_missing(probe) {
+                        let label = self.labels.selector(self.v(missing).label);
+                        let message =
+                            format!("error in call to {name}: field {label} is required but not present");
+                        return Err(self.error(Code::Incomplete, span, message));
                     }
                 }
                 truth(true)
@@ -590,6 +665,71 @@ impl Evaluator {
                 Err(self.error(Code::Call, span, message))
             }
         }
+    }
+
+    /// Whether a struct is closed to all fields that it does not declare itself.
+    fn takes_nothing_else(&mut self, v: VId) -> bool {
+        let open = self.ext_ref(v).is_some_and(|x| !x.open.is_empty() || !x.patterns.is_empty());
+        !open && (self.in_definition(v) || !self.closers(v).is_empty())
+    }
+
+    /// Whether two values are the same: `None` if not, otherwise whether they stay so whatever is added to them.
+    fn alike(&mut self, a: VId, b: VId) -> Option<bool> {
+        crate::compile::stack(|| self.alike_here(a, b))
+    }
+
+    fn alike_here(&mut self, a: VId, b: VId) -> Option<bool> {
+        let mut settle = |v| {
+            self.expand(v);
+            let t = self.with_default(v);
+            self.expand(t);
+            t
+        };
+        let (a, b) = (settle(a), settle(b));
+        if self.v(a).kind != self.v(b).kind {
+            return None;
+        }
+        if let (Some((x, _)), Some((y, _))) = (self.scalar_at(a), self.scalar_at(b)) {
+            return super::operate::same_scalar(x, y).then_some(true);
+        }
+        let list = self.v(a).kind == Kind::LIST;
+        if !list && self.v(a).kind != Kind::STRUCT {
+            let concrete = |v: VId| self.v(v).scalar != NONE;
+            return (!concrete(a) && !concrete(b)).then_some(false);
+        }
+        let items = |ev: &Evaluator, v: VId| -> Vec<Arc_> {
+            let wanted = |a: &&Arc_| {
+                let kind = if list { a.label.as_index().is_some() } else { a.label.is_regular() };
+                kind && a.constraint == Constraint::Regular
+            };
+            ev.arcs(v).iter().filter(wanted).copied().collect()
+        };
+        let (x, y) = (items(self, a), items(self, b));
+        if x.len() != y.len() {
+            return None;
+        }
+        let mut forever = match list {
+            true => [a, b]
+                .iter()
+                .all(|v| self.ext_ref(*v).and_then(|x| x.list.as_ref()).is_none_or(|l| l.exact.is_some())),
+            false => self.takes_no_more(a) && self.takes_no_more(b),
+        };
+        for arc in x {
+            let other = y.iter().find(|o| o.label == arc.label)?.vertex;
+            forever &= self.alike(arc.vertex, other)?;
+        }
+        Some(forever)
+    }
+
+    /// Whether a closed struct has no optional field left that could be given.
+    fn takes_no_more(&mut self, v: VId) -> bool {
+        let open: Vec<VId> = self
+            .arcs(v)
+            .iter()
+            .filter(|a| a.label.is_regular() && a.constraint != Constraint::Regular)
+            .map(|a| a.vertex)
+            .collect();
+        self.takes_nothing_else(v) && open.into_iter().all(|o| self.first_error(o).is_some())
     }
 
     /// Whether `a` comes before `b` by a comparer `{x: _, y: _, less: bool}`.

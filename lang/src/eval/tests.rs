@@ -228,3 +228,39 @@ fn comprehensions_go_through_what_is_written_first() {
     check("_r: {if c > 0 {p: 1}, c: 1}, l: [for k, _ in _r {k}]", r#"{"l":["p","c"]}"#);
     check("_r: {*{p: 1} | {p: 2}, c: 1}, l: [for k, _ in _r {k}]", r#"{"l":["c","p"]}"#);
 }
+
+#[test]
+fn what_can_be_no_operand_is_refused_when_it_is_compiled() {
+    for (text, message) in [
+        ("a: string + 1", "invalid operand string ('+' requires concrete value)"),
+        ("a: -(int)", "invalid operand int ('-' requires concrete value)"),
+        ("a: 2 * (>1)", "invalid operand >1 ('*' requires concrete value)"),
+        ("a: [for x in [1] {x}], [for x in a {x}]: 1", "comprehension values are not allowed as a pattern"),
+    ] {
+        let found = json(text);
+        assert!(found.starts_with("compile: ") && found.contains(message), "{text}: {found}");
+    }
+    check("a: b + 1, b: int, b: 2", r#"{"a":3,"b":2}"#);
+}
+
+#[test]
+fn validators_wait_for_what_may_still_come() {
+    let lists = "import \"list\"\n#a: {a: 1}\n";
+    check(&format!("{lists}x: list.UniqueItems([1, \"1\", [1], {{a: 1}}])"), r#"{"x":true}"#);
+    check(&format!("{lists}x: list.UniqueItems([1, 2, 1])"), r#"{"x":false}"#);
+    check(&format!("{lists}x: list.UniqueItems([#a, #a])"), r#"{"x":false}"#);
+    let open = json(&format!("{lists}x: list.UniqueItems([{{a: 1}}, {{a: 1}}])"));
+    assert!(open.contains("may still be equal"), "{open}");
+    let few = json("import \"list\"\nx: [...] & list.MinItems(1)");
+    assert!(few.contains("may still get as many items"), "{few}");
+    let closed = json("import \"struct\"\nx: close({a?: 1}) & struct.MinFields(2)");
+    assert!(closed.contains("does not satisfy"), "{closed}");
+}
+
+#[test]
+fn definitions_become_schemas_in_the_language() {
+    let text = "import \"encoding/openapi\"\n_c: openapi.#Config & {version: \"3.0.0\", info: {title: \"t\", version: \"1\"}}\n\
+                _s: #P: {n: int}\nx: openapi.MarshalSchema(_c, _s)";
+    let found = json(text);
+    assert!(found.contains(r#"\"P\":{\"type\":\"object\",\"required\":[\"n\"]"#), "{found}");
+}

@@ -66,7 +66,15 @@ impl Evaluator {
             return if self.only_refers(t) { json!({"kind": "_|_"}) } else { json!({"incomplete": "_|_"}) };
         }
         if let Some((s, _)) = self.scalar_at(t) {
-            return scalar(s);
+            let shown = scalar(s);
+            // A scalar with definitions in it is shown as these where one of them is bad.
+            if arcs {
+                let fields: Vec<VId> = self.arcs(t).iter().map(|a| a.vertex).collect();
+                if fields.into_iter().any(|f| self.first_error(f).is_some_and(|e| !self.is_incomplete(e))) {
+                    return json!({ "struct": self.tree_fields(t, true) });
+                }
+            }
+            return shown;
         }
         let x = self.v(t);
         if x.kind == Kind::LIST && self.ext_ref(t).is_some_and(|x| x.list.is_some()) {

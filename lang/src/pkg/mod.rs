@@ -10,6 +10,7 @@ mod html;
 mod list;
 mod math;
 mod net;
+mod page;
 mod path;
 pub mod regexp;
 mod strconv;
@@ -22,6 +23,8 @@ mod time;
 mod uuid;
 
 use crate::data::Data;
+pub(crate) use list::unique as unique_items;
+pub use page::page;
 
 pub(crate) use path::glob_matches;
 
@@ -164,6 +167,7 @@ pub fn packages() -> &'static [&'static Package] {
         &encoding::csv::PACKAGE,
         &encoding::hex::PACKAGE,
         &encoding::json::PACKAGE,
+        &encoding::openapi::PACKAGE,
         &encoding::toml::PACKAGE,
         &encoding::yaml::PACKAGE,
         &html::PACKAGE,

@@ -173,7 +173,7 @@ fn join_host_port(a: &[Data]) -> Res {
         Some(Data::Number(n)) if n.is_int() => n.to_string(),
         other => return Err(format!("invalid port {}", shown(other)).into()),
     };
-    Ok(if host.contains([':', '%']) { format!("[{host}]:{port}") } else { format!("{host}:{port}") }.into())
+    Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }.into())
 }
 
 fn is_fqdn(s: &str) -> bool {

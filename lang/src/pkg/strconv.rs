@@ -280,6 +280,15 @@ fn is_graphic(c: char) -> bool {
     is_print(c) || c.general_category() == unicode_properties::GeneralCategory::SpaceSeparator
 }
 
+/// A number that may stand for a code point: one of 32 bits.
+fn code_point(a: &[Data]) -> Result<i64, CallError> {
+    let n = int(a, 0)?;
+    match i32::try_from(n) {
+        Ok(_) => Ok(n),
+        Err(_) => Err(format!("int {n} overflows int32 in argument 1").into()),
+    }
+}
+
 fn rune(n: i64) -> Option<char> {
     u32::try_from(n).ok().and_then(char::from_u32)
 }
@@ -355,9 +364,9 @@ pub(super) static PACKAGE: Package = Package {
         /// An integer as text in a base from 2 to 62.
         FormatUint(i: INT, base: INT) -> STRING = |a| format_int(&big(a, 0)?, int(a, 1)?);
         /// Whether the code point has a form to be seen, or is a space.
-        IsGraphic(r: INT) -> BOOL = |a| Ok(rune(int(a, 0)?).is_some_and(is_graphic).into());
+        IsGraphic(r: INT) -> BOOL = |a| Ok(rune(code_point(a)?).is_some_and(is_graphic).into());
         /// Whether the code point can be printed; of spaces only that of ASCII.
-        IsPrint(r: INT) -> BOOL = |a| Ok(rune(int(a, 0)?).is_some_and(is_print).into());
+        IsPrint(r: INT) -> BOOL = |a| Ok(rune(code_point(a)?).is_some_and(is_print).into());
         /// The boolean in a text: `1`, `t`, `T`, `true`, `TRUE`, `True` or their opposites.
         ParseBool(str: STRING) -> BOOL = |a| parse_bool(text(a, 0)?);
         /// The float in a text, rounded to 32 or 64 bits.
@@ -371,11 +380,11 @@ pub(super) static PACKAGE: Package = Package {
         /// The text in double quotes, with escapes for what cannot be printed.
         Quote(s: STRING) -> STRING = |a| Ok(quote(text(a, 0)?, false, false).into());
         /// The code point as a character in single quotes.
-        QuoteRune(r: INT) -> STRING = |a| quote_rune(int(a, 0)?, false, false);
+        QuoteRune(r: INT) -> STRING = |a| quote_rune(code_point(a)?, false, false);
         /// As `QuoteRune`, all but ASCII escaped.
-        QuoteRuneToASCII(r: INT) -> STRING = |a| quote_rune(int(a, 0)?, true, false);
+        QuoteRuneToASCII(r: INT) -> STRING = |a| quote_rune(code_point(a)?, true, false);
         /// As `QuoteRune`, all that is graphic left as it is.
-        QuoteRuneToGraphic(r: INT) -> STRING = |a| quote_rune(int(a, 0)?, false, true);
+        QuoteRuneToGraphic(r: INT) -> STRING = |a| quote_rune(code_point(a)?, false, true);
         /// As `Quote`, all but ASCII escaped.
         QuoteToASCII(s: STRING) -> STRING = |a| Ok(quote(text(a, 0)?, true, false).into());
         /// As `Quote`, all that is graphic left as it is.
