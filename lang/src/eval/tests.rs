@@ -233,8 +233,8 @@ fn comprehensions_go_through_what_is_written_first() {
 fn what_can_be_no_operand_is_refused_when_it_is_compiled() {
     for (text, message) in [
         ("a: string + 1", "invalid operand string ('+' requires concrete value)"),
-        ("a: -(int)", "invalid operand int ('-' requires concrete value)"),
-        ("a: 2 * (>1)", "invalid operand >1 ('*' requires concrete value)"),
+        ("a: -(int)", "invalid operand (int) ('-' requires concrete value)"),
+        ("a: 2 * (>1)", "invalid operand (>1) ('*' requires concrete value)"),
         ("a: [for x in [1] {x}], [for x in a {x}]: 1", "comprehension values are not allowed as a pattern"),
     ] {
         let found = json(text);
