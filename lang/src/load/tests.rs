@@ -168,7 +168,7 @@ fn conditions_and_tags() {
         ("/c.cue", "@ignore()\npackage c\nno: 1\n"),
     ];
     assert_eq!(load_with(&files, "/", ".", &[]), r#"{"env":"none","n":0}"#);
-    assert_eq!(load_with(&files, "/", ".", &["prod", "n=-3"]), r#"{"prod":true,"env":"prod","n":-3}"#);
+    assert_eq!(load_with(&files, "/", ".", &["prod", "n=-3"]), r#"{"env":"prod","n":-3,"prod":true}"#);
     assert_eq!(load_with(&files, "/", ".", &["dev"]), r#"{"env":"dev","n":0}"#);
     said.push(load_with(&files, "/", ".", &["n=x"]));
     let one = |text: &str| load_with(&[("/a.cue", text)], "/", ".", &["x=1"]);
