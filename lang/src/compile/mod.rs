@@ -151,11 +151,16 @@ impl<'p> Compiler<'p> {
         );
         let texts: Vec<Arc<str>> = files.iter().map(|f| f.text.clone()).collect();
         let mut trees = Vec::new();
+        let before = self.diagnostics.len();
         for (source, text) in files.into_iter().zip(&texts) {
             let id = self.sources.add(source);
             let (tree, mut found) = crate::syntax::parse(id, text);
             self.diagnostics.append(&mut found);
             trees.push(tree);
+        }
+        if self.diagnostics.len() > before {
+            // Names are not looked for in a text that is not understood in full: what declares or uses them may be the mistake.
+            trees.clear();
         }
         self.scopes.push_struct();
         for tree in &trees {
@@ -595,6 +600,9 @@ impl<'p> Compiler<'p> {
         let mut d = Diagnostic::new(Code::Reference, format!("reference {name:?} not found")).at(span, "");
         if let Some(near) = crate::text::nearest(name, self.scopes.names()) {
             d = d.hint(format!("did you mean {near}?"));
+        }
+        if let Some(p) = crate::pkg::packages().iter().find(|p| p.path.rsplit('/').next() == Some(name)) {
+            d = d.hint(format!("the package is used after `import {:?}`", p.path));
         }
         self.diagnostics.push(d);
         X::Bottom

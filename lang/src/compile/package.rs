@@ -208,7 +208,9 @@ impl Compiler<'_> {
         match target {
             Target::Unit(unit) => Some(X::Package(unit)),
             _ => {
-                self.error(Code::Reference, span, format!("the package {name} is not a value"));
+                let d = Diagnostic::new(Code::Reference, format!("the package {name} is not a value"));
+                let hint = format!("name something in it: `{name}.NAME`");
+                self.diagnostics.push(d.at(span, "").hint(hint));
                 Some(X::Bottom)
             }
         }

@@ -12,6 +12,9 @@ use super::label::Label;
 use crate::diag::Code;
 use crate::syntax::ast::Constraint;
 
+/// How many names a hint lists.
+const MANY_NAMES: usize = 6;
+
 impl Evaluator {
     /// Whether something of origin `by` is part of what `closer` closes, or exempt from it.
     fn admits(&self, closer: OriginId, by: OriginId) -> bool {
@@ -207,7 +210,11 @@ impl Evaluator {
                 .map(|b| self.labels.name(b.label))
                 .collect();
             let near = crate::text::nearest(&name, allowed.iter().map(|n| &**n));
-            let hint = near.map(|n| format!("did you mean {n}?"));
+            let hint = near.map(|n| format!("did you mean {n}?")).or_else(|| match allowed.as_slice() {
+                [] => None,
+                names if names.len() <= MANY_NAMES => Some(format!("allowed are: {}", names.join(", "))),
+                names => Some(format!("allowed are: {}, ...", names[..MANY_NAMES].join(", "))),
+            });
             let e = self.push_error(Bottom {
                 code: Code::NotAllowed,
                 incomplete: false,

@@ -34,6 +34,8 @@ pub(crate) struct Evaluator {
     pub(super) origins: Vec<Origin>,
     pub(super) chains: Vec<Chain>,
     pub(super) errors: Vec<Bottom>,
+    /// Fields that were looked for and are not there: the error and the value looked in, in the order of errors.
+    pub(super) missed: Vec<(ErrId, VId)>,
     roots: Vec<VId>,
     pub(super) frames: Vec<Frame>,
     /// Vertices that were computed from others still being worked on, in the order in which they were finished.
@@ -105,6 +107,7 @@ impl Evaluator {
                 next: 0,
             }],
             errors: Vec::new(),
+            missed: Vec::new(),
             roots: vec![NONE; n],
             frames: Vec::new(),
             provisional: Vec::new(),

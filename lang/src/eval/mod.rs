@@ -25,6 +25,7 @@ mod comprehend;
 mod core;
 mod cycle;
 mod disjunct;
+mod explain;
 mod export;
 mod finality;
 mod lists;

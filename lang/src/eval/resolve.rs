@@ -187,6 +187,9 @@ impl Evaluator {
             None => format!("undefined field: {name}"),
         };
         let e = self.error(Code::Undefined, span, message);
+        if found.is_none() && !working {
+            self.missed.push((e, from));
+        }
         if working && self.settle != from {
             self.depend_on(from);
             self.bottom_mut(e).pending = true;

@@ -3,7 +3,7 @@
 use super::arena::*;
 use super::core::Evaluator;
 use super::label::LabelType;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::Code;
 use crate::pkg::Kind;
 use crate::syntax::ast::Constraint;
 
@@ -234,53 +234,5 @@ impl Evaluator {
             _ => false,
         };
         bounds && patterns && validators && lists && closed
-    }
-
-    /// The errors that led to an error in the end: causes that have causes themselves are followed.
-    fn last_causes(&self, e: ErrId) -> Vec<ErrId> {
-        let mut out = Vec::new();
-        let mut todo: Vec<ErrId> = self.bottom(e).causes.iter().rev().copied().collect();
-        while let Some(c) = todo.pop() {
-            let causes = &self.bottom(c).causes;
-            if causes.is_empty() {
-                if !out.contains(&c) {
-                    out.push(c);
-                }
-            } else {
-                // Causes were there before what they led to, so this ends.
-                todo.extend(causes.iter().rev());
-            }
-        }
-        out
-    }
-
-    /// An error as the user sees it.
-    pub(crate) fn diagnostic(&self, e: ErrId) -> Diagnostic {
-        let b = self.bottom(e);
-        let mut d = Diagnostic::new(b.code, b.message.clone());
-        if b.at != NONE {
-            d.path = self.path_text(b.at);
-        }
-        for s in &b.spans {
-            if *s != crate::compile::NOWHERE && !d.labels.iter().any(|l| l.span == *s) {
-                d = d.at(*s, "");
-            }
-        }
-        // Why each branch of a failed disjunction fell, at the places where it did.
-        for c in self.last_causes(e) {
-            let c = self.bottom(c);
-            let mut said = false;
-            for l in d.labels.iter_mut().filter(|l| c.spans.contains(&l.span) && l.message.is_empty()) {
-                l.message = c.message.clone();
-                said = true;
-            }
-            if let Some(l) = d.labels.iter_mut().find(|l| !said && c.spans.contains(&l.span))
-                && !l.message.contains(&c.message)
-            {
-                l.message = format!("{}; {}", l.message, c.message);
-            }
-        }
-        d.hint = b.hint.clone();
-        d
     }
 }

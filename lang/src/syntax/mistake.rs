@@ -86,7 +86,14 @@ pub(crate) fn describe(
     };
     let d =
         Diagnostic::new(Code::Syntax, format!("expected {}, found {found}", want.describe())).at(span, "");
-    Some(match hint(before, token, want) {
+    let word = before.and_then(|t| text.get(t.start as usize..t.end as usize));
+    let late = match word {
+        Some("package" | "import") if matches!(want, Want::Separator(_)) => {
+            Some("the package clause and imports stand before the fields of a file")
+        }
+        _ => None,
+    };
+    Some(match late.or_else(|| hint(before, token, want)) {
         Some(h) => d.hint(h),
         None => d,
     })
