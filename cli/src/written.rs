@@ -1,7 +1,6 @@
 //! The forms in which values are written, and the files they are written to.
 
 use crate::error::Error;
-use crate::language::refused;
 use crate::output::Output;
 use clap::Args;
 use std::fs;
@@ -130,17 +129,23 @@ impl Written {
     }
 }
 
+/// A type that was asked for in the call and does not exist.
+fn wrong(refusal: &stepwell_lang::Refusal) -> Error {
+    let hint = refusal.hint.as_ref().map_or_else(String::new, |hint| format!("\n\n  {hint}"));
+    Error::usage(format!("{}{hint}", refusal.message))
+}
+
 fn parse(words: &str) -> Result<Form, Error> {
     match words {
         "tree" => return Ok(Form::Tree),
         "package" => return Ok(Form::Package),
         _ => {}
     }
-    Ok(match FileType::parse(words).map_err(refused)? {
+    Ok(match FileType::parse(words).map_err(|refusal| wrong(&refusal))? {
         (form, Interpretation::OpenApi) => Form::OpenApi(form.unwrap_or(FileType::Json)),
         (form, Interpretation::JsonSchema) => Form::JsonSchema(form.unwrap_or(FileType::Json)),
         (Some(form), Interpretation::Data) => Form::Value(form),
-        _ => return Err(Error::mistake("usage", format!("nothing can be written as {words:?}"))),
+        _ => return Err(Error::usage(format!("nothing can be written as {words:?}"))),
     })
 }
 

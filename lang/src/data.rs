@@ -103,6 +103,8 @@ pub(crate) trait Sink {
     fn label(&mut self, label: &Arc<str>);
     /// The list or struct that began last is complete.
     fn close(&mut self);
+    /// How many bytes it holds by now, roughly.
+    fn held(&self) -> usize;
 }
 
 /// Makes data of what it is told.
@@ -111,6 +113,7 @@ pub(crate) struct Builder {
     /// What is not complete yet, with the label that its next value gets.
     open: Vec<(Data, Option<Arc<str>>)>,
     done: Option<Data>,
+    held: usize,
 }
 
 impl Builder {
@@ -133,11 +136,16 @@ impl Sink for Builder {
         self.add(value.clone());
     }
 
+    fn held(&self) -> usize {
+        self.held
+    }
+
     fn open(&mut self, list: bool, len: usize) {
         let empty = match list {
             true => Data::List(Vec::with_capacity(len)),
             false => Data::Struct(Vec::with_capacity(len)),
         };
+        self.held += len * size_of::<(Arc<str>, Data)>();
         self.open.push((empty, None));
     }
 

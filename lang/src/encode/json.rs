@@ -104,6 +104,10 @@ impl Sink for Writer<'_> {
         self.labelled = true;
     }
 
+    fn held(&self) -> usize {
+        self.out.len()
+    }
+
     fn close(&mut self) {
         self.depth -= 1;
         if !self.first {

@@ -402,6 +402,14 @@ impl Evaluator {
         Ok(())
     }
 
+    /// Ends the evaluation if what is held outside of it, together with what it holds, is more than its budget allows.
+    pub(super) fn holds(&mut self, bytes: u64) -> Res<()> {
+        match self.memory.saturating_add(bytes) > self.budget.memory {
+            true => Err(self.exhaust("the evaluation needs more memory than its budget allows")),
+            false => Ok(()),
+        }
+    }
+
     fn current_span(&self) -> Span {
         let c = self.current();
         if c == NONE {

@@ -46,6 +46,7 @@ impl Evaluator {
     /// Tells the value of a vertex, which was found to be concrete.
     fn tell(&mut self, v: VId, sink: &mut dyn Sink) -> Res<()> {
         self.step()?;
+        self.holds(sink.held() as u64)?;
         self.expand(v);
         let t = self.with_default(v);
         self.expand(t);

@@ -319,7 +319,9 @@ impl Evaluator {
                 return Some(false);
             }
             if !self.is_plain(a.vertex) {
-                return None;
+                // Being asked again for what is not worked on yet could take very long where much is shared.
+                let x = self.v(a.vertex);
+                return (x.state != State::Processing && !x.provisional).then_some(false);
             }
         }
         Some(true)

@@ -23,8 +23,10 @@ impl Evaluator {
     }
 
     fn collect(&mut self, v: VId, concrete: bool, first: bool, out: &mut Vec<ErrId>) {
-        if self.exhausted().is_some() {
-            out.extend(self.exhausted().filter(|e| !out.contains(e)));
+        if let Err(e) = self.step() {
+            if !out.contains(&e) {
+                out.push(e);
+            }
             return;
         }
         let before = out.len();
@@ -43,7 +45,8 @@ impl Evaluator {
             t = self.with_default(v);
         }
         self.expand(t);
-        if self.v(t).state == State::Processing {
+        // Plain data was found to be without errors, and may be shared by very many.
+        if self.v(t).state == State::Processing || self.v(t).plain == Plain::Yes {
             return;
         }
         let mut own: Vec<ErrId> = self.v(t).err.into_iter().collect();

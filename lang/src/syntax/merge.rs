@@ -66,6 +66,9 @@ pub fn merge<'t>(files: Vec<File<'t>>) -> Result<File<'t>, String> {
     if let Some(span) = specs.first().map(|s| s.span) {
         specs.sort_by_key(|s| s.path.text().into_owned());
         let parens = specs.len() > 1;
+        if let [only] = specs.as_mut_slice() {
+            only.space = Space::Blank;
+        }
         out.imports =
             vec![ImportDecl { specs, parens, span, comments: Comments::default(), space: Space::Section }];
     }
