@@ -212,7 +212,11 @@ impl Evaluator {
     }
 
     fn same_constraints(&mut self, a: VId, b: VId) -> bool {
-        let closed = self.closers(a).is_empty() == self.closers(b).is_empty();
+        let mut closes = |v: VId| {
+            let open = self.ext_ref(v).is_some_and(|x| !x.open.is_empty());
+            !open && !self.closers(v).is_empty()
+        };
+        let closed = closes(a) == closes(b);
         let empty = Ext::default();
         let (x, y) = (self.ext_ref(a).unwrap_or(&empty), self.ext_ref(b).unwrap_or(&empty));
         let bounds = x.bounds.len() == y.bounds.len()

@@ -53,6 +53,7 @@ fn what_is_left_to_decide_tells_branches_apart() {
 #[test]
 fn branches_that_say_the_same_more_than_once_are_one() {
     check("#A: {c?: string}, x: #A & (#A | {})", r#"{"x":{}}"#);
+    check("#A: _ | {}, x: {#A, a: 1, ...}", r#"{"x":{"a":1}}"#);
 }
 
 #[test]
