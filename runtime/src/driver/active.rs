@@ -39,8 +39,9 @@ pub(super) enum Message {
     Event(Event),
     /// Somebody holding the run asks for something.
     Operation(Event, oneshot::Sender<Result<(), Refused>>),
-    /// An attempt wants everything saved before it goes on; first this, if it has a result.
-    Record(Option<Event>, oneshot::Sender<()>),
+    /// An attempt wants everything saved before it goes on; first what an op of it gave, by the op's path, if there is something. The answer comes only
+    /// if it is still to go on.
+    Record { step: String, attempt: u32, given: Option<(String, Value)>, saved: oneshot::Sender<()> },
     /// The step type that an attempt lacked has been looked for.
     Types { step: String, attempt: u32, found: Result<StepTypes, String> },
     /// The record was written, with this version.
@@ -201,12 +202,15 @@ impl Active {
                 self.flush().await?;
                 let _ = reply.send(answer);
             }
-            Message::Record(event, saved) => {
-                if let Some(event) = event {
-                    let _ = self.event(event);
+            Message::Record { step, attempt, given, saved } => {
+                if let Some((op, returns)) = given {
+                    let _ = self.event(Event::Recorded { step: step.clone(), attempt, op, returns });
                 }
                 self.flush().await?;
-                let _ = saved.send(());
+                // The run may have ended the attempt meanwhile, or others may while it was saved; that its task is aborted too may come too late.
+                if self.wanted(&step, attempt).is_some() {
+                    let _ = saved.send(());
+                }
             }
             Message::Types { step, attempt, found } => self.types(&step, attempt, found).await?,
             Message::Written(version) => self.written(&version).await?,
@@ -578,12 +582,11 @@ impl Active {
             plan.parameter(&self.state, node).map_err(|e| failed(Reason::Input, e.to_string()))?;
         let cx = step_work(&self.driver, &self.subject, &self.record, &self.state, name, id, attempt);
         let (messages, step_id) = (self.messages.clone(), id.to_string());
-        let record = Box::new(move |result: Option<(String, Value)>| {
+        let record = Box::new(move |given: Option<(String, Value)>| {
             let (messages, step) = (messages.clone(), step_id.clone());
             let future = async move {
                 let (saved, done) = oneshot::channel();
-                let event = result.map(|(op, returns)| Event::Recorded { step, attempt, op, returns });
-                messages.send(Message::Record(event, saved)).await.map_err(|_| ())?;
+                messages.send(Message::Record { step, attempt, given, saved }).await.map_err(|_| ())?;
                 done.await.map_err(|_| ())
             };
             Box::pin(future) as futures::future::BoxFuture<'static, Result<(), ()>>

@@ -155,6 +155,12 @@ struct World {
 impl World {
     /// Delivers an event and carries its effects out, crashing between any two of them.
     fn deliver(&mut self, event: Event, rng: &mut StdRng) {
+        // As the driver does: an attempt whose result is in is no longer under way, whoever brought the result.
+        if let Event::Done { step, attempt, .. } = &event
+            && self.in_flight.get(step) == Some(attempt)
+        {
+            self.in_flight.remove(step);
+        }
         let effects = match apply(&self.plan, &mut self.memory, event, self.now, &Paths) {
             Ok(effects) => effects,
             Err(_) => return,
@@ -200,7 +206,11 @@ impl World {
         self.save();
         let book = self.saved.book.steps.get(step).cloned().unwrap_or_default();
         let known = self.saved.status.all().any(|s| s.id == step && !s.finished());
-        assert!(known && book.attempt == attempt, "an attempt is recorded before it touches anything");
+        assert!(
+            known && book.in_flight && book.attempt == attempt,
+            "an attempt is recorded before it touches anything: {step} {attempt}: {book:?}, {:?}",
+            self.saved.status
+        );
         *self.touched.entry((step.to_string(), attempt)).or_default() += 1;
     }
 
@@ -244,7 +254,6 @@ impl World {
                 if self.crashes > 0 && rng.random_bool(0.1) {
                     return self.crash(rng);
                 }
-                self.in_flight.remove(&step);
                 let event = Event::Done { step: step.clone(), attempt, result: self.outcome(&step) };
                 self.deliver(event.clone(), rng);
                 if rng.random_bool(0.2) {
@@ -313,9 +322,9 @@ fn simulate(seed: u64) {
         }
     }
     let repeats: u32 = w.touched.values().map(|n| n - 1).sum();
-    let width = w.plan.nodes.len() as u32;
-    assert!(repeats <= crashes * width, "seed {seed}: {repeats} repeats for {crashes} crashes");
-    assert!(crashes > 0 || repeats == 0, "seed {seed}: an attempt was made twice without a crash");
+    // Each touch saves the results before it, so a crash can lose only the result of the latest.
+    let crashes = crashes - w.crashes;
+    assert!(repeats <= crashes, "seed {seed}: {repeats} repeats for {crashes} crashes");
 }
 
 #[test]
