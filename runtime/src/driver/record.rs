@@ -1,7 +1,7 @@
 //! The record of a run on the cluster: the status of its object, and the ConfigMap with outputs and the engine's notes.
 //!
 //! Both are written only when they have changed, the ConfigMap first, each under the version that was read: whoever else writes is noticed. The status is
-//! what counts: notes that are ahead of it repeat at most an attempt. Formats: `status.workflow` of an Application, `status` of a WorkflowRun.
+//! what counts: notes that are ahead of it repeat at most the effect that was under way. Formats: `status.workflow` of an Application, `status` of a WorkflowRun.
 
 use super::{DriveError, told};
 use crate::engine::{Book, Plan, State};
@@ -77,6 +77,8 @@ pub(super) struct Record {
     contexts: Api<ConfigMap>,
     context: Option<ConfigMap>,
     saved: State,
+    /// Whether the ConfigMap has notes on steps that are over.
+    left: bool,
 }
 
 /// How saving went.
@@ -114,10 +116,11 @@ impl Record {
             contexts,
             context: None,
             saved: State::default(),
+            left: false,
         };
         record.load_context().await?;
-        let state = State { status: record.status()?, ..record.stored()? };
-        record.saved = state.clone();
+        record.read()?;
+        let state = record.saved.clone();
         Ok((record, state))
     }
 
@@ -213,6 +216,15 @@ impl Record {
         Ok(state)
     }
 
+    /// Takes in what the object and the ConfigMap hold.
+    fn read(&mut self) -> Result<(), DriveError> {
+        let stored = self.stored()?;
+        let notes = stored.book.clone();
+        self.saved = State { status: self.status()?, ..stored }.tidy();
+        self.left = self.saved.book != notes;
+        Ok(())
+    }
+
     /// Saves a state: what has changed of it.
     pub(super) async fn save(&mut self, state: &mut State, now: Time) -> Result<Saved, DriveError> {
         let context_changed =
@@ -249,12 +261,20 @@ impl Record {
             }
             self.saved.status = state.status.clone();
         }
+        // Only tidiness: whoever reads them drops them.
+        if self.left
+            && state.status.finished
+            && let Err(e) = self.save_context(state).await
+        {
+            tracing::debug!("{}: {e}", self.reference);
+        }
         Ok(Saved::Done)
     }
 
     async fn save_context(&mut self, state: &State) -> Result<(), kube::Error> {
         let options = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        let data = context_data(&state.vars, &state.book);
+        let notes = state.notes(&self.saved);
+        let data = context_data(&state.vars, &notes);
         let saved = match self.context.take() {
             Some(mut context) => {
                 context.data = Some(data);
@@ -279,6 +299,7 @@ impl Record {
             }
         };
         self.context = Some(saved);
+        self.left = notes != state.book;
         Ok(())
     }
 
@@ -323,10 +344,8 @@ impl Record {
             Err(e) => return Err(cluster(&self.reference, "read", e)),
         };
         self.load_context().await?;
-        let theirs = self.status()?;
-        let stored = self.stored()?;
-        self.saved = State { status: theirs.clone(), vars: stored.vars, book: stored.book };
-        Ok(theirs)
+        self.read()?;
+        Ok(self.saved.status.clone())
     }
 }
 

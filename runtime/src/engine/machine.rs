@@ -370,7 +370,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Takes a run up from its record. What was under way is carried out again, as the same attempt; what waited looks again,
-    /// because a change may have been missed.
+    /// because a change may have been missed. Notes may be ahead of the status: they are written first.
     fn take_up(&mut self) {
         // Others may have written the status meanwhile: what they ask for is done now.
         if self.state.status.terminated && !self.state.book.ending {
@@ -382,14 +382,25 @@ impl<'a> Machine<'a> {
             }
             let mut book = self.book(n);
             if book.in_flight {
+                if self.suspended(n) {
+                    self.set(n, StepPhase::Running, None, Some(String::new()));
+                }
                 self.execute(n, book.attempt);
-            } else if self.phase(n) == Some(StepPhase::Running) {
-                let suspended = book.suspension.as_ref().is_some_and(|s| !s.resumed.contains(&s.op));
-                if suspended {
-                    self.go_on(n);
-                } else {
-                    book.next = Some(self.now);
-                    self.note(n, book);
+            } else if self.phase(n) != Some(StepPhase::Suspending) {
+                match book.suspension.as_ref().filter(|s| !s.resumed.contains(&s.op)) {
+                    // Whoever resumes a step by writing the status leaves the reason.
+                    Some(_) if self.status(n).is_some_and(|s| s.reason == Some(Reason::Suspend)) => {
+                        self.go_on(n)
+                    }
+                    Some(s) => {
+                        let message = format!("Suspended by field {}", s.op);
+                        self.set(n, StepPhase::Suspending, Some(Reason::Suspend), Some(message));
+                    }
+                    None if self.phase(n) == Some(StepPhase::Running) => {
+                        book.next = Some(self.now);
+                        self.note(n, book);
+                    }
+                    None => {}
                 }
             }
         }

@@ -20,7 +20,7 @@ pub use plan::{Limits, Node, Plan};
 use crate::model::run::{Reason, RunStatus, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// All there is to know about a run. What it holds is saved as a whole before anything is done.
@@ -32,6 +32,32 @@ pub struct State {
     pub vars: Map<String, Value>,
     /// The engine's own notes.
     pub book: Book,
+}
+
+impl State {
+    /// The notes to write before the status is, over what was `saved`: a step that is over only in memory keeps those it had, so that a crash between the
+    /// two writes takes up the same attempt, with what it has recorded.
+    pub fn notes(&self, saved: &State) -> Book {
+        let mut book = self.book.clone();
+        let open: BTreeSet<&str> =
+            saved.status.all().filter(|s| !s.finished()).map(|s| s.id.as_str()).collect();
+        let over = self.status.all().filter(|s| s.finished() && open.contains(s.id.as_str()));
+        for step in over {
+            if let Some(notes) = saved.book.steps.get(&step.id) {
+                book.steps.insert(step.id.clone(), notes.clone());
+            }
+        }
+        book
+    }
+
+    /// Drops the notes on steps that the status says are over, which [`State::notes`] has left.
+    #[must_use]
+    pub fn tidy(mut self) -> State {
+        let over: BTreeSet<&str> =
+            self.status.all().filter(|s| s.finished()).map(|s| s.id.as_str()).collect();
+        self.book.steps.retain(|id, _| !over.contains(id.as_str()));
+        self
+    }
 }
 
 /// What the engine must remember beyond the status: attempts, waits, deadlines. Small: finished steps have no entry, and neither has

@@ -1,4 +1,4 @@
-//! A seeded simulation: random workflows on a world that crashes at every point between two records, saves late (but before anything is touched),
+//! A seeded simulation: random workflows on a world that crashes at every point between two records and between the two writes of one, saves late (but before anything is touched),
 //! delivers events twice and lets time pass at random. What must hold is compared with a model that knows nothing of attempts, waits or crashes.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -9,6 +9,8 @@ use crate::model::run::{Reason, RunPhase, StepPhase, Time};
 use crate::model::workflow::{GROUP, Mode, Workflow};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -152,6 +154,10 @@ struct World {
     finished: bool,
 }
 
+fn stored<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    serde_json::from_value(serde_json::to_value(value).unwrap()).unwrap()
+}
+
 impl World {
     /// Delivers an event and carries its effects out, crashing between any two of them.
     fn deliver(&mut self, event: Event, rng: &mut StdRng) {
@@ -192,13 +198,15 @@ impl World {
 
     /// What is saved is what comes back: through the form in which it is stored.
     fn save(&mut self) {
-        let status = serde_json::to_value(&self.memory.status).unwrap();
-        let book = serde_json::to_value(&self.memory.book).unwrap();
-        self.saved = State {
-            status: serde_json::from_value(status).unwrap(),
-            vars: self.memory.vars.clone(),
-            book: serde_json::from_value(book).unwrap(),
-        };
+        self.save_notes();
+        self.saved.status = stored(&self.memory.status);
+        self.saved.book = self.memory.book.clone();
+    }
+
+    /// The first of the two writes.
+    fn save_notes(&mut self) {
+        self.saved.book = stored(&self.memory.notes(&self.saved));
+        self.saved.vars = self.memory.vars.clone();
     }
 
     /// An attempt touches the world: after everything that led to it is saved.
@@ -216,7 +224,11 @@ impl World {
 
     fn crash(&mut self, rng: &mut StdRng) {
         self.crashes -= 1;
-        self.memory = self.saved.clone();
+        if rng.random_bool(0.3) {
+            self.save_notes();
+        }
+        self.memory = self.saved.clone().tidy();
+        self.saved = self.memory.clone();
         self.in_flight.clear();
         self.timer = None;
         self.finished = false;

@@ -407,6 +407,41 @@ fn a_run_is_taken_up_from_its_record() {
     assert_eq!(r.starts(), ["f#2"]);
 }
 
+/// The notes are written before the status: a crash between the two.
+#[test]
+fn notes_that_are_ahead_of_the_status_lose_nothing() {
+    let torn = |r: &mut Run, saved: &State| {
+        let (book, vars) = (r.state.notes(saved), r.state.vars.clone());
+        r.state = State { status: saved.status.clone(), vars, book }.tidy();
+        r.event(Event::Start).unwrap();
+    };
+    // A suspension is not taken for one that somebody has ended.
+    let mut r = Run::new(steps(json!([{"name": "a", "type": "suspend"}])));
+    let saved = r.state.clone();
+    r.done("a", result(Outcome::Suspended { op: "s".into(), duration: None }));
+    torn(&mut r, &saved);
+    assert!(r.starts().is_empty());
+    assert_eq!(r.line(), "Suspending: a Suspending/Suspend 'Suspended by field s'");
+    // Its end is kept.
+    let saved = r.state.clone();
+    r.event(Event::Resume { step: None }).unwrap();
+    torn(&mut r, &saved);
+    assert_eq!((r.line().as_str(), r.starts()), ("Executing: a Running", vec!["a#2".to_string()]));
+    // A step that is over is the same attempt again, and what it has recorded is not repeated.
+    let step = r.id("a");
+    r.event(Event::Recorded { step, attempt: 2, op: "mail".into(), returns: json!({"sent": true}) }).unwrap();
+    let saved = r.state.clone();
+    r.ok("a");
+    assert!(r.state.book.steps.is_empty());
+    torn(&mut r, &saved);
+    assert_eq!(r.starts(), ["a#2"]);
+    assert_eq!(r.state.book.steps[&r.id("a")].journal["mail"], json!({"sent": true}));
+    // Once the status says that it is over, nothing is left.
+    r.ok("a");
+    let left = State { book: saved.book.clone(), ..r.state.clone() };
+    assert!(left.tidy().book.steps.is_empty());
+}
+
 #[test]
 fn what_others_wrote_while_nobody_drove_is_done() {
     let suspended = || {
