@@ -42,7 +42,8 @@ pub(crate) fn run(stage: &mut Stage, program: &Path, kubeconfig: &Path) -> Resul
 
     stage.check(
         "run stops at the step that waits",
-        stepwell.prints(&["run", FILE], &["deploy: succeeded", "look: suspending", "first: suspending"]),
+        stepwell
+            .prints(&["run", FILE], &["deploy: succeeded", "suspending: Have a look", "first: suspending"]),
     );
     let deployment = get("/apis/apps/v1/namespaces/default/deployments/web")?;
     stage.check("the scaler is in the Deployment", same(&deployment["spec"]["replicas"], json!(2)));
