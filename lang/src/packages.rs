@@ -20,6 +20,13 @@ pub trait Packages {
         Vec::new()
     }
 
+    /// The version of the language, major and minor, that the package with this import path says it is written in; the program's is the
+    /// empty one. `None` for the newest.
+    fn language(&self, import_path: &str) -> Option<(u64, u64)> {
+        let _ = import_path;
+        None
+    }
+
     /// What an attribute of a field or struct is unified into it. Attributes that mean nothing give nothing.
     fn attribute(&self, attribute: &Attribute<'_>) -> Result<Vec<Placed>, Refusal> {
         let _ = attribute;

@@ -494,6 +494,21 @@ impl<'p> Compiler<'p> {
         })
     }
 
+    /// Refuses a function that the version of the language that the module asks for does not have yet.
+    fn since(&mut self, x: &X, name: &str, span: Span) {
+        let X::Function(Callee::Predeclared(f)) = x else { return };
+        let (major, minor) = f.since();
+        if let Some(version) = self.packages.language(&self.package).filter(|v| *v < (major, minor)) {
+            let message =
+                format!("the function {name} is not there before language version v{major}.{minor}");
+            let hint = format!(
+                "cue.mod/module.cue asks for v{}.{}: raise its language.version to v{major}.{minor}.0",
+                version.0, version.1
+            );
+            self.diagnostics.push(Diagnostic::new(Code::Reference, message).at(span, "").hint(hint));
+        }
+    }
+
     fn conjuncts(&mut self, e: &ast::Expr, out: &mut Vec<E>) {
         let mut rest = e;
         let mut right = Vec::new();
@@ -595,6 +610,7 @@ impl<'p> Compiler<'p> {
             return x;
         }
         if let Some(x) = predeclared(name.strip_prefix("__").unwrap_or(name)) {
+            self.since(&x, name, span);
             return x;
         }
         let mut d = Diagnostic::new(Code::Reference, format!("reference {name:?} not found")).at(span, "");

@@ -348,16 +348,37 @@ impl Evaluator {
             let message = format!("{few} arguments in call to {name} (have {have}, want {want})");
             return Err(self.error(Code::Call, e.span, message));
         }
+        // What is only moved keeps its defaults, and need not be known yet.
+        if path == "list"
+            && super::lists::moves(f.name)
+            && let Some(moved) = self.moved(f.name, env, args, e.span)
+        {
+            return Ok(moved);
+        }
         match f.run {
             Run::Eval => self.eval_function(path, f, env, None, args, e.span),
-            Run::Data(run) => match self.call_data(env, e, path, f, run, args) {
-                Ok(d) => self.data_val(d, e),
-                Err(err) if path == "list" && super::lists::moves(f.name) && self.is_incomplete(err) => {
-                    self.moved(f.name, env, args, e.span).ok_or(err)
+            Run::Data(run) => {
+                let d = self.call_data(env, e, path, f, run, args)?;
+                let short = d == Data::Null || matches!(&d, Data::List(items) if items.len() == 1);
+                if let (true, Some(text)) = (short, args.first()) {
+                    let text = self.argument_expr(env, text)?;
+                    if crate::pkg::is_of_nothing(path, f.name, &[text], &d) {
+                        return Ok(self.of_nothing(&d, e.span));
+                    }
                 }
-                Err(err) => Err(err),
-            },
+                self.data_val(d, e)
+            }
         }
+    }
+
+    /// What a text without a document is: `null` by default, and whatever it is unified with.
+    fn of_nothing(&mut self, given: &Data, span: crate::source::Span) -> Val {
+        let (null, top) = (Expr::new(X::Scalar(Scalar::Null), span), Expr::new(X::Top, span));
+        let mut x = Expr::new(X::Or(vec![(null, true), (top, false)]), span);
+        if matches!(given, Data::List(_)) {
+            x = Expr::new(X::List(super::expr::List { elems: vec![x], ellipsis: None }), span);
+        }
+        Val::Vertex(self.local(NONE, x))
     }
 
     /// The result of a function on concrete arguments, whose number is right.

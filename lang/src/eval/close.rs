@@ -167,7 +167,8 @@ impl Evaluator {
 
     /// Whether a vertex is closed, or inside of a definition, without being opened by `...` or `_`.
     pub(super) fn is_closed(&mut self, v: VId) -> bool {
-        if self.ext_ref(v).is_some_and(|x| !x.open.is_empty() || !x.awaits.is_empty()) {
+        let anything = |x: &Ext| x.top && !self.v(v).is_struct;
+        if self.ext_ref(v).is_some_and(|x| !x.open.is_empty() || !x.awaits.is_empty() || anything(x)) {
             return false;
         }
         let mut at = v;
@@ -180,52 +181,68 @@ impl Evaluator {
         !self.closers(v).is_empty()
     }
 
+    /// Why a field of `v` that is read is not allowed, as far as it is known while the vertices around it may still get more.
+    pub(super) fn denied_at(&mut self, v: VId, a: Arc_) -> Option<ErrId> {
+        if self.v(v).unclosed || !a.label.is_regular() || self.growing(v) {
+            return None;
+        }
+        let closers = self.closers(v);
+        self.deny_arc(v, a, &closers);
+        self.v(a.vertex).denied
+    }
+
     /// Marks the fields of `v` that are not allowed. The vertex and those around it must be done.
     pub(super) fn deny(&mut self, v: VId) {
+        // What fails itself is not judged by what else is wrong with it.
+        if self.failed(v) {
+            return;
+        }
         let closers = self.closers(v);
         if closers.is_empty() {
             return;
         }
         for a in self.arcs(v).to_vec() {
-            // Definitions and hidden fields may be added to whatever is closed.
-            if !a.label.is_regular()
-                || a.constraint == Constraint::Optional
-                || self.v(a.vertex).denied.is_some()
-            {
-                continue;
-            }
-            let Some(c) = self.denied_by(v, &closers, self.conjuncts(a.vertex)) else { continue };
-            let name = self.labels.name(a.label);
-            let mut spans: Vec<_> = self
-                .conjuncts(a.vertex)
-                .iter()
-                .map(|k| k.decl.as_ref().map_or(k.expr.span, |d| d.label_span))
-                .collect();
-            spans.push(c.span);
-            let allowed: Vec<_> = self
-                .arcs(v)
-                .iter()
-                .filter(|b| b.label != a.label && b.label.is_regular())
-                .filter(|b| self.denied_by(v, &[c], self.conjuncts(b.vertex)).is_none())
-                .map(|b| self.labels.name(b.label))
-                .collect();
-            let near = crate::text::nearest(&name, allowed.iter().map(|n| &**n));
-            let hint = near.map(|n| format!("did you mean {n}?")).or_else(|| match allowed.as_slice() {
-                [] => None,
-                names if names.len() <= MANY_NAMES => Some(format!("allowed are: {}", names.join(", "))),
-                names => Some(format!("allowed are: {}, ...", names[..MANY_NAMES].join(", "))),
-            });
-            let e = self.push_error(Bottom {
-                code: Code::NotAllowed,
-                incomplete: false,
-                pending: false,
-                message: "field not allowed".to_owned(),
-                spans,
-                at: a.vertex,
-                causes: Vec::new(),
-                hint,
-            });
-            self.v_mut(a.vertex).denied = Some(e);
+            self.deny_arc(v, a, &closers);
         }
+    }
+
+    fn deny_arc(&mut self, v: VId, a: Arc_, closers: &[Closer]) {
+        // Definitions and hidden fields may be added to whatever is closed.
+        if !a.label.is_regular() || a.constraint == Constraint::Optional || self.v(a.vertex).denied.is_some()
+        {
+            return;
+        }
+        let Some(c) = self.denied_by(v, closers, self.conjuncts(a.vertex)) else { return };
+        let name = self.labels.name(a.label);
+        let mut spans: Vec<_> = self
+            .conjuncts(a.vertex)
+            .iter()
+            .map(|k| k.decl.as_ref().map_or(k.expr.span, |d| d.label_span))
+            .collect();
+        spans.push(c.span);
+        let allowed: Vec<_> = self
+            .arcs(v)
+            .iter()
+            .filter(|b| b.label != a.label && b.label.is_regular())
+            .filter(|b| self.denied_by(v, &[c], self.conjuncts(b.vertex)).is_none())
+            .map(|b| self.labels.name(b.label))
+            .collect();
+        let near = crate::text::nearest(&name, allowed.iter().map(|n| &**n));
+        let hint = near.map(|n| format!("did you mean {n}?")).or_else(|| match allowed.as_slice() {
+            [] => None,
+            names if names.len() <= MANY_NAMES => Some(format!("allowed are: {}", names.join(", "))),
+            names => Some(format!("allowed are: {}, ...", names[..MANY_NAMES].join(", "))),
+        });
+        let e = self.push_error(Bottom {
+            code: Code::NotAllowed,
+            incomplete: false,
+            pending: false,
+            message: "field not allowed".to_owned(),
+            spans,
+            at: a.vertex,
+            causes: Vec::new(),
+            hint,
+        });
+        self.v_mut(a.vertex).denied = Some(e);
     }
 }

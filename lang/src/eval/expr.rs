@@ -223,6 +223,14 @@ impl Predeclared {
         })
     }
 
+    /// The version of the language, major and minor, that brought it.
+    pub fn since(self) -> (u64, u64) {
+        match self {
+            Predeclared::Error => (0, 14),
+            _ => (0, 0),
+        }
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

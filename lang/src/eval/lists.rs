@@ -36,7 +36,9 @@ impl Evaluator {
             }
             ("Repeat", [times]) => items.repeat(usize::try_from(*times).ok().filter(|t| t * n <= MANY)?),
             ("Reverse", []) => items.into_iter().rev().collect(),
-            ("Slice", [from, to]) => items.get(at(*from)?..at(*to)?)?.to_vec(),
+            ("Slice", [from, to]) => {
+                items.get(usize::try_from(*from).ok()?..usize::try_from(*to).ok()?)?.to_vec()
+            }
             ("Take", [count]) => items[..at(*count)?].to_vec(),
             ("Drop", [count]) => items[at(*count)?..].to_vec(),
             _ => return None,

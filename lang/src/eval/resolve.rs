@@ -168,7 +168,7 @@ impl Evaluator {
         }
         match found {
             Some(a) if a.constraint == Constraint::Regular => {
-                return Ok(a.vertex);
+                return self.denied_at(from, a).map_or(Ok(a.vertex), Err);
             }
             _ => {}
         }
@@ -258,7 +258,7 @@ impl Evaluator {
             && let Ok(Val::Vertex(v)) = self.eval(env, index)
             && self.v(v).state == State::Done
             && self.v(v).err.is_none()
-            && self.v(v).kind == Kind::TOP
+            && self.v(self.with_default(v)).kind == Kind::TOP
         {
             let shown = super::print::expr(self, index);
             return Err(self.error(

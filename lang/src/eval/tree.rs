@@ -76,6 +76,11 @@ impl Evaluator {
             }
             return shown;
         }
+        // A field that must be there and cannot be leaves no value.
+        let denied = |a: &Arc_| a.constraint == Constraint::Required && self.v(a.vertex).denied.is_some();
+        if self.arcs(t).iter().any(denied) {
+            return json!({"incomplete": "_|_"});
+        }
         let x = self.v(t);
         if x.kind == Kind::LIST && self.ext_ref(t).is_some_and(|x| x.list.is_some()) {
             let mut arcs: Vec<Arc_> =
@@ -176,7 +181,9 @@ impl Evaluator {
 fn is_reference(e: &E) -> bool {
     match &e.kind {
         X::Field { .. } | X::Linked(_) => true,
-        X::Select(x, ..) | X::Index(x, _) => is_reference(x),
+        X::Select(x, ..) | X::Index(x, _) => {
+            is_reference(x) || matches!(x.kind, X::Let { .. } | X::Package(_))
+        }
         _ => false,
     }
 }

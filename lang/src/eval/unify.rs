@@ -226,10 +226,20 @@ impl Evaluator {
     /// task that is done ends the round.
     fn run_tasks(&mut self, v: VId, w: &mut Work, last: bool) -> bool {
         self.renew();
-        let tasks = std::mem::take(&mut w.tasks);
+        let mut tasks = std::mem::take(&mut w.tasks);
         let mut moved = false;
+        let computes = |ev: &Self, t: &Task| matches!(&t.kind, TaskKind::Expr(c) if ev.computes(&c.expr));
+        let has_fields = self.v(v).is_struct;
+        if has_fields {
+            tasks.sort_by_key(|t| computes(self, t));
+        }
         let mut tasks = tasks.into_iter();
         while let Some(mut t) = tasks.next() {
+            if moved && has_fields && computes(self, &t) {
+                w.tasks.push(t);
+                w.tasks.extend(tasks);
+                return true;
+            }
             let settle = if last { std::mem::replace(&mut self.settle, v) } else { self.settle };
             let before = w.next;
             let suspended = w.order.begin(t.place);
@@ -335,7 +345,10 @@ impl Evaluator {
                 self.add(v, w, &Conj { expr, ..c.clone() });
             }
             X::Top => {
-                self.ext(v).open.push(c.ci.origin);
+                // Beside other alternatives `_` stands for any value, also a struct with other fields.
+                if c.ci.branch != 0 {
+                    self.ext(v).open.push(c.ci.origin);
+                }
                 self.ext(v).top = true;
             }
             X::Bottom => {
@@ -382,6 +395,8 @@ impl Evaluator {
                 w.cyclic = Some(c.expr.span);
                 w.later(TaskKind::Expr(c.clone()), None);
             }
+            // What is computed from fields of the vertex itself is, once all that makes them is added.
+            _ if self.v(v).is_struct && self.computes(&c.expr) => w.later(TaskKind::Expr(c.clone()), None),
             _ => match self.add_evaluated(v, w, c) {
                 Ok(()) => {}
                 Err(e) if self.is_incomplete(e) => {
@@ -389,6 +404,21 @@ impl Evaluator {
                 }
                 Err(e) => self.fail(v, e),
             },
+        }
+    }
+
+    /// Whether an expression is computed from the values of others, and not made of what they are made of.
+    fn computes(&self, e: &E) -> bool {
+        match &e.kind {
+            X::Unary(..) | X::Binary(..) | X::Interpolation { .. } | X::Slice(..) => true,
+            X::Call(f, args) => match &f.kind {
+                X::Function(Callee::Predeclared(Predeclared::Close | Predeclared::And | Predeclared::Or)) => {
+                    false
+                }
+                X::Function(callee) => !self.validates(*callee, args.len()),
+                _ => false,
+            },
+            _ => false,
         }
     }
 
@@ -579,7 +609,9 @@ impl Evaluator {
             self.restrict(v, Kind::STRUCT, c.expr.span);
         }
         self.v_mut(v).is_struct = true;
-        if s.decls.is_empty() || !s.decls.iter().all(|d| matches!(d, Decl::Embed(_))) {
+        let check =
+            |d: &Decl| matches!(d, Decl::Embed(e) if !matches!(e.kind, X::Top | X::Or(_) | X::Struct(_)));
+        if s.decls.is_empty() || !s.decls.iter().all(check) {
             self.hold(v, c.ci.origin);
         }
         let env = self.env(c.env, Scope::Vertex(v));

@@ -151,6 +151,10 @@ impl Packages for Loader<'_> {
         self.importable()
     }
 
+    fn language(&self, import_path: &str) -> Option<(u64, u64)> {
+        self.module.as_ref()?.language_of(import_path)
+    }
+
     fn attribute(&self, attribute: &Attribute<'_>) -> Result<Vec<Placed>, Refusal> {
         match attribute.name {
             "tag" if attribute.main => {

@@ -15,6 +15,8 @@ pub struct Module {
     pub path: String,
     /// The major version, as in `@v0`.
     pub version: Option<String>,
+    /// The version of the language that it is written in, major and minor.
+    pub language: Option<(u64, u64)>,
     /// The modules that it says to depend on, with their versions.
     pub dependencies: Vec<String>,
 }
@@ -43,8 +45,13 @@ impl Module {
     }
 
     fn read(files: &dyn Files, root: &str) -> Result<Module, Failure> {
-        let mut module =
-            Module { root: root.to_owned(), path: String::new(), version: None, dependencies: Vec::new() };
+        let mut module = Module {
+            root: root.to_owned(),
+            path: String::new(),
+            version: None,
+            language: None,
+            dependencies: Vec::new(),
+        };
         let file = join(root, "cue.mod/module.cue");
         let Some(bytes) = files.read(&file).map_err(|e| failure(Refusal::new(e)))? else { return Ok(module) };
         let shown = files.shown(&file);
@@ -105,7 +112,9 @@ impl Module {
                 .strip_prefix('v')
                 .and_then(|v| v.split(['.', '-']).take(3).map(|n| n.parse().ok()).collect());
             match numbers.as_deref() {
-                Some([major, minor, _]) if (*major, *minor) <= NEWEST => {}
+                Some([major, minor, _]) if (*major, *minor) <= NEWEST => {
+                    module.language = Some((*major, *minor));
+                }
                 Some([_, _, _]) => {
                     let message =
                         format!("language version {text:?} is newer than v{}.{}", NEWEST.0, NEWEST.1);
@@ -122,6 +131,13 @@ impl Module {
                 deps.fields(Default::default()).iter().map(|d| d.value.label().to_string()).collect();
         }
         Ok(module)
+    }
+
+    /// The version of the language of the program and of the module's own packages.
+    pub(super) fn language_of(&self, import_path: &str) -> Option<(u64, u64)> {
+        let location = import_path.rsplit_once(':').map_or(import_path, |(location, _)| location);
+        let own = location.is_empty() || self.own(location, None).is_some();
+        self.language.filter(|_| own)
     }
 
     /// The folder of one of its own packages.

@@ -224,3 +224,28 @@ fn embedded_files() {
     said.push(load(&[("/a.cue", "package a\n@extern(embed)\na: 1\n")], "."));
     insta::assert_snapshot!(said.join("\n"));
 }
+
+#[test]
+fn functions_come_with_a_version_of_the_language() {
+    let said = |version: &str, text: &str| {
+        let module = format!("module: \"ex.test/m@v0\"\nlanguage: version: \"{version}\"\n");
+        let files = [
+            ("/cue.mod/module.cue", module.as_str()),
+            ("/a.cue", text),
+            ("/b/b.cue", "package b\nx: *error(\"no\") | 1\n"),
+            ("/cue.mod/pkg/ex.other/c/c.cue", "package c\nx: *error(\"no\") | 1\n"),
+        ];
+        load(&files, ".")
+    };
+    let own = "package a\nx: *error(\"no\") | 1\n";
+    assert_eq!(said("v0.14.0", own), r#"{"x":1}"#);
+    let old = "the function error is not there before language version v0.14";
+    assert!(said("v0.13.2", own).starts_with(&format!("{old} [a.cue:2:5]")), "{}", said("v0.13.2", own));
+    let imported = "package a\nimport \"ex.test/m/b\"\nx: b.x\n";
+    assert!(
+        said("v0.8.0", imported).starts_with(&format!("{old} [b/b.cue:2:5]")),
+        "{}",
+        said("v0.8.0", imported)
+    );
+    assert_eq!(said("v0.8.0", "package a\nimport \"ex.other/c\"\nx: c.x\n"), r#"{"x":1}"#);
+}

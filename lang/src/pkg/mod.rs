@@ -23,6 +23,7 @@ mod time;
 mod uuid;
 
 use crate::data::Data;
+pub(crate) use encoding::yaml::is_of_nothing;
 pub(crate) use list::unique as unique_items;
 pub use page::page;
 

@@ -58,3 +58,32 @@ fn a_required_field_that_cannot_be_given_is_an_error() {
     check("#A: {b!: #A}, #B: {b!: int}, x: 1", r#"{"x":1}"#);
     check("#A: {a: 1}, x: #A & (_ | {b!: 1})", r#"{"x":{"a":1}}"#);
 }
+
+#[test]
+fn what_may_be_anything_opens_nothing() {
+    let said = "z.x.b: field not allowed";
+    check("#A: {x: close({a: int}), x: _}, z: #A & {x: {a: 1, b: 2}}", said);
+    check("#A: {if true {x: close({a: int})}, x: _}, z: #A & {x: {a: 1, b: 2}}", said);
+    check("#A: x: {a: int}, #B: x: _, z: #A & #B & {x: {a: 1, b: 2}}", said);
+    check("#A: x: {_}, z: #A & {x: b: 1}", said);
+    check("#A: x: _, z: #A & {x: b: 1}", r#"{"z":{"x":{"b":1}}}"#);
+    check("#A: x: {a: int} | _, z: #A & {x: b: 1}", r#"{"z":{"x":{"b":1}}}"#);
+    check("#A: x: null | _, z: #A & {x: b: 1}", r#"{"z":{"x":{"b":1}}}"#);
+}
+
+#[test]
+fn what_reads_a_field_that_is_not_allowed_has_its_error() {
+    check_tree("#A: {a: int}, x: #A & {b: 1}, y: x.b", "{#A: {a: int}, x: {a: int, b: error}, y: error}");
+    check_tree(
+        "#A: {a: int}, x: #A & {b: 1}, y: x.b != _|_",
+        "{#A: {a: int}, x: {a: int, b: error}, y: false}",
+    );
+}
+
+#[test]
+fn a_struct_that_is_wrong_itself_is_not_judged_by_what_it_closes() {
+    check_tree(
+        "#L: [], x: {#L, a: 1}\n#E: {}, y: null | {n: 1}, y: #E & {n: 1}",
+        "{#L: [], x: error {a: 1}, #E: {}, y: error {n: 1}}",
+    );
+}

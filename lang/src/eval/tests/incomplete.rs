@@ -1,6 +1,6 @@
 //! What is not known yet, as opposed to what is wrong, and how `_|_` is compared with.
 
-use super::check_tree;
+use super::{check, check_tree};
 
 #[test]
 fn scalars_that_are_not_concrete_are_bottom_in_comparisons() {
@@ -57,4 +57,49 @@ fn elements_move_before_they_are_known() {
 #[test]
 fn interpolation_writes_numbers_and_bytes_as_the_reference_does() {
     check_tree("a: \"\\(1e2) \\(1.0)\"\nb: \"\\('a\\xe2\\x95b')\"", "{a: \"1E+2 1.0\", b: \"a\u{fffd}b\"}");
+}
+
+#[test]
+fn an_index_that_is_not_known_yet_may_be_by_default() {
+    check_tree(
+        "n: string, v: a: 1, i: string | *\"\\(n)\", x: v[i]",
+        "{n: string, v: {a: 1}, i: string, x: incomplete}",
+    );
+}
+
+#[test]
+fn what_is_computed_from_fields_beside_it_waits_for_all_of_them() {
+    check(
+        "import \"list\"\na: {_, _c: x: 100}\na: {list.Sum([for _, v in _c {v}]), _c: {y: 1, z: 10}}",
+        r#"{"a":111}"#,
+    );
+    check(
+        "import \"list\"\n#D: {#in: [...number], number & list.Sum(#in)}\nx: #D & {_, #in: [1, 2]}",
+        r#"{"x":3}"#,
+    );
+    check("a: {len(_c), _c: x: 1}, a: {_, _c: y: 1}", r#"{"a":2}"#);
+}
+
+#[test]
+fn elements_keep_their_defaults_where_they_move() {
+    check(
+        "import \"list\"\na: list.Concat([[*1 | int], [2]]) & [3, int]\nb: list.Reverse([*1 | 2, 3])",
+        r#"{"a":[3,2],"b":[3,1]}"#,
+    );
+    check(
+        "import \"list\"\na: list.Slice([1, 2], 1, 3)",
+        "a: error in call to list.Slice: slice bounds out of range",
+    );
+}
+
+#[test]
+fn a_yaml_text_without_a_document_may_be_anything() {
+    check(
+        "import \"encoding/yaml\"\na: yaml.Unmarshal(\"# nothing\") & {x: 1}\nb: yaml.Unmarshal(\"\")\nc: yaml.UnmarshalStream(\"\") & [2]",
+        r#"{"a":{"x":1},"b":null,"c":[2]}"#,
+    );
+    check(
+        "import \"encoding/yaml\"\na: yaml.Unmarshal(\"null\") & {x: 1}",
+        "a: conflicting values null and struct (mismatched types null and struct)",
+    );
 }

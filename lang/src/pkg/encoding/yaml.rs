@@ -9,6 +9,19 @@ fn invalid(error: yaml::YamlError) -> CallError {
     CallError(error.to_string())
 }
 
+/// Whether `given` is what [`PACKAGE`]'s function `name` gives for a text without any document, not even `null`.
+pub(crate) fn is_of_nothing(path: &str, name: &str, args: &[Data], given: &Data) -> bool {
+    let null = match given {
+        Data::List(items) => matches!(items.as_slice(), [Data::Null]),
+        other => *other == Data::Null,
+    };
+    null && path == PACKAGE.path
+        && matches!(name, "Unmarshal" | "UnmarshalStream")
+        && lossy(args, 0).is_ok_and(|text| {
+            yaml::parse_documents(&text, Rules::Language).is_ok_and(|documents| documents.is_empty())
+        })
+}
+
 fn documents(text: &str) -> Result<Vec<Data>, CallError> {
     let documents = yaml::parse_documents(text, Rules::Language).map_err(invalid)?;
     // An empty stream is one document of nothing.
