@@ -12,6 +12,7 @@ pub(crate) use placed::placed;
 
 use crate::data::{Kept, Shared};
 use crate::diag::{Code, Diagnostic};
+use crate::eval::Room;
 use crate::eval::expr::{
     Callee, Clause, Comprehension, Decl, E, Expr, FieldDecl, List, Part, Predeclared, Scalar, Struct, X,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Compiled {
     pub(crate) labels: Arc<Labels>,
     /// All files.
     pub(crate) sources: SourceMap,
+    /// What evaluations of it take.
+    pub(crate) room: Room,
 }
 
 /// Compiles the files of one package and everything they import.
@@ -52,7 +55,7 @@ pub(crate) fn program(
     c.unit("", Span::default(), files);
     if c.diagnostics.is_empty() {
         let units = c.units.into_iter().flatten().collect();
-        return Ok(Compiled { units, labels: Arc::new(c.labels), sources: c.sources });
+        return Ok(Compiled { units, labels: Arc::new(c.labels), sources: c.sources, room: Room::default() });
     }
     Err((c.diagnostics, c.sources))
 }

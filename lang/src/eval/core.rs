@@ -12,7 +12,7 @@ use crate::source::Span;
 use rustc_hash::FxHashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An evaluation.
 #[derive(Debug)]
@@ -57,6 +57,36 @@ pub(crate) struct Evaluator {
     pub(super) regexes: FxHashMap<Arc<str>, Arc<crate::pkg::regexp::Regex>>,
 }
 
+/// What the last evaluation of a program took: vertices, conjuncts, fields, rare parts. The next one starts with that room.
+#[derive(Debug, Default)]
+pub(crate) struct Room([AtomicUsize; 4]);
+
+/// One that was large says little of the next.
+const MAX_ROOM: usize = 1 << 12;
+
+impl Room {
+    fn known(&self) -> [usize; 4] {
+        self.0.each_ref().map(|n| n.load(Ordering::Relaxed))
+    }
+
+    fn note(&self, taken: [usize; 4]) {
+        for (known, taken) in self.0.iter().zip(taken) {
+            known.store(taken.min(MAX_ROOM), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Evaluator {
+    fn drop(&mut self) {
+        self.compiled.room.note([
+            self.vs.len(),
+            self.conjunct_pool.len(),
+            self.arc_pool.len(),
+            self.exts.len(),
+        ]);
+    }
+}
+
 /// A vertex being worked on.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -85,13 +115,14 @@ impl Evaluator {
     pub(crate) fn new(compiled: Arc<Compiled>, labels: Labels, budget: Budget) -> Evaluator {
         let n = compiled.units.len();
         let root = Origin { parent: 0, depth: 0, embedded: false };
+        let [vertices, conjuncts, arcs, exts] = compiled.room.known();
         Evaluator {
             compiled,
             labels,
-            vs: Vec::new(),
-            conjunct_pool: Pool::default(),
-            arc_pool: Pool::default(),
-            exts: Vec::new(),
+            vs: Vec::with_capacity(vertices),
+            conjunct_pool: Pool::with_capacity(conjuncts),
+            arc_pool: Pool::with_capacity(arcs),
+            exts: Vec::with_capacity(exts),
             types: Vec::new(),
             scalars: Vec::new(),
             readers: Vec::new(),

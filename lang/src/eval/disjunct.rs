@@ -249,16 +249,18 @@ impl Evaluator {
 
     /// The one default of an undecided vertex.
     pub(super) fn default_branch(&self, v: VId) -> Option<VId> {
-        match self.default_branches(v).as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        }
+        let mut defaults = self.defaults(v);
+        defaults.next().filter(|_| defaults.next().is_none())
     }
 
     /// The branches of an undecided vertex that are its default.
     pub(super) fn default_branches(&self, v: VId) -> Vec<VId> {
+        self.defaults(v).collect()
+    }
+
+    fn defaults(&self, v: VId) -> impl Iterator<Item = VId> {
         let branches = self.ext_ref(v).map_or(&[][..], |x| &x.branches);
-        branches.iter().filter(|b| b.1 == Mode::Default).map(|b| b.0).collect()
+        branches.iter().filter(|b| b.1 == Mode::Default).map(|b| b.0)
     }
 
     /// The vertex that a value is read from: decided branches are followed, defaults are taken.

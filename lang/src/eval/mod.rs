@@ -44,4 +44,4 @@ pub(crate) mod tree;
 mod unify;
 mod validate;
 
-pub(crate) use self::core::Evaluator;
+pub(crate) use self::core::{Evaluator, Room};

@@ -38,6 +38,16 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T: Clone> Pool<T> {
+    /// A pool with room for these many items.
+    pub(crate) fn with_capacity(items: usize) -> Pool<T> {
+        Pool { items: Vec::with_capacity(items), free: Vec::new() }
+    }
+
+    /// How many items there is room for in all lists.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// The items of a list.
     pub(crate) fn get(&self, run: Run) -> &[T] {
         &self.items[run.start as usize..(run.start + run.len) as usize]

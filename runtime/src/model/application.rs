@@ -210,7 +210,7 @@ impl Component {
             m.insert("externalRevision".into(), r.clone().into());
         }
         if let Some(p) = &self.properties {
-            m.insert("properties".into(), sorted(&Value::Object(p.clone())));
+            m.insert("properties".into(), sorted_fields(p));
         }
         if !self.depends_on.is_empty() {
             m.insert("dependsOn".into(), self.depends_on.clone().into());
@@ -234,7 +234,7 @@ impl Component {
                 let mut m = Map::new();
                 m.insert("type".into(), t.kind.clone().into());
                 if let Some(p) = &t.properties {
-                    m.insert("properties".into(), sorted(&Value::Object(p.clone())));
+                    m.insert("properties".into(), sorted_fields(p));
                 }
                 Value::Object(m)
             });
@@ -248,15 +248,15 @@ impl Component {
 pub fn sorted(v: &Value) -> Value {
     match v {
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        Value::Object(fields) => {
-            let mut keys: Vec<&String> = fields.keys().collect();
-            keys.sort_unstable();
-            Value::Object(
-                keys.into_iter().filter_map(|k| Some((k.clone(), sorted(fields.get(k)?)))).collect(),
-            )
-        }
+        Value::Object(fields) => sorted_fields(fields),
         other => other.clone(),
     }
+}
+
+fn sorted_fields(fields: &Map<String, Value>) -> Value {
+    let mut all: Vec<_> = fields.iter().collect();
+    all.sort_unstable_by_key(|(name, _)| *name);
+    Value::Object(all.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect())
 }
 
 fn not_an_application(d: &Document) -> Problem {

@@ -38,6 +38,17 @@ pub(crate) fn ordered_fields(fields: &Map<String, Json>) -> Shared {
     Shared::structure(all.into_iter().map(|(name, value)| (name.as_str().into(), ordered(value))))
 }
 
+/// JSON for a template, with the fields as they stand.
+fn as_written(value: &Json) -> Shared {
+    match value {
+        Json::Array(items) => Shared::list(items.iter().map(as_written)),
+        Json::Object(fields) => {
+            Shared::structure(fields.iter().map(|(k, v)| (k.as_str().into(), as_written(v))))
+        }
+        scalar => Shared::from(&Data::from_json_value(scalar)),
+    }
+}
+
 impl Context {
     pub(crate) fn new(
         app: &Application,
@@ -47,7 +58,7 @@ impl Context {
     ) -> Context {
         let annotation =
             |name: &str| text(app.annotations.get(name).and_then(Json::as_str).unwrap_or_default());
-        let components = components.iter().map(|c| Shared::from(&Data::from_json_value(&c.to_value())));
+        let components = components.iter().map(|c| as_written(&c.to_value()));
         let number = |n: i64| Shared::from(&Data::int(n));
         let version = &options.kube_version;
         let cluster_version = [

@@ -118,8 +118,7 @@ impl<'a> Filled<'a> {
 
 /// What is missing, if something in the tree is undecided. Kept until the end: a later trait may decide it.
 fn undecided(filled: &Filled<'_>, nodes: &[&Node], into: &mut Problems) {
-    let why: Vec<_> =
-        nodes.iter().filter_map(|n| n.to_json().err()).flatten().filter_map(|(_, why)| why).collect();
+    let why: Vec<_> = nodes.iter().flat_map(|n| n.undecided()).filter_map(|(_, why)| why).collect();
     if !why.is_empty() {
         into.absorb(filled.missing(why));
     }

@@ -175,15 +175,18 @@ pub fn application(
         }),
         false => Vec::new(),
     };
+    let policies: Vec<_> = app.policies.iter().filter(|p| !is_internal(&p.kind)).collect();
     let mut rendered = Rendered { objects: Vec::new(), warnings };
     for variant in variants {
         let renderer = Renderer::new(library, app, &variant.components, options);
         let mut objects = Vec::new();
         let mut artifacts = Map::new();
-        for c in &variant.components {
+        for c in variant.components.iter() {
             match renderer.component(c) {
                 Ok(one) => {
-                    note_artifacts(&mut artifacts, &one);
+                    if !policies.is_empty() {
+                        note_artifacts(&mut artifacts, &one);
+                    }
                     for w in &one.warnings {
                         if !rendered.warnings.contains(w) {
                             rendered.warnings.push(w.clone());
@@ -195,7 +198,7 @@ pub fn application(
             }
         }
         if problems.is_empty() {
-            for p in app.policies.iter().filter(|p| !is_internal(&p.kind)) {
+            for p in &policies {
                 match renderer.policy(p, &artifacts) {
                     Ok(more) => objects.extend(more),
                     Err(p) => problems.absorb(p),

@@ -68,7 +68,7 @@ impl Envelope {
             Role::Workload(_) => None,
             Role::Output { of, .. } => Some(format!("{component}-{}-{}", of.to_lowercase(), hash(object))),
         };
-        let Some(metadata) = metadata(object) else { return };
+        let Some(metadata) = self.named(object, made.as_deref().unwrap_or(component)) else { return };
         let mut labels = own(metadata, "labels");
         labels.extend(self.labels.clone());
         let mut system = vec![
@@ -93,25 +93,25 @@ impl Envelope {
         annotations.extend(self.annotations.clone());
         metadata.insert("labels".into(), labels.into());
         metadata.insert("annotations".into(), annotations.into());
-        self.place(object, made.as_deref().unwrap_or(component));
+        arrange(object);
     }
 
     /// Completes an object of a policy.
     pub(crate) fn dress_policy(&self, object: &mut Json, policy: &str) {
-        let Some(metadata) = metadata(object) else { return };
+        let Some(metadata) = self.named(object, policy) else { return };
         let mut labels = own(metadata, "labels");
         for (k, v) in [(APP, self.app.as_str()), (COMPONENT, policy), (REVISION, &self.revision)] {
             labels.insert(k.into(), v.into());
         }
         metadata.insert("labels".into(), labels.into());
-        self.place(object, policy);
+        arrange(object);
     }
 
-    /// Gives an object its name and namespace where it has none of its own.
-    fn place(&self, object: &mut Json, name: &str) {
+    /// Gives an object its name and namespace where it has none of its own. Its metadata, as [`metadata`] has it.
+    fn named<'o>(&self, object: &'o mut Json, name: &str) -> Option<&'o mut Map<String, Json>> {
         let of_cluster =
             object.get("kind") == Some(&json!("Namespace")) && object.get("apiVersion") == Some(&json!("v1"));
-        let Some(metadata) = metadata(object) else { return };
+        let metadata = metadata(object)?;
         let missing =
             |m: &Map<String, Json>, key: &str| m.get(key).and_then(Json::as_str).is_none_or(str::is_empty);
         if missing(metadata, "name") {
@@ -123,15 +123,27 @@ impl Envelope {
         if missing(metadata, "namespace") && !of_cluster {
             metadata.insert("namespace".into(), self.namespace.clone().into());
         }
+        Some(metadata)
+    }
+}
+
+/// Puts the fields of an object in their usual order.
+fn arrange(object: &mut Json) {
+    if let Some(metadata) = metadata(object) {
         in_order(metadata, &["name", "namespace", "labels", "annotations"]);
-        if let Some(fields) = object.as_object_mut() {
-            in_order(fields, &["apiVersion", "kind", "metadata", "spec"]);
-        }
+    }
+    if let Some(fields) = object.as_object_mut() {
+        in_order(fields, &["apiVersion", "kind", "metadata", "spec"]);
     }
 }
 
 /// Puts these fields first, as people read objects; the others stay in their order.
 fn in_order(fields: &mut Map<String, Json>, first: &[&str]) {
+    let mut keys = fields.keys();
+    if first.iter().filter(|k| fields.contains_key(**k)).all(|k| keys.next().is_some_and(|there| there == k))
+    {
+        return;
+    }
     let mut rest = std::mem::take(fields);
     let found = first.iter().filter_map(|k| rest.shift_remove_entry(*k)).collect::<Vec<_>>();
     fields.extend(found);

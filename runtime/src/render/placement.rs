@@ -9,19 +9,23 @@ use crate::model::workflow::Workflow;
 use crate::problem::{Problem, nearest};
 use regex_automata::meta::Regex;
 use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
 
 /// The type of steps that deploy variants.
 const DEPLOY: &str = "deploy";
 
 /// A variant: its components, and how many topologies show it.
 #[derive(Clone, Debug)]
-pub(crate) struct Variant {
-    pub(crate) components: Vec<Component>,
+pub(crate) struct Variant<'a> {
+    pub(crate) components: Cow<'a, [Component]>,
     pub(crate) times: usize,
 }
 
 /// The variants of an Application, in order.
-pub(crate) fn variants(app: &Application, workflow: Option<&Workflow>) -> Result<Vec<Variant>, Vec<Problem>> {
+pub(crate) fn variants<'a>(
+    app: &'a Application,
+    workflow: Option<&Workflow>,
+) -> Result<Vec<Variant<'a>>, Vec<Problem>> {
     let mut problems = Vec::new();
     let steps = workflow.map(|w| w.steps.as_slice()).unwrap_or_default();
     let written = steps.iter().any(|s| s.kind != "suspend");
@@ -77,16 +81,20 @@ pub(crate) fn variants(app: &Application, workflow: Option<&Workflow>) -> Result
         out.extend(variant(app, &policies, &mut problems));
     }
     if written && deploys == 0 {
-        out.push(Variant { components: app.components.clone(), times: 1 });
+        out.push(Variant { components: Cow::Borrowed(&app.components), times: 1 });
     }
     if problems.is_empty() { Ok(out) } else { Err(problems) }
 }
 
-fn variant(app: &Application, policies: &[&Policy], problems: &mut Vec<Problem>) -> Option<Variant> {
+fn variant<'a>(
+    app: &'a Application,
+    policies: &[&Policy],
+    problems: &mut Vec<Problem>,
+) -> Option<Variant<'a>> {
     let before = problems.len();
-    let mut components = app.components.clone();
+    let mut components = Cow::Borrowed(app.components.as_slice());
     for p in policies.iter().filter(|p| p.kind == "override") {
-        override_with(app, p, &mut components, problems);
+        override_with(app, p, components.to_mut(), problems);
     }
     let topologies = policies.iter().filter(|p| p.kind == "topology").count();
     (problems.len() == before).then_some(Variant { components, times: topologies.max(1) })

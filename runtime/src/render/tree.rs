@@ -129,35 +129,58 @@ impl Node {
 
     /// The tree as JSON, defaults taken. What is still open is told with its path.
     pub(crate) fn to_json(&self) -> Result<Json, Vec<(String, Option<Diagnostic>)>> {
-        let mut open = Vec::new();
-        let json = self.json("", &mut open);
-        if open.is_empty() { Ok(json) } else { Err(open) }
+        let open = self.undecided();
+        if open.is_empty() { Ok(self.json()) } else { Err(open) }
     }
 
-    fn json(&self, path: &str, open: &mut Vec<(String, Option<Diagnostic>)>) -> Json {
+    /// Every part that is open and has no default: its path, and why.
+    pub(crate) fn undecided(&self) -> Vec<(String, Option<Diagnostic>)> {
+        let mut open = Vec::new();
+        // Paths are written only where something is told of them.
+        if !self.is_decided() {
+            self.tell_undecided("", &mut open);
+        }
+        open
+    }
+
+    fn is_decided(&self) -> bool {
+        match self {
+            Node::Leaf(_) => true,
+            Node::Open(o) => o.default.is_some(),
+            Node::Struct(fields) => fields.iter().all(|f| f.node.is_decided()),
+            Node::List(items, _) => items.iter().all(Node::is_decided),
+        }
+    }
+
+    fn tell_undecided(&self, path: &str, open: &mut Vec<(String, Option<Diagnostic>)>) {
+        match self {
+            Node::Open(o) if o.default.is_none() => open.push((path.to_string(), o.why.clone())),
+            Node::Leaf(_) | Node::Open(_) => {}
+            Node::Struct(fields) => {
+                for f in fields {
+                    f.node.tell_undecided(&crate::document::field(path, &f.name), open);
+                }
+            }
+            Node::List(items, _) => {
+                for (i, n) in items.iter().enumerate() {
+                    n.tell_undecided(&crate::document::element(path, i), open);
+                }
+            }
+        }
+    }
+
+    fn json(&self) -> Json {
         match self {
             Node::Leaf(d) => d.to_json_value(),
-            Node::Open(o) => match &o.default {
-                Some(d) => d.to_json_value(),
-                None => {
-                    open.push((path.to_string(), o.why.clone()));
-                    Json::Null
-                }
-            },
+            Node::Open(o) => o.default.as_ref().map_or(Json::Null, Data::to_json_value),
             Node::Struct(fields) => {
                 let mut out = Map::with_capacity(fields.len());
                 for f in fields {
-                    out.insert(f.name.to_string(), f.node.json(&crate::document::field(path, &f.name), open));
+                    out.insert(String::from(&*f.name), f.node.json());
                 }
                 Json::Object(out)
             }
-            Node::List(items, _) => Json::Array(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(i, n)| n.json(&crate::document::element(path, i), open))
-                    .collect(),
-            ),
+            Node::List(items, _) => Json::Array(items.iter().map(Node::json).collect()),
         }
     }
 
