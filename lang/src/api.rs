@@ -16,6 +16,7 @@ use crate::pkg::Kind;
 use crate::source::{Source, SourceMap, Span};
 use crate::syntax::ast::Constraint;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -183,6 +184,22 @@ impl Program {
     /// The files of the program.
     pub fn sources(&self) -> &SourceMap {
         &self.compiled.sources
+    }
+
+    /// What the program selects of a field that is filled in (`x` and `y` if it says `field.x` and `field.y`): more need not be filled
+    /// in. `None` if it uses the field as a whole, or gives it a value itself.
+    ///
+    /// ```
+    /// use stepwell_lang::{NoPackages, Program, Source};
+    /// let selected = |text: &str| {
+    ///     let program = Program::compile(vec![Source::new("a.cue", text)], &NoPackages).unwrap();
+    ///     program.selected("in").map(|names| names.iter().map(|n| n.to_string()).collect::<Vec<_>>())
+    /// };
+    /// assert_eq!(selected("in: _, a: in.y, b: \"\\(in.x.z)\""), Some(vec!["x".into(), "y".into()]));
+    /// assert_eq!(selected("in: _, a: in"), None);
+    /// ```
+    pub fn selected(&self, field: &str) -> Option<BTreeSet<Arc<str>>> {
+        crate::compile::selected(&self.compiled, field)
     }
 
     /// A new evaluation with the default budget.

@@ -7,8 +7,10 @@ mod attribute;
 mod package;
 mod placed;
 mod scope;
+mod selected;
 
 pub(crate) use placed::placed;
+pub(crate) use selected::selected;
 
 use crate::data::{Kept, Shared};
 use crate::diag::{Code, Diagnostic};

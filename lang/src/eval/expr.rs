@@ -30,6 +30,66 @@ impl Expr {
     }
 }
 
+impl X {
+    /// Calls `f` with every expression that this one is made of.
+    pub(crate) fn parts(&self, f: &mut dyn FnMut(&E)) {
+        match self {
+            X::Scalar(_)
+            | X::Data(_)
+            | X::Top
+            | X::Bottom
+            | X::Type { .. }
+            | X::Field { .. }
+            | X::Let { .. }
+            | X::This { .. }
+            | X::LabelOf { .. }
+            | X::Package(_)
+            | X::Linked(_)
+            | X::Function(_) => {}
+            X::Dynamic { label: e, .. }
+            | X::Alias(e)
+            | X::Select(e, ..)
+            | X::Unary(_, e)
+            | X::Bound(_, e) => f(e),
+            X::Index(a, b) | X::Binary(_, a, b) => [a, b].into_iter().for_each(f),
+            X::Slice(e, low, high) => std::iter::once(e).chain(low).chain(high).for_each(f),
+            X::Call(function, args) => std::iter::once(function).chain(args).for_each(f),
+            X::And(terms) => terms.iter().for_each(f),
+            X::Or(terms) => terms.iter().for_each(|(term, _)| f(term)),
+            X::Interpolation { parts, .. } => {
+                for part in parts {
+                    if let Part::Expr(e) = part {
+                        f(e);
+                    }
+                }
+            }
+            X::List(list) => list.elems.iter().chain(list.ellipsis.iter().flatten()).for_each(f),
+            X::Struct(s) => {
+                s.lets.iter().for_each(&mut *f);
+                for decl in &s.decls {
+                    match decl {
+                        Decl::Field(field) => f(&field.value),
+                        Decl::Dynamic(label, field) | Decl::Pattern(label, field) => {
+                            f(label);
+                            f(&field.value);
+                        }
+                        Decl::Embed(e) | Decl::Comprehension(e) => f(e),
+                        Decl::Ellipsis => {}
+                    }
+                }
+            }
+            X::Comprehension(c) => {
+                for clause in &c.clauses {
+                    match clause {
+                        Clause::For { source: e, .. } | Clause::If(e) | Clause::Let(_, e) => f(e),
+                    }
+                }
+                std::iter::once(&c.value).chain(&c.otherwise).for_each(f);
+            }
+        }
+    }
+}
+
 /// A concrete scalar.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {

@@ -6,6 +6,7 @@ use crate::document::{Document, kind_of};
 use crate::model::definition::{Header, Kind};
 use crate::problem::{Problem, Problems, nearest};
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use stepwell_lang::source::{Source, Span};
 use stepwell_lang::syntax::ast::{DeclKind, Expr, ExprKind, LabelKind};
@@ -43,6 +44,8 @@ pub struct Compiled {
     pub has_parameter: bool,
     /// How health and status are told.
     pub status: Policies,
+    /// The fields of `context` that the template looks at; `None` for all.
+    pub(crate) context: Option<BTreeSet<Arc<str>>>,
     names: Vec<Arc<str>>,
 }
 
@@ -108,7 +111,8 @@ impl Definition {
             .lookup(&parameter)
             .map(|p| p.fields(Which { constraints: true, ..Which::default() }));
         let names = fields.unwrap_or_default().iter().map(|f| f.value.label()).collect();
-        Ok(Compiled { program, header, template, parameter, has_parameter: declared, status, names })
+        let context = program.selected("context");
+        Ok(Compiled { program, header, template, parameter, has_parameter: declared, status, context, names })
     }
 
     fn read_header(&self, instance: &Instance) -> Result<Header, Problems> {
@@ -155,6 +159,11 @@ impl Definition {
 }
 
 impl Compiled {
+    /// Whether the template looks at this field of `context`, as far as can be told without evaluating it.
+    pub(crate) fn looks_at(&self, field: &str) -> bool {
+        self.context.as_ref().is_none_or(|names| names.contains(field))
+    }
+
     /// The template of an instance.
     pub fn template<'i>(&self, instance: &'i Instance) -> Value<'i> {
         match self.template.0.is_empty() {

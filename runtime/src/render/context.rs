@@ -6,6 +6,7 @@
 use super::RenderOptions;
 use crate::model::application::{Application, Component};
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use stepwell_lang::{Data, Shared};
 
@@ -85,9 +86,24 @@ impl Context {
 
     /// The context of one template: what all have, and these fields.
     pub(crate) fn with(&self, fields: impl IntoIterator<Item = (&'static str, Shared)>) -> Shared {
-        let mut all = self.common.clone();
-        all.extend(fields.into_iter().map(|(k, v)| (Arc::from(k), v)));
+        self.with_selected(&None, fields)
+    }
+
+    /// [`Context::with`] for a template that looks at these fields only. One that looks for what is not there is given all: what is told of
+    /// it names what there is.
+    pub(crate) fn with_selected(
+        &self,
+        names: &Option<BTreeSet<Arc<str>>>,
+        fields: impl IntoIterator<Item = (&'static str, Shared)>,
+    ) -> Shared {
+        let own = fields.into_iter().map(|(k, v)| (Arc::from(k), v));
+        let mut all: Vec<(Arc<str>, Shared)> = self.common.iter().cloned().chain(own).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
+        if let Some(names) = names
+            && names.iter().all(|n| all.binary_search_by(|(k, _)| k.cmp(n)).is_ok())
+        {
+            all.retain(|(k, _)| names.contains(k));
+        }
         Shared::structure(all)
     }
 }

@@ -54,7 +54,7 @@ impl<'a> Filled<'a> {
         definition: &'a Definition,
         site_path: &str,
         parameter: Option<&Shared>,
-        context: &Shared,
+        (context, own): (&Context, Vec<(&'static str, Shared)>),
     ) -> Result<Filled<'a>, Problems> {
         let compiled = library.compiled(definition)?;
         let instance = compiled.program.instance();
@@ -62,7 +62,8 @@ impl<'a> Filled<'a> {
         if let Some(p) = parameter {
             instance.fill_shared(&compiled.parameter, p)?;
         }
-        instance.fill_shared(&Path::from_iter(["context"]), context)?;
+        let context = context.with_selected(&compiled.context, own);
+        instance.fill_shared(&Path::from_iter(["context"]), &context)?;
         Ok(Filled { compiled, instance, site })
     }
 
@@ -142,8 +143,7 @@ pub(crate) fn component(
     let given = c.properties.as_ref().map(ordered_fields);
     fields.extend(given.iter().map(|p| ("parameter", p.clone())));
     let parameter = given.unwrap_or_else(|| Shared::structure([]));
-    let filled =
-        Filled::new(library, app, definition, &c.path, Some(&parameter), &context.with(fields.clone()))?;
+    let filled = Filled::new(library, app, definition, &c.path, Some(&parameter), (context, fields.clone()))?;
     if let Err(mut problems) = filled.check() {
         check_rest(library, app, context, &c.traits, &fields, &mut problems);
         return Err(problems);
@@ -176,18 +176,21 @@ pub(crate) fn component(
             problems.push(library.unknown(Kind::Trait, &t.kind));
             continue;
         };
-        let (Some(now), Some(others)) = (workload.to_shared(), outputs_shared(&outputs)) else {
-            // A trait must see the workload: what is undecided before it stays so.
+        // A trait must see the workload: what is undecided before it stays so.
+        if !workload.is_decided() || !outputs.iter().all(|o| o.node.is_decided()) {
             return Err(finish(open, problems));
-        };
+        }
+        let compiled = library.compiled(definition)?;
         let mut seen = fields.clone();
         seen.push(("componentType", Shared::string(c.kind.as_str())));
-        seen.push(("output", now));
-        if !outputs.is_empty() {
-            seen.push(("outputs", others));
+        if compiled.looks_at("output") {
+            seen.extend(workload.to_shared().map(|data| ("output", data)));
+        }
+        if !outputs.is_empty() && compiled.looks_at("outputs") {
+            seen.extend(outputs_shared(&outputs).map(|data| ("outputs", data)));
         }
         let given = t.properties.as_ref().map(ordered_fields);
-        let filled = Filled::new(library, app, definition, &t.path, given.as_ref(), &context.with(seen))?;
+        let filled = Filled::new(library, app, definition, &t.path, given.as_ref(), (context, seen))?;
         if let Err(p) = filled.check() {
             problems.absorb(p);
             continue;
@@ -268,8 +271,8 @@ fn check_rest(
     for t in rest {
         let Some(definition) = library.get(Kind::Trait, &t.kind) else { continue };
         let given = t.properties.as_ref().map(ordered_fields);
-        let context = context.with(fields.to_vec());
-        match Filled::new(library, app, definition, &t.path, given.as_ref(), &context) {
+        let seen = (context, fields.to_vec());
+        match Filled::new(library, app, definition, &t.path, given.as_ref(), seen) {
             Ok(filled) => problems.absorb(filled.site.parameters(&filled.instance, false)),
             Err(p) => problems.absorb(p),
         }
@@ -346,14 +349,14 @@ pub(crate) fn policy(
     let Some(definition) = library.get(Kind::Policy, &p.kind) else {
         return Err(Problems::one(app.document.sources.clone(), library.unknown(Kind::Policy, &p.kind)));
     };
-    let fields = [
+    let fields = vec![
         ("artifacts", ordered_fields(artifacts)),
         ("name", Shared::string(p.name.as_str())),
         ("replicaKey", Shared::string("")),
         ("revision", Shared::string("")),
     ];
     let given = p.properties.as_ref().map(ordered_fields);
-    let filled = Filled::new(library, app, definition, &p.path, given.as_ref(), &context.with(fields))?;
+    let filled = Filled::new(library, app, definition, &p.path, given.as_ref(), (context, fields))?;
     filled.check()?;
     let mut nodes: Vec<Node> = Vec::new();
     if let Some(output) = filled.template().get("output") {

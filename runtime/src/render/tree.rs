@@ -143,7 +143,8 @@ impl Node {
         open
     }
 
-    fn is_decided(&self) -> bool {
+    /// Whether nothing is open without a default.
+    pub(crate) fn is_decided(&self) -> bool {
         match self {
             Node::Leaf(_) => true,
             Node::Open(o) => o.default.is_some(),
