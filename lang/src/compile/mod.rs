@@ -241,6 +241,10 @@ impl<'p> Compiler<'p> {
     }
 
     fn declare_local(&mut self, name: &ast::Ident, binding: Binding) {
+        if name.name == "_" {
+            self.error(Code::Reference, name.span, "_ cannot be the name of an alias or let clause");
+            return;
+        }
         if let Err(message) = self.scopes.declare_local(name, binding) {
             self.error(Code::Reference, name.span, message);
         }
@@ -258,7 +262,6 @@ impl<'p> Compiler<'p> {
     }
 
     fn decls(&mut self, decls: &[ast::Decl], out: &mut Struct) {
-        let mut ellipsis: Option<Span> = None;
         for d in decls {
             match &d.kind {
                 ast::DeclKind::Field(f) => {
@@ -289,9 +292,6 @@ impl<'p> Compiler<'p> {
                     {
                         self.error(Code::Syntax, value.span, "a value after ... is not supported in structs");
                     }
-                    if ellipsis.replace(d.span).is_some() {
-                        self.error(Code::Syntax, d.span, "only one ellipsis is allowed in a struct");
-                    }
                     out.decls.push(Decl::Ellipsis);
                 }
                 ast::DeclKind::Attribute(a) => {
@@ -321,6 +321,13 @@ impl<'p> Compiler<'p> {
         };
         let key = match &f.label.kind {
             ast::LabelKind::Ident(name) => {
+                if *name == "_" {
+                    self.diagnostics.push(
+                        Diagnostic::new(Code::Reference, "_ cannot be a label")
+                            .at(label_span, "")
+                            .hint("a field of this name is written \"_\""),
+                    );
+                }
                 decl.label = self.labels.identifier(name, &self.package);
                 None
             }

@@ -172,13 +172,21 @@ impl Evaluator {
             return false;
         }
         let mut at = v;
-        while at != NONE {
+        while at != NONE && !self.is_computed(at) {
             if self.v(at).label.is_definition() {
                 return true;
             }
             at = self.v(at).parent;
         }
         !self.closers(v).is_empty()
+    }
+
+    /// Whether a vertex is a value that was made on the way, and not that of a `let`.
+    fn is_computed(&self, v: VId) -> bool {
+        let x = self.v(v);
+        let scope = self.conjuncts(v).first().and_then(|c| self.envs.get(c.env as usize)).map(|e| e.scope);
+        let owned = matches!(scope, Some(Scope::Vertex(owner)) if owner == x.parent);
+        x.label == Label::NONE && x.parent != NONE && !owned
     }
 
     /// Why a field of `v` that is read is not allowed, as far as it is known while the vertices around it may still get more.

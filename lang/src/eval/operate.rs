@@ -93,7 +93,12 @@ impl Evaluator {
         };
         match op {
             B::Equal | B::NotEqual => {
-                let equal = self.equal(&a, &b)?;
+                self.comparable(&a, l, op)?;
+                self.comparable(&b, r, op)?;
+                let equal = match (&a, &b) {
+                    (Val::Scalar(x), Val::Scalar(y)) => equal_scalar(x, y),
+                    (a, b) => self.equal(a, b)?,
+                };
                 return truth(equal == (op == B::Equal));
             }
             B::Less | B::LessEqual | B::Greater | B::GreaterEqual => {
@@ -350,10 +355,21 @@ impl Evaluator {
         Ok(Val::Scalar(Scalar::String(String::from_utf8_lossy(&out).into())))
     }
 
-    /// Equality of concrete values.
+    /// Only what is concrete throughout can be compared.
+    fn comparable(&mut self, v: &Val, x: &E, op: BinaryOp) -> Res<()> {
+        let Val::Vertex(v) = v else { return Ok(()) };
+        let Some(e) = self.all_errors(*v, true).first().copied() else { return Ok(()) };
+        let b = self.bottom(e).clone();
+        let kind = super::print::kind(self.v(*v).kind);
+        let message = format!("cannot compare this {kind} with '{}': {}", op.as_str(), b.message);
+        let spans = std::iter::once(x.span).chain(b.spans).collect();
+        Err(self.push_error(Bottom { at: self.current(), message, spans, ..b }))
+    }
+
+    /// Equality of concrete values within lists and structs, where an integer is no decimal.
     pub(super) fn equal(&mut self, a: &Val, b: &Val) -> Res<bool> {
         match (a, b) {
-            (Val::Scalar(x), Val::Scalar(y)) => Ok(equal_scalar(x, y)),
+            (Val::Scalar(x), Val::Scalar(y)) => Ok(same_scalar(x, y)),
             (Val::Vertex(x), Val::Vertex(y)) => self.equal_vertices(*x, *y),
             _ => Ok(false),
         }

@@ -153,6 +153,21 @@ fn lets_and_aliases() {
 }
 
 #[test]
+fn any_value_has_no_name() {
+    check("_: 1", "compile: _ cannot be a label");
+    check("\"_\": 1", r#"{"_":1}"#);
+    check("let _ = 1", "compile: _ cannot be the name of an alias or let clause");
+    check("_=b: 1", "compile: _ cannot be the name of an alias or let clause");
+    check("a: [for _, v in [1] {v}]", r#"{"a":[1]}"#);
+}
+
+#[test]
+fn an_ellipsis_may_be_repeated_and_be_of_lists() {
+    check("#A: {a: 1, ..., ...}, x: #A & {b: 2}", r#"{"x":{"a":1,"b":2}}"#);
+    check("a: [...[if true {1}]] & [_]", r#"{"a":[[1]]}"#);
+}
+
+#[test]
 fn lists_unify() {
     check("a: [int, ...string] & [1, \"x\"]", r#"{"a":[1,"x"]}"#);
     check("a: [1, 2] & [1]", "a: incompatible list lengths (2 and 1)");

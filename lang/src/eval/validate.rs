@@ -111,14 +111,14 @@ impl Evaluator {
         }
     }
 
-    /// Why a field that is required can never be given. What it would hold is not looked at: it need not have an end.
+    /// Why a field that is required can never be given.
     fn impossible(&mut self, v: VId) -> Option<ErrId> {
         if let Some(e) = self.v(v).denied {
             return Some(e);
         }
         self.expand(v);
         let e = self.v(self.settled(v)).err.or(self.v(v).err)?;
-        (!self.is_incomplete(e) && self.bottom(e).code != Code::StructuralCycle).then_some(e)
+        (!self.is_incomplete(e)).then_some(e)
     }
 
     /// Why a vertex without an error of its own is no concrete value.

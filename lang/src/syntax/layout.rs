@@ -89,12 +89,8 @@ impl Arranger<'_> {
             None => true,
             Some(t) if t.tok == Tok::LBrack => {
                 // After an operand it is an index.
-                !self
-                    .out
-                    .len()
-                    .checked_sub(2)
-                    .and_then(|i| self.out.get(i))
-                    .is_some_and(|t| t.tok.ends_operand())
+                let before = self.out.len().checked_sub(2).and_then(|i| self.out.get(i));
+                !before.is_some_and(|t| t.tok.ends_operand() && t.tok != Tok::Ellipsis)
             }
             Some(t) => matches!(t.tok, Tok::Comma | Tok::LBrace),
         }

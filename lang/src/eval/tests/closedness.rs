@@ -55,7 +55,7 @@ fn a_required_field_that_cannot_be_given_is_an_error() {
         "#A.b: conflicting values int and string (mismatched types int and string)",
     );
     check("#A: {b!: 1}, #A: #B, #B: c: 1, x: 1", "#A.b: field not allowed");
-    check("#A: {b!: #A}, #B: {b!: int}, x: 1", r#"{"x":1}"#);
+    check("#A: {b!: #A}, x: 1", "#A.b: structural cycle");
     check("#A: {a: 1}, x: #A & (_ | {b!: 1})", r#"{"x":{"a":1}}"#);
 }
 
@@ -86,4 +86,10 @@ fn a_struct_that_is_wrong_itself_is_not_judged_by_what_it_closes() {
         "#L: [], x: {#L, a: 1}\n#E: {}, y: null | {n: 1}, y: #E & {n: 1}",
         "{#L: [], x: error {a: 1}, #E: {}, y: error {n: 1}}",
     );
+}
+
+#[test]
+fn a_value_made_on_the_way_in_a_definition_is_not_closed_by_it() {
+    check_tree("#A: {a: {b: 1}, d: (a & {}).c}", "{#A: {a: {b: 1}, d: incomplete}}");
+    check_tree("#A: {let x = {a: 1}, b: x.c}", "{#A: {b: error}}");
 }

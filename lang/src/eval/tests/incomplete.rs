@@ -103,3 +103,12 @@ fn a_yaml_text_without_a_document_may_be_anything() {
         "a: conflicting values null and struct (mismatched types null and struct)",
     );
 }
+
+#[test]
+fn lists_and_structs_are_compared_once_they_are_concrete() {
+    check("a: [1] == [1], b: {x: 1} != {x: 2}, c: [1] == 1", r#"{"a":true,"b":true,"c":false}"#);
+    check_tree("a: [int] == [], b: {x: int} == 1", "{a: incomplete, b: incomplete}");
+    check("a: {x: 1 & 2} == 1", "a: cannot compare this struct with '==': conflicting values 1 and 2");
+    // Numbers are the same whatever they are written as, but values that hold them are not.
+    check("a: 1 == 1.0, b: [1] == [1.0]", r#"{"a":true,"b":false}"#);
+}
