@@ -56,8 +56,13 @@ impl Output {
 
     /// Writes a result, as it is, to standard output.
     pub(crate) fn result(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.write(|out| out.write_all(text.as_ref()))
+    }
+
+    /// Writes a result to standard output, part by part.
+    pub(crate) fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
+        write(&mut out).and_then(|()| out.flush()).map_err(|e| match e.kind() {
             io::ErrorKind::BrokenPipe => Error { kind: Kind::Gone, problems: Vec::new() },
             _ => Error::mistake("io", format!("cannot write to standard output: {e}")),
         })

@@ -88,6 +88,10 @@ impl Written {
         layout: Layout,
         out: &Output,
     ) -> Result<(), Error> {
+        if let (Form::Value(FileType::Json), None, [only], false) = (form, &file, values, layout.escape) {
+            let text = only.json_text()?;
+            return out.write(|to| text.write(to).and_then(|()| to.write_all(b"\n")));
+        }
         let mut texts = Vec::new();
         let mut problems = Vec::new();
         for value in values {

@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that prints")]
 
+use std::io::Write;
 use std::process::ExitCode;
 use stepwell_lang::{Failure, NoPackages, Program, Source};
 
@@ -23,8 +24,9 @@ fn main() -> ExitCode {
     }
     match run(args.first().map(String::as_str), sources) {
         Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
+            let mut out = std::io::stdout().lock();
+            let written = text(&mut out).and_then(|()| out.write_all(b"\n"));
+            if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) }
         }
         Err(failure) => {
             report(&failure, json);
@@ -33,16 +35,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Option<&str>, sources: Vec<Source>) -> Result<String, Failure> {
+/// What writes the result.
+type Text = Box<dyn FnOnce(&mut dyn Write) -> std::io::Result<()>>;
+
+fn run(command: Option<&str>, sources: Vec<Source>) -> Result<Text, Failure> {
     let program = Program::compile(sources, &NoPackages)?;
-    let instance = program.instance();
-    match command {
-        Some("eval") => Ok(instance.root().tree()),
-        Some("openapi") => Ok(stepwell_lang::encode::json::pretty(
-            &stepwell_lang::encode::openapi::document(instance.root())?,
-        )),
-        _ => instance.root().json(),
-    }
+    // The process ends with it: nothing is gained by freeing it piece by piece.
+    let instance = std::mem::ManuallyDrop::new(program.instance());
+    let text = match command {
+        Some("eval") => instance.root().tree(),
+        Some("openapi") => {
+            stepwell_lang::encode::json::pretty(&stepwell_lang::encode::openapi::document(instance.root())?)
+        }
+        _ => {
+            let text = instance.root().json_text()?;
+            return Ok(Box::new(move |out| text.write(out)));
+        }
+    };
+    Ok(Box::new(move |out| out.write_all(text.as_bytes())))
 }
 
 fn report(failure: &Failure, json: bool) {

@@ -7,6 +7,7 @@ use crate::compile::Compiled;
 use crate::data::{Data, Shared};
 use crate::diag::{Code, Diagnostic};
 use crate::encode::TypeError;
+use crate::encode::json::Text;
 use crate::eval::Evaluator;
 use crate::eval::arena::{ErrId, NONE, VId};
 use crate::eval::expr::{E, Expr, Scalar, X};
@@ -179,6 +180,11 @@ impl Program {
             Ok(compiled) => Ok(Program { compiled: Arc::new(compiled) }),
             Err((diagnostics, sources)) => Err(Failure { diagnostics, sources }),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn compiled(&self) -> Arc<Compiled> {
+        self.compiled.clone()
     }
 
     /// The files of the program.
@@ -559,6 +565,19 @@ impl<'i> Value<'i> {
     /// assert_eq!(program.instance().root().json().unwrap(), "{\n    \"a\": 3,\n    \"b\": []\n}");
     /// ```
     pub fn json(self) -> Result<String, Failure> {
+        self.json_text().map(|text| text.to_string())
+    }
+
+    /// The same, held without white space and laid out while it is written: for values that are large.
+    ///
+    /// ```
+    /// use stepwell_lang::{NoPackages, Program, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "a: [1, 2]")], &NoPackages).unwrap();
+    /// let mut out = Vec::new();
+    /// program.instance().root().json_text().unwrap().write(&mut out).unwrap();
+    /// assert_eq!(out, b"{\n    \"a\": [\n        1,\n        2\n    ]\n}");
+    /// ```
+    pub fn json_text(self) -> Result<Text, Failure> {
         let found = self.ev().json(self.v);
         found.map_err(|errors| self.instance.failure(errors))
     }

@@ -19,6 +19,8 @@ pub mod pkg;
 pub mod source;
 pub mod syntax;
 pub mod text;
+#[cfg(test)]
+mod vectors;
 
 pub use data::{Data, Shared};
 pub use encode::TypeError;

@@ -25,8 +25,10 @@ use crate::pkg::Kind;
 use crate::source::{Source, SourceMap, Span};
 use crate::syntax::ast;
 use package::FileImports;
+use rustc_hash::FxHashSet;
 use scope::{Binding, Found, Scopes};
 use std::sync::Arc;
+use thin_vec::ThinVec;
 
 /// The compiled form of one package.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub(crate) struct Compiled {
     pub(crate) units: Vec<Unit>,
     /// All labels.
     pub(crate) labels: Arc<Labels>,
+    /// The labels that an expression somewhere names: what has none of them is read by nobody.
+    pub(crate) named: FxHashSet<Label>,
     /// All files.
     pub(crate) sources: SourceMap,
     /// What evaluations of it take.
@@ -57,7 +61,8 @@ pub(crate) fn program(
     c.unit("", Span::default(), files);
     if c.diagnostics.is_empty() {
         let units = c.units.into_iter().flatten().collect();
-        return Ok(Compiled { units, labels: Arc::new(c.labels), sources: c.sources, room: Room::default() });
+        let (labels, named) = (Arc::new(c.labels), c.named);
+        return Ok(Compiled { units, labels, named, sources: c.sources, room: Room::default() });
     }
     Err((c.diagnostics, c.sources))
 }
@@ -98,6 +103,7 @@ pub(crate) fn expression(
 
 struct Compiler<'p> {
     labels: Labels,
+    named: FxHashSet<Label>,
     sources: SourceMap,
     packages: &'p dyn Packages,
     /// `None` while a package is being compiled: an import of it then is a cycle.
@@ -123,6 +129,7 @@ impl<'p> Compiler<'p> {
     fn new(labels: Labels, sources: SourceMap, packages: &'p dyn Packages) -> Compiler<'p> {
         Compiler {
             labels,
+            named: FxHashSet::default(),
             sources,
             packages,
             units: Vec::new(),
@@ -258,6 +265,7 @@ impl<'p> Compiler<'p> {
         self.decls(&s.decls, &mut out);
         self.scopes.pop(&mut self.diagnostics);
         out.is_struct = shape(&out);
+        out.decls.shrink_to_fit();
         out
     }
 
@@ -490,6 +498,7 @@ impl<'p> Compiler<'p> {
                         return Ok(X::Bottom);
                     }
                 };
+                self.named.insert(label);
                 X::Select(self.expr(x), label, sel.span)
             }
             K::Slice { x, lo, hi } => {
@@ -498,7 +507,14 @@ impl<'p> Compiler<'p> {
                 let (lo, hi) = (end(lo), end(hi));
                 X::Slice(x, lo, hi)
             }
-            K::Index { x, index } => X::Index(self.expr(x), self.expr(index)),
+            K::Index { x, index } => {
+                let (x, index) = (self.expr(x), self.expr(index));
+                if let X::Scalar(Scalar::String(name)) = &index.kind {
+                    let label = self.labels.regular(name);
+                    self.named.insert(label);
+                }
+                X::Index(x, index)
+            }
             K::Call { fun, args, .. } => {
                 let fun = self.expr(fun);
                 X::Call(fun, args.iter().map(|a| self.expr(a)).collect())
@@ -611,7 +627,10 @@ impl<'p> Compiler<'p> {
         }
         if let Some((up, found)) = self.scopes.find(name) {
             return match found {
-                Found::Field(label) => X::Field { up, label },
+                Found::Field(label) => {
+                    self.named.insert(label);
+                    X::Field { up, label }
+                }
                 Found::Let(index) => X::Let { up, index },
                 Found::This => X::This { up },
                 Found::Label => X::LabelOf { up },
@@ -643,7 +662,7 @@ pub(crate) fn stack<T>(f: impl FnOnce() -> T) -> T {
 }
 
 /// The documentation lines of a declaration.
-fn docs(comments: &ast::Comments) -> Vec<Arc<str>> {
+fn docs(comments: &ast::Comments) -> ThinVec<Arc<str>> {
     let line = |t: &str| {
         let t = t.strip_prefix("//").unwrap_or(t);
         Arc::from(t.strip_prefix(' ').unwrap_or(t).trim_end())
@@ -763,8 +782,8 @@ pub(crate) fn plain_field(label: Label, value: E) -> Decl {
         constraint: ast::Constraint::Regular,
         value,
         label_alias: false,
-        docs: Vec::new(),
-        attributes: Vec::new(),
+        docs: ThinVec::new(),
+        attributes: ThinVec::new(),
         label_span: NOWHERE,
     }))
 }

@@ -5,6 +5,8 @@ use crate::data::{Data, Sink};
 use crate::number::Number;
 use base64::Engine as _;
 use rustc_hash::FxHashMap;
+use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 /// With four spaces for each level, as `export` prints it; without a newline at the end.
@@ -14,14 +16,14 @@ pub fn pretty(data: &Data) -> String {
 
 /// Without any white space.
 pub fn compact(data: &Data) -> String {
-    let mut writer = Writer { layout: None, ..Writer::pretty() };
+    let mut writer = Writer::new(Layout::OneLine, String::new());
     data.tell(&mut writer);
     writer.out
 }
 
 /// With `indent` for each level, and `prefix` at the start of every line but the first.
 pub fn indented(data: &Data, prefix: &str, indent: &str) -> String {
-    let mut writer = Writer { layout: Some((prefix, indent)), ..Writer::pretty() };
+    let mut writer = Writer::new(Layout::Indented(indent), format!("\n{prefix}"));
     data.tell(&mut writer);
     writer.out
 }
@@ -31,9 +33,9 @@ const INDENT: &str = "    ";
 /// Writes what it is told.
 pub(crate) struct Writer<'a> {
     pub(crate) out: String,
-    /// What stands at the start of each line, and what for each level; nothing for one line.
-    layout: Option<(&'a str, &'a str)>,
-    depth: usize,
+    layout: Layout<'a>,
+    /// What stands between the last line and the next value: the line break, and what the next line begins with.
+    line: String,
     /// Whether nothing stands in the innermost list or struct yet.
     first: bool,
     /// Whether a label was written whose value is next.
@@ -42,32 +44,60 @@ pub(crate) struct Writer<'a> {
     lists: Vec<bool>,
 }
 
-impl Writer<'_> {
-    /// As [`pretty`] writes.
-    pub(crate) fn pretty() -> Self {
-        let layout = Some(("", INDENT));
-        Writer { out: String::new(), layout, depth: 0, first: true, labelled: false, lists: Vec::new() }
+#[derive(Clone, Copy)]
+enum Layout<'a> {
+    OneLine,
+    /// So much for each level.
+    Indented(&'a str),
+    /// Each line begins with the [`mark`] of its level.
+    Marked,
+}
+
+/// A level as one character, which is never a line break.
+fn mark(level: usize) -> char {
+    char::from_u32(FIRST_MARK + level as u32).unwrap_or(char::MAX)
+}
+
+const FIRST_MARK: u32 = 0x20;
+
+impl<'a> Writer<'a> {
+    /// For a [`Text`].
+    pub(crate) fn marked() -> Self {
+        Writer::new(Layout::Marked, format!("\n{}", mark(0)))
     }
 
-    fn newline(&mut self) {
-        if let Some((prefix, indent)) = self.layout {
-            self.out.push('\n');
-            self.out.push_str(prefix);
-            for _ in 0..self.depth {
-                self.out.push_str(indent);
+    /// Leaves out everything up to here, as if others had written it.
+    pub(crate) fn skip(&mut self) {
+        self.out.clear();
+        self.first = false;
+    }
+
+    fn new(layout: Layout<'a>, line: String) -> Self {
+        Writer { out: String::new(), layout, line, first: true, labelled: false, lists: Vec::new() }
+    }
+
+    /// Follows the level that was changed by opening or closing a list or struct.
+    fn level(&mut self, opened: bool) {
+        match self.layout {
+            Layout::OneLine => {}
+            Layout::Indented(indent) if opened => self.line.push_str(indent),
+            Layout::Indented(indent) => self.line.truncate(self.line.len() - indent.len()),
+            Layout::Marked => {
+                self.line.truncate(1);
+                self.line.push(mark(self.lists.len()));
             }
         }
     }
 
     /// What stands between a value and what was before it.
     fn place(&mut self) {
-        if std::mem::take(&mut self.labelled) || self.depth == 0 {
+        if std::mem::take(&mut self.labelled) || self.lists.is_empty() {
             return;
         }
         if !self.first {
             self.out.push(',');
         }
-        self.newline();
+        self.out.push_str(&self.line);
     }
 }
 
@@ -92,7 +122,7 @@ impl Sink for Writer<'_> {
         self.place();
         self.out.push(if list { '[' } else { '{' });
         self.lists.push(list);
-        self.depth += 1;
+        self.level(true);
         self.first = true;
     }
 
@@ -100,7 +130,7 @@ impl Sink for Writer<'_> {
         self.place();
         self.first = false;
         write_string(&mut self.out, label);
-        self.out.push_str(if self.layout.is_some() { ": " } else { ":" });
+        self.out.push_str(if matches!(self.layout, Layout::OneLine) { ":" } else { ": " });
         self.labelled = true;
     }
 
@@ -109,19 +139,92 @@ impl Sink for Writer<'_> {
     }
 
     fn close(&mut self) {
-        self.depth -= 1;
+        let list = self.lists.pop().unwrap_or_default();
+        self.level(false);
         if !self.first {
-            self.newline();
+            self.out.push_str(&self.line);
         }
         self.first = false;
-        let list = self.lists.pop().unwrap_or_default();
         self.out.push(if list { ']' } else { '}' });
+    }
+}
+
+/// JSON that is held without most of its white space, and laid out as [`pretty`] does while it is written.
+#[derive(Clone, Debug, Default)]
+pub struct Text {
+    /// One after the other. Each line begins with its [`mark`].
+    parts: Vec<String>,
+}
+
+/// How much is laid out before it is written.
+const CHUNK: usize = 32 << 10;
+
+impl From<Writer<'_>> for Text {
+    fn from(writer: Writer<'_>) -> Text {
+        Text { parts: vec![writer.out] }
+    }
+}
+
+impl Text {
+    /// Of what several writers have written in turns: each of them a first time, then each a second time, and so on. The first one has the last word.
+    pub(crate) fn joined(mut all: Vec<Vec<String>>) -> Option<Text> {
+        let turns = all.first()?.len();
+        if !all.iter().skip(1).all(|texts| texts.len() + 1 == turns) {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for turn in 0..turns {
+            parts.extend(all.iter_mut().filter_map(|texts| texts.get_mut(turn)).map(std::mem::take));
+        }
+        Some(Text { parts })
+    }
+
+    /// Writes it with line breaks, without one at the end.
+    pub fn write(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        const BLANKS: [u8; 64] = [b' '; 64];
+        let mut laid = Vec::with_capacity(2 * CHUNK);
+        let lines = self.parts.iter().flat_map(|part| part.split('\n').enumerate());
+        for (i, line) in lines {
+            let mut rest = line.chars();
+            // A part does not begin with a new line.
+            if i > 0 {
+                let level = rest.next().map_or(0, |c| u32::from(c) - FIRST_MARK) as usize;
+                laid.push(b'\n');
+                let mut blanks = level * INDENT.len();
+                while blanks > 0 {
+                    let some = blanks.min(BLANKS.len());
+                    laid.extend_from_slice(&BLANKS[..some]);
+                    blanks -= some;
+                }
+            }
+            laid.extend_from_slice(rest.as_str().as_bytes());
+            if laid.len() >= CHUNK {
+                out.write_all(&laid)?;
+                laid.clear();
+            }
+        }
+        out.write_all(&laid)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = Vec::new();
+        self.write(&mut out).map_err(|_| fmt::Error)?;
+        f.write_str(&String::from_utf8_lossy(&out))
     }
 }
 
 /// Writes a JSON string with its quotes.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
+    // Most texts have nothing in them that could need an escape.
+    let special = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\') | (b == 0xe2);
+    if !text.bytes().fold(false, |found, b| found | special(b)) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut plain = 0;
     for (i, c) in text.char_indices() {
         let escape = match c {

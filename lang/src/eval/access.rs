@@ -236,7 +236,6 @@ impl Evaluator {
                 self.arcs_mut(t)[i].constraint = Constraint::Regular;
             }
             let x = self.v_mut(t);
-            x.checked = false;
             x.plain = Plain::Unknown;
             self.invalidate(v);
             v = a.vertex;

@@ -255,6 +255,14 @@ pub(crate) enum Plain {
     No,
 }
 
+/// Adds to a list that seldom has more than one item, and takes no more room than it needs.
+pub(crate) fn push<T>(list: &mut ThinVec<T>, item: T) {
+    if list.len() == list.capacity() && list.len() < 4 {
+        list.reserve_exact(1);
+    }
+    list.push(item);
+}
+
 /// What only some vertices have. The parts are small while they are empty, which most of them are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ext {
@@ -325,8 +333,8 @@ pub(crate) struct Vertex {
     pub err: Option<ErrId>,
     /// The error of being a field that is not allowed.
     pub denied: Option<ErrId>,
-    /// Whether it was checked, with everything below.
-    pub checked: bool,
+    /// Whether it was worked on, written and forgotten.
+    pub forgotten: bool,
     /// While it is being worked on: its place on the stack. While it is provisional: the place of what it waits for.
     pub frame: u32,
     /// Whether what it was computed from was still being worked on.

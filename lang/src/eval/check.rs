@@ -41,7 +41,7 @@ impl Evaluator {
             _ => false,
         });
         if !known {
-            self.ext(v).bounds.push(b);
+            push(&mut self.ext(v).bounds, b);
         }
         Ok(())
     }

@@ -69,7 +69,8 @@ impl Evaluator {
     /// Remembers of a finished vertex that nothing closes it, so that the vertices around it need not be gone through for each one in it.
     fn note_unclosed(&mut self, v: VId, unclosed: bool) {
         if unclosed && self.v(v).state == State::Done {
-            self.v_mut(v).unclosed = true;
+            // Known for good, so that nothing changes by it.
+            self.vs[v as usize].unclosed = true;
         }
     }
 
@@ -202,7 +203,7 @@ impl Evaluator {
     /// Marks the fields of `v` that are not allowed. The vertex and those around it must be done.
     pub(super) fn deny(&mut self, v: VId) {
         // What fails itself is not judged by what else is wrong with it.
-        if self.failed(v) {
+        if self.v(v).unclosed || self.failed(v) {
             return;
         }
         let closers = self.closers(v);

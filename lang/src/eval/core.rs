@@ -20,15 +20,15 @@ pub(crate) struct Evaluator {
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) labels: Labels,
     pub(super) vs: Vec<Vertex>,
-    conjunct_pool: Pool<Conj>,
-    arc_pool: Pool<Arc_>,
-    exts: Vec<Ext>,
+    pub(super) conjunct_pool: Pool<Conj>,
+    pub(super) arc_pool: Pool<Arc_>,
+    pub(super) exts: Vec<Ext>,
     /// Types that restrict vertices, where they are written, and the link to the one before.
-    types: Vec<(Kind, Span, u32)>,
+    pub(super) types: Vec<(Kind, Span, u32)>,
     /// The scalars of vertices and where they are written.
-    scalars: Vec<(Scalar, Span)>,
+    pub(super) scalars: Vec<(Scalar, Span)>,
     /// Readers of vertices: each with the link to the one before it.
-    readers: Vec<(VId, u32)>,
+    pub(super) readers: Vec<(VId, u32)>,
     pub(super) envs: Vec<Env>,
     pub(super) lets: FxHashMap<EnvId, Lets>,
     pub(super) origins: Vec<Origin>,
@@ -39,16 +39,18 @@ pub(crate) struct Evaluator {
     roots: Vec<VId>,
     pub(super) frames: Vec<Frame>,
     /// Vertices that were computed from others still being worked on, in the order in which they were finished.
-    provisional: Vec<VId>,
+    pub(super) provisional: Vec<VId>,
+    /// What may be forgotten once it is written.
+    pub(super) forgetting: super::forget::Forgetting,
     /// While it is set, fields missing from this vertex count as missing for good although it is being worked on.
     pub(super) settle: VId,
     /// How the conjunct that is being added came to its vertex: values made on the way inherit it.
     pub(super) way: Ci,
     /// How the branch that was worked on last came out.
     pub(super) outcome: Option<super::disjunct::Outcome>,
-    budget: Budget,
+    pub(super) budget: Budget,
     steps: u64,
-    memory: u64,
+    pub(super) memory: u64,
     /// Set once the budget is used up; everything ends with this error.
     exhausted: Option<ErrId>,
     /// Disjunctions of plain values that were decided where nothing else was said, by the address of the expression.
@@ -142,6 +144,7 @@ impl Evaluator {
             roots: vec![NONE; n],
             frames: Vec::new(),
             provisional: Vec::new(),
+            forgetting: super::forget::Forgetting::default(),
             settle: NONE,
             way: Ci::default(),
             outcome: None,
@@ -164,6 +167,7 @@ impl Evaluator {
             return self.vertex(NONE, Label::NONE);
         };
         let expr = u.root.clone();
+        self.keep_all();
         let v = self.vertex(NONE, Label::NONE);
         self.push_conjunct(v, Conj { env: NONE, expr, ci: Ci::default(), decl: None });
         self.roots[unit as usize] = v;
@@ -189,7 +193,7 @@ impl Evaluator {
             is_struct: false,
             err: None,
             denied: None,
-            checked: false,
+            forgotten: false,
             frame: 0,
             provisional: false,
             ext: NONE,
@@ -239,6 +243,7 @@ impl Evaluator {
     }
 
     pub(super) fn v_mut(&mut self, v: VId) -> &mut Vertex {
+        self.changes(v);
         &mut self.vs[v as usize]
     }
 
@@ -249,11 +254,13 @@ impl Evaluator {
 
     /// Adds a conjunct to a vertex that nobody has worked on yet.
     pub(super) fn push_conjunct(&mut self, v: VId, c: Conj) {
+        self.changes(v);
         let x = &mut self.vs[v as usize];
         self.memory += self.conjunct_pool.push(&mut x.conjuncts, c) as u64;
     }
 
     pub(super) fn clear_conjuncts(&mut self, v: VId) {
+        self.changes(v);
         self.conjunct_pool.clear(&mut self.vs[v as usize].conjuncts);
     }
 
@@ -263,6 +270,7 @@ impl Evaluator {
     }
 
     pub(super) fn arcs_mut(&mut self, v: VId) -> &mut [Arc_] {
+        self.changes(v);
         let run = self.v(v).arcs;
         self.arc_pool.get_mut(run)
     }
@@ -279,6 +287,7 @@ impl Evaluator {
     }
 
     pub(super) fn ext(&mut self, v: VId) -> &mut Ext {
+        self.changes(v);
         let x = &mut self.vs[v as usize];
         if x.ext == NONE {
             self.memory += size_of::<Ext>() as u64;
@@ -294,6 +303,7 @@ impl Evaluator {
 
     /// The vertex that a field had before its struct was reset.
     pub(super) fn reuse(&mut self, v: VId, label: Label) -> Option<VId> {
+        self.changes(v);
         let ext = self.vs[v as usize].ext as usize;
         self.exts.get_mut(ext)?.reuse.as_mut()?.remove(&label)
     }
@@ -340,6 +350,7 @@ impl Evaluator {
     /// Adds a field that is not there yet.
     pub(super) fn push_arc(&mut self, v: VId, a: Arc_) {
         let n = self.arcs(v).len();
+        self.changes(v);
         let x = &mut self.vs[v as usize];
         self.memory += self.arc_pool.push(&mut x.arcs, a) as u64;
         if n == MANY_FIELDS {
@@ -458,13 +469,15 @@ impl Evaluator {
 
     /// Brings a vertex so far that its own value and its fields are known. Does nothing for one that is being worked on.
     pub(crate) fn expand(&mut self, v: VId) {
-        match self.v(v).state {
+        let state = self.v(v).state;
+        match state {
             State::Done => {
                 if self.v(v).provisional {
                     self.depend(self.v(v).frame);
                 }
             }
             State::Processing => {}
+            State::Unprocessed if self.is_scalar(v) => {}
             State::Unprocessed => stack(|| self.work_on(v)),
         }
     }
@@ -483,6 +496,7 @@ impl Evaluator {
             x.state = State::Done;
             return;
         }
+        self.is_asked_for(v);
         let place = self.frames.len() as u32;
         self.frames.push(Frame { v, low: u32::MAX, mark: self.provisional.len() });
         let x = self.v_mut(v);
@@ -533,7 +547,7 @@ impl Evaluator {
 
     /// Throws away what was computed for a vertex; its conjuncts stay.
     pub(super) fn reset(&mut self, v: VId) {
-        let x = &mut self.vs[v as usize];
+        let x = self.v_mut(v);
         x.unclosed = false;
         if x.state != State::Done {
             return;
@@ -545,13 +559,13 @@ impl Evaluator {
         x.is_struct = false;
         x.err = None;
         x.denied = None;
-        x.checked = false;
         x.forward = NONE;
-        let arcs = self.arc_pool.get(x.arcs).to_vec();
-        self.arc_pool.clear(&mut x.arcs);
         x.types = NONE;
         x.plain = Plain::Unknown;
         let ext = x.ext as usize;
+        let mut run = std::mem::take(&mut x.arcs);
+        let arcs = self.arc_pool.get(run).to_vec();
+        self.arc_pool.clear(&mut run);
         if let Some(ext) = self.exts.get_mut(ext) {
             let keep = Ext {
                 notify: std::mem::take(&mut ext.notify),
@@ -605,7 +619,8 @@ impl Evaluator {
             if last == NONE || self.readers[last as usize].0 != reader {
                 self.memory += size_of::<(VId, u32)>() as u64;
                 self.readers.push((reader, last));
-                self.v_mut(target).readers = self.readers.len() as u32 - 1;
+                self.notes_reader(target, last);
+                self.vs[target as usize].readers = self.readers.len() as u32 - 1;
             }
         }
     }

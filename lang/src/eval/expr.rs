@@ -10,6 +10,7 @@ use crate::pkg::{Function, Kind};
 use crate::source::Span;
 use crate::syntax::ast::{BinaryOp, Constraint, UnaryOp};
 use std::sync::Arc;
+use thin_vec::ThinVec;
 
 /// A shared expression.
 pub type E = Arc<Expr>;
@@ -364,9 +365,9 @@ pub struct FieldDecl {
     /// Whether the label is bound to an alias in an environment of its own around the value: `[X=string]`, `(X=expr)`.
     pub label_alias: bool,
     /// Comment lines before the field, without slashes.
-    pub docs: Vec<Arc<str>>,
+    pub docs: ThinVec<Arc<str>>,
     /// Attributes, name and body.
-    pub attributes: Vec<(Arc<str>, Arc<str>)>,
+    pub attributes: ThinVec<(Arc<str>, Arc<str>)>,
     /// Where the label stands.
     pub label_span: Span,
 }

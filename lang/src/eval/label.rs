@@ -174,9 +174,12 @@ impl Labels {
             return "".into();
         }
         let name = self.raw(label.number());
+        if !label.is_hidden() {
+            return name;
+        }
         match name.rsplit_once(QUALIFIER) {
-            Some((_, n)) if label.is_hidden() => n.into(),
-            _ => name,
+            Some((_, n)) => n.into(),
+            None => name,
         }
     }
 

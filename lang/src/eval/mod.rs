@@ -9,6 +9,8 @@
 //! - Closedness goes by origin (`close.rs`): each conjunct knows which definition or embedding brought it in.
 //! - The order of fields follows from the struct literals that make up a vertex (`order.rs`); it is found only when fields are shown.
 //! - Errors are values in the arena. Incomplete ones may become values by filling.
+//! - What is evaluated only to be written is forgotten when it is written (`forget.rs`), and what is large is evaluated and written
+//!   in parts, by several threads (`parts.rs`).
 //! - Everything counts against a budget.
 //!
 //! Tests of behaviour are in `tests.rs`; the recorded vectors are run by `lang/tests`.
@@ -28,9 +30,11 @@ mod disjunct;
 mod explain;
 mod export;
 mod finality;
+mod forget;
 mod lists;
 mod operate;
 mod order;
+mod parts;
 mod plain;
 mod pool;
 pub(crate) mod print;

@@ -238,6 +238,10 @@ impl Order {
 
     /// The sequences, if they say more than the order in which the fields came.
     fn finish(mut self) -> Vec<Sequence> {
+        let one = matches!(self.first, None | Some(Entry::Sequence { several_files: false, .. }));
+        if one && self.entries.is_empty() && self.computed.is_empty() {
+            return Vec::new();
+        }
         self.spill();
         let said = |e: &Entry| matches!(e, Entry::Sequence { .. });
         let several_files = |e: &Entry| matches!(e, Entry::Sequence { several_files: true, .. });
@@ -435,10 +439,13 @@ impl Evaluator {
         if sequences.is_empty() || arcs.len() < 2 {
             return arcs.to_vec();
         }
-        let index: FxHashMap<Label, u32> =
-            arcs.iter().enumerate().map(|(i, a)| (a.label, i as u32)).collect();
         let mut sequences: Vec<&Sequence> = sequences.iter().collect();
         sequences.sort_by_key(|s| s.site);
+        if let Some(out) = self.one_after_the_other(v, &sequences) {
+            return out;
+        }
+        let index: FxHashMap<Label, u32> =
+            arcs.iter().enumerate().map(|(i, a)| (a.label, i as u32)).collect();
         let mut graph = Graph { after: vec![Vec::new(); arcs.len()] };
         // The layer that has a field first, and the last sequence that has it; counted from 1.
         let (mut layer_of, mut sequence_of) = (vec![0_u32; arcs.len()], vec![0_u32; arcs.len()]);
@@ -495,6 +502,34 @@ impl Evaluator {
             before = behind.map(|b| (file, b)).or(before);
         }
         self.sorted(arcs, &graph)
+    }
+
+    /// The fields of a vertex whose sequences follow each other and say everything, as those of most structs do: then nothing is left to choose.
+    fn one_after_the_other(&self, v: VId, sequences: &[&Sequence]) -> Option<Vec<Arc_>> {
+        let follows = |a: &Sequence, b: &Sequence| {
+            file(a.site) == file(b.site)
+                && (a.layer != b.layer || (a.layer == BROUGHT && a.site != b.site))
+                && b.layer != UNIFIED
+        };
+        let first = sequences.first().filter(|s| s.layer != UNIFIED)?;
+        if !sequences.iter().zip(&sequences[1..]).all(|(a, b)| follows(a, b)) {
+            return None;
+        }
+        let arcs = self.arcs(v);
+        let (mut out, mut taken) = (Vec::with_capacity(arcs.len()), vec![false; arcs.len()]);
+        let mut written_in = None;
+        let mut one_file = first.site != 0;
+        for s in sequences {
+            s.labels(|file, label| {
+                one_file &= *written_in.get_or_insert(file) == file;
+                if let Some(i) = self.arc_index(v, label)
+                    && !std::mem::replace(&mut taken[i], true)
+                {
+                    out.push(arcs[i]);
+                }
+            });
+        }
+        (one_file && out.len() == arcs.len()).then_some(out)
     }
 
     /// The fields of a vertex in the order in which a comprehension goes through them: what is written in the vertex itself, whether under a

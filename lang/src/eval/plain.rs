@@ -1,5 +1,6 @@
 //! Values without references, which are most of what a configuration holds: they can be worked out with less.
 //!
+//! - A scalar, with types that it has, is itself.
 //! - A disjunction whose terms are scalars, types and bounds (`*80 | int & >0`) is decided by comparing values, without going through the vertex again for each choice. It comes out as
 //!   `disjunct.rs` would have it, which also takes over where nothing is left, for it can tell why.
 //! - A vertex that is nothing but a reference to plain data (`labels: service.labels`) shares that data instead of making it again. Data is plain if it is concrete, has no
@@ -29,6 +30,35 @@ struct Candidate {
 const MAX_CANDIDATES: usize = 64;
 
 impl Evaluator {
+    /// Works on a vertex that is made of one scalar and at most types that it has. Gives whether it was one: then it is done.
+    pub(super) fn is_scalar(&mut self, v: VId) -> bool {
+        if self.v(v).ext != NONE || self.too_deep(v) {
+            return false;
+        }
+        let (mut kind, mut scalar) = (Kind::TOP, None);
+        for c in self.conjuncts(v) {
+            match &c.expr.kind {
+                X::Scalar(s) if scalar.is_none() => {
+                    kind = kind.and(s.kind());
+                    scalar = Some((s, c.expr.span));
+                }
+                X::Type { kind: only, range: None } => kind = kind.and(*only),
+                _ => return false,
+            }
+        }
+        let Some((s, span)) = scalar.filter(|_| !kind.is_bottom()) else { return false };
+        let s = s.clone();
+        if self.step().is_err() {
+            return false;
+        }
+        self.is_asked_for(v);
+        self.set_scalar(v, s, span);
+        let x = self.v_mut(v);
+        x.kind = kind;
+        x.state = State::Done;
+        true
+    }
+
     /// Decides the disjunctions `ors` of `v`, whose other conjuncts are all in, if everything is plain. Gives whether it did.
     pub(super) fn decide_plain(&mut self, v: VId, ors: &[Conj]) -> bool {
         match (self.conjuncts(v), ors) {
@@ -54,6 +84,7 @@ impl Evaluator {
                 let c = Conj { env: NONE, expr: expr.clone(), ci: Ci::default(), decl: None };
                 self.push_conjunct(known, c);
                 self.v_mut(known).state = State::Done;
+                self.keep_all();
                 self.plain_choices.insert(key, (expr, known));
                 known
             }
@@ -273,8 +304,9 @@ impl Evaluator {
         }
         let plain = crate::compile::stack(|| self.finished_plain(v));
         match plain {
-            Some(true) => self.v_mut(v).plain = Plain::Yes,
-            Some(false) => self.v_mut(v).plain = Plain::No,
+            // What is known of a finished value does not change it.
+            Some(true) => self.vs[v as usize].plain = Plain::Yes,
+            Some(false) => self.vs[v as usize].plain = Plain::No,
             None => {}
         }
         plain == Some(true)

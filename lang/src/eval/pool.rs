@@ -29,18 +29,28 @@ pub(crate) struct Pool<T> {
     items: Vec<T>,
     /// Places that are free, by the power of two of their size.
     free: Vec<Vec<u32>>,
+    /// What is before it is there to stay as it is: a place there is not used again.
+    floor: u32,
+}
+
+/// How a pool was before it got more lists.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    len: usize,
+    free: Vec<Vec<u32>>,
+    floor: u32,
 }
 
 impl<T> Default for Pool<T> {
     fn default() -> Pool<T> {
-        Pool { items: Vec::new(), free: Vec::new() }
+        Pool { items: Vec::new(), free: Vec::new(), floor: 0 }
     }
 }
 
 impl<T: Clone> Pool<T> {
     /// A pool with room for these many items.
     pub(crate) fn with_capacity(items: usize) -> Pool<T> {
-        Pool { items: Vec::with_capacity(items), free: Vec::new() }
+        Pool { items: Vec::with_capacity(items), ..Pool::default() }
     }
 
     /// How many items there is room for in all lists.
@@ -95,7 +105,32 @@ impl<T: Clone> Pool<T> {
         start as u32
     }
 
+    /// Lets the lists that there are be as they are, until [`Pool::forget`] throws away what came after, or [`Pool::keep`] keeps it.
+    pub(crate) fn mark(&mut self) -> Mark {
+        let len = self.items.len();
+        let floor = std::mem::replace(&mut self.floor, len as u32);
+        Mark { len, free: std::mem::take(&mut self.free), floor }
+    }
+
+    /// Throws away every list that was made after a mark, and what those before it got more.
+    pub(crate) fn forget(&mut self, mark: Mark) {
+        self.items.truncate(mark.len);
+        self.free = mark.free;
+        self.floor = mark.floor;
+    }
+
+    /// Keeps what was made after a mark.
+    pub(crate) fn keep(&mut self, mark: Mark) {
+        self.floor = mark.floor;
+        for (room, places) in mark.free.into_iter().enumerate() {
+            places.into_iter().for_each(|start| self.release(room as u32, start));
+        }
+    }
+
     fn release(&mut self, room: u32, start: u32) {
+        if start < self.floor {
+            return;
+        }
         let room = room as usize;
         if self.free.len() <= room {
             self.free.resize_with(room + 1, Vec::new);
@@ -121,6 +156,32 @@ mod tests {
         pool.clear(&mut a);
         assert!(a.is_empty() && pool.get(a).is_empty());
         assert_eq!(b.len(), 100);
+    }
+
+    fn fill(pool: &mut Pool<u32>, run: &mut Run, items: std::ops::Range<u32>) {
+        for i in items {
+            pool.push(run, i);
+        }
+    }
+
+    #[test]
+    fn what_came_after_a_mark_is_forgotten_and_the_rest_is_as_it_was() {
+        let mut pool: Pool<u32> = Pool::default();
+        let mut a = Run::default();
+        fill(&mut pool, &mut a, 0..4);
+        let (before, mark) = (a, pool.mark());
+        // It moves, and its old place must not be taken by another list.
+        fill(&mut pool, &mut a, 4..9);
+        for _ in 0..10 {
+            let mut b = Run::default();
+            fill(&mut pool, &mut b, 70..74);
+        }
+        pool.forget(mark);
+        assert_eq!(pool.get(before), [0, 1, 2, 3]);
+        let (mut a, mark) = (before, pool.mark());
+        fill(&mut pool, &mut a, 4..9);
+        pool.keep(mark);
+        assert_eq!(pool.get(a), (0..9).collect::<Vec<_>>());
     }
 
     #[test]

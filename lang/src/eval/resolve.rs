@@ -105,6 +105,7 @@ impl Evaluator {
         };
         let v = self.vertex(owner, Label::NONE);
         self.push_conjunct(v, Conj { env, expr: value, ci: Ci::default(), decl: None });
+        self.keep_before(env);
         if let Some(lets) = self.lets.get_mut(&env) {
             lets.known.push((index, v));
         }

@@ -251,6 +251,7 @@ impl Evaluator {
     fn embedding(&mut self, v: VId, s: &Struct, c: &Conj, out: &mut Parts, followed: u32) -> Res<()> {
         let env = self.env(c.env, Scope::Vertex(v));
         if !s.lets.is_empty() {
+            self.notes_lets(env);
             self.lets.insert(env, Lets { literal: c.expr.clone(), known: Vec::new() });
         }
         let taken = |e: &E| {

@@ -347,7 +347,7 @@ impl Evaluator {
             X::Top => {
                 // Beside other alternatives `_` stands for any value, also a struct with other fields.
                 if c.ci.branch != 0 {
-                    self.ext(v).open.push(c.ci.origin);
+                    push(&mut self.ext(v).open, c.ci.origin);
                 }
                 self.ext(v).top = true;
             }
@@ -476,7 +476,7 @@ impl Evaluator {
             Callee::Predeclared(Predeclared::Close) if args.len() == 1 => {
                 let origin = self.origin(c.ci.origin, false);
                 let span = c.expr.span;
-                self.ext(v).closers.push(Closer { origin, recursive: false, holds: false, span });
+                push(&mut self.ext(v).closers, Closer { origin, recursive: false, holds: false, span });
                 let ci = Ci { origin, ..c.ci };
                 self.add(v, w, &Conj { expr: default_term(&args[0]), ci, ..c.clone() });
                 Ok(())
@@ -616,6 +616,7 @@ impl Evaluator {
         }
         let env = self.env(c.env, Scope::Vertex(v));
         if !s.lets.is_empty() {
+            self.notes_lets(env);
             self.lets.insert(env, Lets { literal: c.expr.clone(), known: Vec::new() });
         }
         // `{A}` is A.
@@ -647,7 +648,7 @@ impl Evaluator {
                 Decl::Comprehension(e) => {
                     w.later(TaskKind::Comprehension(Conj { env, expr: e.clone(), ci, decl: None }), None);
                 }
-                Decl::Ellipsis => self.ext(v).open.push(origin),
+                Decl::Ellipsis => push(&mut self.ext(v).open, origin),
             }
         }
         w.order.end_literal(&literal, s, c);
@@ -674,7 +675,7 @@ impl Evaluator {
                 self.apply(&pattern, a.label, a.vertex);
             }
         }
-        self.ext(v).patterns.push(pattern);
+        push(&mut self.ext(v).patterns, pattern);
     }
 
     /// Whether a pattern takes a label.
@@ -852,7 +853,7 @@ impl Evaluator {
         if definition {
             ci.origin = self.origin(c.ci.origin, false);
             let closer = Closer { origin: ci.origin, recursive: true, holds: false, span: c.expr.span };
-            self.ext(v).closers.push(closer);
+            push(&mut self.ext(v).closers, closer);
         }
         self.reads(target);
         let growing = self.growing(target);
@@ -879,7 +880,7 @@ impl Evaluator {
         }
         w.order.place = place;
         if growing {
-            self.ext(target).notify.push((v, ci));
+            push(&mut self.ext(target).notify, (v, ci));
         }
         if n == 0 {
             // A vertex that an operation made and that has a value but no conjuncts.

@@ -35,9 +35,22 @@ impl Evaluator {
     }
 
     fn collect_here(&mut self, v: VId, concrete: bool, first: bool, out: &mut Vec<ErrId>) {
+        let Some(t) = self.judged(v, concrete, out) else { return };
+        let mut i = 0;
+        while let Some(a) = self.arcs(t).get(i).copied() {
+            i += 1;
+            if first && !out.is_empty() {
+                return;
+            }
+            self.collect_field(a, concrete, first, out);
+        }
+    }
+
+    /// Judges a vertex but not what is in it. Gives the vertex whose fields are to be gone through, if any are.
+    pub(super) fn judged(&mut self, v: VId, concrete: bool, out: &mut Vec<ErrId>) -> Option<VId> {
         if let Some(e) = self.v(v).denied {
             out.push(e);
-            return;
+            return None;
         }
         self.expand(v);
         let mut t = self.settled(v);
@@ -47,67 +60,60 @@ impl Evaluator {
         self.expand(t);
         // Plain data was found to be without errors, and may be shared by very many.
         if self.v(t).state == State::Processing || self.v(t).plain == Plain::Yes {
-            return;
+            return None;
         }
-        let mut own: Vec<ErrId> = self.v(t).err.into_iter().collect();
-        own.extend(self.v(v).err.filter(|e| !own.contains(e)));
-        own.extend(self.ext_ref(t).map_or(&[][..], |x| &x.errors).iter().copied());
         let before = out.len();
-        for e in own {
-            if (concrete || !self.is_incomplete(e)) && !out.contains(&e) {
-                out.push(e);
-            }
+        let more = self.ext_ref(t).map_or(0, |x| x.errors.len());
+        for i in 0..2 + more {
+            let e = match i {
+                0 => self.v(t).err,
+                1 => self.v(v).err,
+                i => self.ext_ref(t).map(|x| x.errors[i - 2]),
+            };
+            out.extend(e.filter(|e| (concrete || !self.is_incomplete(*e)) && !out.contains(e)));
         }
-        if first && !out.is_empty() || (out.len() > before && self.failed(t)) {
-            return;
+        if out.len() > before && self.failed(t) {
+            return None;
         }
         if concrete
             && out.len() == before
             && let Some(e) = self.not_concrete(t)
         {
             out.push(e);
-            return;
+            return None;
         }
         self.deny(t);
-        let mut i = 0;
-        while let Some(a) = self.arcs(t).get(i).copied() {
-            i += 1;
-            match a.constraint {
-                Constraint::Regular => {}
-                Constraint::Required if concrete && a.label.is_regular() => {
-                    let name = self.labels.selector(a.label);
-                    let spans: Vec<_> = self
-                        .conjuncts(a.vertex)
-                        .iter()
-                        .map(|c| c.decl.as_ref().map_or(c.expr.span, |d| d.label_span))
-                        .collect();
-                    let e = self.push_error(Bottom {
-                        code: Code::Required,
-                        incomplete: true,
-                        pending: false,
-                        message: "field is required but not present".to_owned(),
-                        spans,
-                        at: a.vertex,
-                        causes: Vec::new(),
-                        hint: Some(format!("give {name} a value")),
-                    });
-                    out.push(e);
-                    continue;
-                }
-                Constraint::Required => {
-                    out.extend(self.impossible(a.vertex).filter(|e| !out.contains(e)));
-                    if first && !out.is_empty() {
-                        return;
-                    }
-                    continue;
-                }
-                Constraint::Optional => continue,
+        Some(t)
+    }
+
+    /// Every error in a field and below; with `first`, only the first one.
+    pub(super) fn collect_field(&mut self, a: Arc_, concrete: bool, first: bool, out: &mut Vec<ErrId>) {
+        match a.constraint {
+            Constraint::Regular => {
+                let output = matches!(a.label.kind(), LabelType::Regular | LabelType::Index);
+                self.collect(a.vertex, concrete && output, first, out);
             }
-            let output = matches!(a.label.kind(), LabelType::Regular | LabelType::Index);
-            self.collect(a.vertex, concrete && output, first, out);
-            if first && !out.is_empty() {
-                return;
+            Constraint::Required if concrete && a.label.is_regular() => {
+                let name = self.labels.selector(a.label);
+                let spans: Vec<_> = self
+                    .conjuncts(a.vertex)
+                    .iter()
+                    .map(|c| c.decl.as_ref().map_or(c.expr.span, |d| d.label_span))
+                    .collect();
+                let e = self.push_error(Bottom {
+                    code: Code::Required,
+                    incomplete: true,
+                    pending: false,
+                    message: "field is required but not present".to_owned(),
+                    spans,
+                    at: a.vertex,
+                    causes: Vec::new(),
+                    hint: Some(format!("give {name} a value")),
+                });
+                out.push(e);
             }
+            Constraint::Required => out.extend(self.impossible(a.vertex).filter(|e| !out.contains(e))),
+            Constraint::Optional => {}
         }
     }
 

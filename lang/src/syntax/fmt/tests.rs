@@ -6,8 +6,8 @@
 use super::super::{generate, parse, shape};
 use super::format;
 use crate::source::FileId;
+use crate::vectors;
 use proptest::prelude::*;
-use std::path::{Path, PathBuf};
 
 fn fmt(text: &str) -> String {
     let (file, errors) = parse(FileId(0), text);
@@ -100,41 +100,6 @@ proptest! {
     }
 }
 
-/// Where the vectors are, if they are there.
-fn vectors() -> Option<PathBuf> {
-    let dir = std::env::var_os("CONFORMANCE_DIR")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance"));
-    let dir = dir.join("cue");
-    dir.is_dir().then_some(dir)
-}
-
-fn archives(dir: &Path, out: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    for path in entries.flatten().map(|e| e.path()) {
-        if path.is_dir() {
-            archives(&path, out);
-        } else if path.extension().is_some_and(|e| e == "txtar") {
-            out.push(path);
-        }
-    }
-}
-
-/// The parts of an archive: what stands before the first file, and the files.
-fn sections(text: &str) -> (String, Vec<(String, String)>) {
-    let mut head = String::new();
-    let mut files: Vec<(String, String)> = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let name = line.trim_end().strip_prefix("-- ").and_then(|l| l.strip_suffix(" --"));
-        match (name, files.last_mut()) {
-            (Some(name), _) => files.push((name.to_owned(), String::new())),
-            (None, Some((_, body))) => body.push_str(line),
-            (None, None) => head.push_str(line),
-        }
-    }
-    (head, files)
-}
-
 /// Files that are not formatted as the reference formats them, and why.
 const EXCEPTIONS: [(&str, &str); 2] = [
     ("lang/compile/labels.txtar", "the reference lets a struct inside a label disturb the columns around"),
@@ -143,17 +108,11 @@ const EXCEPTIONS: [(&str, &str); 2] = [
 
 #[test]
 fn conformance_vectors() {
-    let Some(dir) = vectors() else {
-        eprintln!("skipped: no conformance vectors; set CONFORMANCE_DIR");
-        return;
-    };
-    let mut paths = Vec::new();
-    archives(&dir, &mut paths);
-    paths.sort();
+    let Some((dir, paths)) = vectors::archives() else { return };
     let (mut right, mut wrong) = (0, Vec::new());
     for path in &paths {
         let name = path.strip_prefix(&dir).unwrap().display().to_string();
-        let (head, files) = sections(&std::fs::read_to_string(path).unwrap());
+        let (head, files) = vectors::sections(&std::fs::read_to_string(path).unwrap());
         if !head.contains("status: ok") {
             continue;
         }
