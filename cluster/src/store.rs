@@ -9,6 +9,7 @@
 //! the last start) is told `410 Expired` and lists again, as with a real server. Tests: at the end of this file.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -120,7 +121,17 @@ fn event_size(event: &Event) -> usize {
 }
 
 type Done = Box<dyn FnOnce(Result<(), &ApiError>) + Send>;
-type Job = Box<dyn FnOnce(&mut Txn<'_>) -> Done + Send>;
+
+/// What the writer is told.
+enum Job {
+    /// To change something.
+    Write(Writing),
+    /// To end.
+    Stop,
+}
+
+/// A change: what it answers when all is on disk, or was not even begun.
+type Writing = Box<dyn FnOnce(Result<&mut Txn<'_>, &ApiError>) -> Done + Send>;
 
 /// The store. Clones share it.
 #[derive(Clone)]
@@ -156,6 +167,9 @@ impl<E: Into<redb::Error>> From<E> for Box<OpenError> {
     fn from(error: E) -> Self {
         Box::new(match error.into() {
             redb::Error::DatabaseAlreadyOpen => OpenError::InUse,
+            redb::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                OpenError::Database(Box::new(redb::Error::Corrupted("its file is cut off".into())))
+            }
             redb::Error::Io(error) => OpenError::Io(error),
             error => OpenError::Database(Box::new(error)),
         })
@@ -171,14 +185,23 @@ impl Store {
     pub(crate) fn open(path: Option<&Path>) -> Result<Store, Box<OpenError>> {
         let mut builder = Database::builder();
         builder.set_cache_size(PAGE_CACHE);
-        let database = match path {
-            Some(path) => builder.create(path)?,
-            None => builder.create_with_backend(redb::backends::InMemoryBackend::new())?,
+        let open = || -> Result<_, Box<OpenError>> {
+            let database = match path {
+                Some(path) => builder.create(path)?,
+                None => builder.create_with_backend(redb::backends::InMemoryBackend::new())?,
+            };
+            let txn = database.begin_write()?;
+            txn.open_table(OBJECTS)?;
+            let last = txn.open_table(META)?.get(LAST)?.map_or(FIRST, |v| v.value());
+            txn.commit()?;
+            Ok((database, last))
         };
-        let txn = database.begin_write()?;
-        txn.open_table(OBJECTS)?;
-        let last = txn.open_table(META)?.get(LAST)?.map_or(FIRST, |v| v.value());
-        txn.commit()?;
+        let damaged = |_| {
+            Err(Box::new(OpenError::Database(Box::new(redb::Error::Corrupted(
+                "its pages do not fit together".into(),
+            )))))
+        };
+        let (database, last) = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)?;
 
         let database = Arc::new(database);
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -209,10 +232,7 @@ impl Store {
     pub(crate) fn close(&self) {
         let writer = lock(&self.shared.writer).take();
         if let Some(writer) = writer {
-            let mut stop: Job = Box::new(|txn| {
-                txn.stop = true;
-                Box::new(|_| ())
-            });
+            let mut stop = Job::Stop;
             // The queue is bounded, and this may run on an async thread, so neither blocking nor awaiting will do.
             while let Err(mpsc::error::TrySendError::Full(back)) = self.jobs.try_send(stop) {
                 stop = back;
@@ -229,7 +249,14 @@ impl Store {
         change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |txn| {
+        let job = Job::Write(Box::new(move |txn| {
+            let txn = match txn {
+                Ok(txn) => txn,
+                Err(error) => {
+                    let _ = answer.send(Err(error.clone()));
+                    return Box::new(|_| ());
+                }
+            };
             let outcome = catch_unwind(AssertUnwindSafe(|| change(txn)))
                 .unwrap_or_else(|_| Err(ApiError::internal("a write failed unexpectedly")));
             let outcome = match outcome {
@@ -242,7 +269,7 @@ impl Store {
             Box::new(move |commit| {
                 let _ = answer.send(commit.map_err(Clone::clone).and(outcome));
             })
-        });
+        }));
         self.jobs.send(job).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
@@ -253,8 +280,11 @@ impl Store {
 
     /// One object's JSON.
     pub(crate) fn get(&self, key: &Key) -> ApiResult<Option<Bytes>> {
-        let table = self.database()?.begin_read().map_err(broken)?.open_table(OBJECTS).map_err(broken)?;
-        Ok(table.get(key.as_str()).map_err(broken)?.map(|v| Bytes::copy_from_slice(v.value())))
+        let database = self.database()?;
+        guarded(|| {
+            let table = database.begin_read().map_err(broken)?.open_table(OBJECTS).map_err(broken)?;
+            Ok(table.get(key.as_str()).map_err(broken)?.map(|v| Bytes::copy_from_slice(v.value())))
+        })
     }
 
     /// The objects whose keys start with `prefix`, after `after`, at most `limit` as far as `keep` wants them, and the
@@ -265,24 +295,27 @@ impl Store {
         after: Option<&str>,
         mut keep: impl FnMut(Key, &[u8]) -> ApiResult<bool>,
     ) -> ApiResult<u64> {
-        let txn = self.database()?.begin_read().map_err(broken)?;
-        let table = txn.open_table(OBJECTS).map_err(broken)?;
-        let meta = txn.open_table(META).map_err(broken)?;
-        let version = meta.get(LAST).map_err(broken)?.map_or(FIRST, |v| v.value());
-        for entry in table.range(after.unwrap_or(prefix)..).map_err(broken)? {
-            let (key, value) = entry.map_err(broken)?;
-            let key = key.value();
-            if !key.starts_with(prefix) {
-                break;
+        let database = self.database()?;
+        guarded(|| {
+            let txn = database.begin_read().map_err(broken)?;
+            let table = txn.open_table(OBJECTS).map_err(broken)?;
+            let meta = txn.open_table(META).map_err(broken)?;
+            let version = meta.get(LAST).map_err(broken)?.map_or(FIRST, |v| v.value());
+            for entry in table.range(after.unwrap_or(prefix)..).map_err(broken)? {
+                let (key, value) = entry.map_err(broken)?;
+                let key = key.value();
+                if !key.starts_with(prefix) {
+                    break;
+                }
+                if after == Some(key) {
+                    continue;
+                }
+                if !keep(Key { text: key.into() }, value.value())? {
+                    break;
+                }
             }
-            if after == Some(key) {
-                continue;
-            }
-            if !keep(Key { text: key.into() }, value.value())? {
-                break;
-            }
-        }
-        Ok(version)
+            Ok(version)
+        })
     }
 
     /// The version of the last commit, and the signal that it moved.
@@ -305,19 +338,53 @@ fn closed() -> ApiError {
     ApiError::new(503, "ServiceUnavailable", "the cluster is shutting down")
 }
 
+thread_local! {
+    /// What the disk said first; after that the database only says that there was something.
+    static FIRST_FAILURE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What is wrong with the store, in words for who has to act.
 fn broken(error: impl Into<redb::Error>) -> ApiError {
-    ApiError::internal(format_args!("the store cannot be read or written: {}", error.into()))
+    use std::io::ErrorKind;
+    let why = match error.into() {
+        redb::Error::Io(error) => {
+            let why = match error.kind() {
+                ErrorKind::StorageFull => "the disk is full".to_owned(),
+                ErrorKind::QuotaExceeded => "the quota of disk space is used up".to_owned(),
+                ErrorKind::FileTooLarge => "its file may not become any larger on this system".to_owned(),
+                _ => error.to_string(),
+            };
+            FIRST_FAILURE.with_borrow_mut(|first| first.get_or_insert(why).clone())
+        }
+        redb::Error::PreviousIo => FIRST_FAILURE
+            .with_borrow(|first| first.clone())
+            .unwrap_or_else(|| "the disk has refused a write before".to_owned()),
+        redb::Error::Corrupted(what) => format!("it is damaged ({what})"),
+        error => error.to_string(),
+    };
+    ApiError::internal(format_args!("the store cannot be read or written: {why}"))
+}
+
+/// Does something with the database that goes wrong, at worst by panicking, where the file is damaged.
+fn guarded<T>(work: impl FnOnce() -> ApiResult<T>) -> ApiResult<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(ApiError::internal("the store cannot be read or written: it is damaged")))
 }
 
 fn write_loop(database: &Database, shared: &Shared, mut queue: mpsc::Receiver<Job>) {
     let mut stop = false;
     while !stop {
-        let Some(first) = queue.blocking_recv() else { return };
+        let Some(Job::Write(first)) = queue.blocking_recv() else { return };
+        let mut waiting = Some(first);
         let mut done: Vec<Done> = Vec::new();
-        let outcome = write_batch(database, shared, first, &mut queue, &mut done, &mut stop);
+        let outcome =
+            guarded(|| write_batch(database, shared, &mut waiting, &mut queue, &mut done, &mut stop));
         match &outcome {
             Ok(events) => publish(shared, events),
             Err(error) => tracing::error!(%error, "a commit failed; nothing of it is kept"),
+        }
+        if let (Some(write), Err(error)) = (waiting, &outcome) {
+            done.push(write(Err(error)));
         }
         for done in done {
             done(outcome.as_ref().map(|_| ()));
@@ -328,7 +395,7 @@ fn write_loop(database: &Database, shared: &Shared, mut queue: mpsc::Receiver<Jo
 fn write_batch(
     database: &Database,
     shared: &Shared,
-    first: Job,
+    first: &mut Option<Writing>,
     queue: &mut mpsc::Receiver<Job>,
     done: &mut Vec<Done>,
     stop: &mut bool,
@@ -344,14 +411,17 @@ fn write_batch(
             events: Vec::new(),
             staged: BTreeMap::new(),
             staged_events: Vec::new(),
-            stop: false,
         };
-        let mut next = Some(first);
-        while let Some(job) = next {
-            done.push(job(&mut txn));
-            next = if txn.stop || done.len() >= BATCH { None } else { queue.try_recv().ok() };
+        while let Some(write) = first.take() {
+            done.push(write(Ok(&mut txn)));
+            if done.len() < BATCH {
+                match queue.try_recv() {
+                    Ok(Job::Write(next)) => *first = Some(next),
+                    Ok(Job::Stop) => *stop = true,
+                    Err(_) => {}
+                }
+            }
         }
-        *stop = txn.stop;
         events = txn.events;
         if let Some(event) = events.last() {
             let mut meta = redb_txn.open_table(META).map_err(broken)?;
@@ -388,7 +458,6 @@ pub(crate) struct Txn<'t> {
     /// What the present write did: objects by key, `None` for removed.
     staged: BTreeMap<Key, Option<Bytes>>,
     staged_events: Vec<Arc<Event>>,
-    stop: bool,
 }
 
 impl Txn<'_> {
