@@ -101,37 +101,42 @@ async fn define(client: &kube::Client, name: &str, template: &str) {
     api.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&object)).await.unwrap();
 }
 
+/// Notes when ops were carried out.
+#[derive(Default)]
+struct Moments(Mutex<Vec<(String, Instant)>>);
+
+impl Observer for Moments {
+    fn op(&self, observed: &Observed<'_>) {
+        self.0.lock().unwrap().push((observed.step.to_string(), Instant::now()));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_is_woken_by_the_event() {
     let cluster = cluster().await;
-    let driver = driver(&cluster);
+    let moments = Arc::new(Moments::default());
+    let driver = driver(&cluster).with_observer(moments.clone());
     // The best of several: other programs may have the processor.
     let mut best = Duration::MAX;
-    for i in 0..5 {
+    for i in 0..8 {
         let (name, flag) = (format!("run-{i}"), format!("flag-{i}"));
-        let run = driver
-            .submit(&delivery(
-                &name,
-                &steps(json!([{"name": "w", "type": "wait-cm", "properties": {"name": flag}}])),
-            ))
-            .await
-            .unwrap();
+        let wait = json!([{"name": name, "type": "wait-cm", "properties": {"name": flag}}]);
+        let run = driver.submit(&delivery(&name, &steps(wait))).await.unwrap();
         let driven = driver.drive(run.clone(), Until::Finished);
-        until(&driver, &run, |s| {
-            is(s, "w", StepPhase::Running) && s.step("w").unwrap().message.contains("waiting")
-        })
-        .await;
+        let waits = |s: &RunStatus| s.step(&name).is_some_and(|w| w.message.contains("waiting"));
+        until(&driver, &run, waits).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let begun = Instant::now();
         make(&cluster.client(), &flag, json!({"ready": "yes"})).await;
+        let begun = Instant::now();
         let status = within(driven.wait()).await.unwrap();
-        best = best.min(begun.elapsed());
         assert_eq!(status.phase, RunPhase::Succeeded);
+        // From the write that everybody can see to the end of the read that sees it.
+        let all = moments.0.lock().unwrap();
+        let woken =
+            all.iter().filter(|(step, _)| *step == name).map(|(_, at)| at.saturating_duration_since(begun));
+        best = best.min(woken.max().unwrap());
     }
-    assert!(
-        best < Duration::from_millis(50) || cfg!(debug_assertions) && best < Duration::from_millis(250),
-        "{best:?}"
-    );
+    assert!(best < Duration::from_millis(50), "{best:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,6 +336,102 @@ async fn an_application_goes_back_to_what_succeeded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_application_names_a_workflow() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let document = json!({"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "app"}, "spec": {
+        "components": [{"name": "conf", "type": "k8s-objects", "properties": {"objects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conf"}}]}}],
+        "workflow": {"ref": "wf"}}});
+    let app = Delivery::read(&Document::from_value(document)).unwrap().unwrap();
+    let refused = driver.submit(&app).await.unwrap_err();
+    assert_eq!(refused.to_string(), "spec.workflow.ref: there is no Workflow `wf` in namespace `default`");
+    let run = driver.record(&app, "default").await.unwrap();
+    let driven = driver.drive(run.clone(), Until::Finished);
+    let status = until(&driver, &run, |s| !s.message.is_empty()).await;
+    assert_eq!(status.message, "waits: there is no Workflow `wf` in namespace `default`");
+    let workflow = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "Workflow", "metadata": {"name": "wf"}, "mode": {"steps": "DAG"},
+        "steps": [{"name": "deploy", "type": "apply-component", "properties": {"component": "conf"}}, {"name": "say", "type": "echo"}]});
+    let api = objects(&cluster.client(), "v1alpha1", "Workflow");
+    api.create(&PostParams::default(), &serde_json::from_value(workflow).unwrap()).await.unwrap();
+    let status = within(driven.wait()).await.unwrap();
+    assert_eq!(status.phase, RunPhase::Succeeded, "{status:?}");
+    assert!(is(&status, "deploy", StepPhase::Succeeded) && is(&status, "say", StepPhase::Succeeded));
+    let object = objects(&cluster.client(), "v1beta1", "Application").get("app").await.unwrap();
+    let status = &object.data["status"];
+    assert_eq!((&status["workflow"]["mode"], &status["status"]), (&json!("DAG-DAG"), &json!("running")));
+    assert_eq!(status["services"][0]["healthy"], json!(true), "{status:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_run_has_a_condition_and_an_event() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let wrong = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "UPPER"}});
+    let spec = steps(json!([{"name": "bad", "type": "apply-object", "properties": {"value": wrong}}]));
+    let run = driver.submit(&delivery("fails", &spec)).await.unwrap();
+    within(driver.drive(run, Until::Finished).wait()).await.unwrap();
+    let object = objects(&cluster.client(), "v1alpha1", "WorkflowRun").get("fails").await.unwrap();
+    let condition = &object.data["status"]["conditions"][0];
+    assert_eq!(
+        (&condition["type"], &condition["status"], &condition["reason"]),
+        (&json!("WorkflowRun"), &json!("False"), &json!("Failed"))
+    );
+    assert!(condition["message"].as_str().unwrap().contains("at step bad"), "{condition}");
+    let events: Api<Event> = Api::namespaced(cluster.client(), "default");
+    within(async {
+        loop {
+            let all = events.list(&Default::default()).await.unwrap();
+            let failed = |e: &Event| {
+                e.message.as_deref().is_some_and(|m| m.starts_with("WorkflowRun finished with failure"))
+            };
+            if all.items.iter().any(failed) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+/// A request is recorded in one write: whoever comes after carries it out, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_is_asked_for_once() {
+    let cluster = cluster().await;
+    let driver = driver(&cluster);
+    let spec = steps(json!([
+        {"name": "a", "type": "echo", "outputs": [{"name": "x", "valueFrom": "out.num"}]},
+        {"name": "b", "type": "echo", "inputs": [{"from": "x", "parameterKey": "x"}], "outputs": [{"name": "y", "valueFrom": "out.num"}]},
+        {"name": "c", "type": "echo", "inputs": [{"from": "y", "parameterKey": "y"}]}]));
+    let run = driver.submit(&delivery("again", &spec)).await.unwrap();
+    let first = within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
+    // Asked by somebody who is no more: as an annotation, and nothing else has happened.
+    let api = objects(&cluster.client(), "v1alpha1", "WorkflowRun");
+    let patch = json!({"metadata": {"annotations": {"asked.workflowrun.oam.dev/1": "restart b"}}});
+    api.patch("again", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    let second = within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
+    let id = |s: &RunStatus, step: &str| s.step(step).unwrap().id.clone();
+    assert_eq!((second.phase, id(&second, "a")), (RunPhase::Succeeded, id(&first, "a")));
+    assert!(id(&second, "b") != id(&first, "b") && id(&second, "c") != id(&first, "c"));
+    assert_eq!(second.step("c").unwrap().message, r#"{"y":3}"#);
+    let object = api.get("again").await.unwrap();
+    assert!(object.metadata.annotations.unwrap_or_default().keys().all(|k| !k.starts_with("asked.")));
+    // It is not done again.
+    let third = within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
+    assert_eq!(id(&third, "b"), id(&second, "b"));
+    // Of a run that is driven, an operation is asked, and done by whoever drives it.
+    let waits = steps(
+        json!([{"name": "a", "type": "echo"}, {"name": "w", "type": "wait-cm", "properties": {"name": "flag"}}]),
+    );
+    let run = driver.submit(&delivery("driven", &waits)).await.unwrap();
+    let driven = driver.drive(run.clone(), Until::Finished);
+    let before = until(&driver, &run, |s| is(s, "w", StepPhase::Running)).await;
+    let after = Driver::new(cluster.client(), Library::builtin()).restart(&run, None).await.unwrap();
+    assert_ne!(id(&after, "a"), id(&before, "a"));
+    make(&cluster.client(), "flag", json!({"ready": "yes"})).await;
+    assert_eq!(within(driven.wait()).await.unwrap().phase, RunPhase::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn parallel_steps_hold_nobody_up() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -481,6 +582,8 @@ async fn nothing_is_written_when_nothing_changed() {
     until(&driver, &run, |s| s.step("w").is_some_and(|w| w.message.contains("waiting"))).await;
     let api = objects(&cluster.client(), "v1alpha1", "WorkflowRun");
     let version = async || api.get("quiet").await.unwrap().metadata.resource_version;
+    // The status is published a moment after it is saved.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let before = version().await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(before, version().await, "looking again wrote the status");

@@ -1,28 +1,27 @@
 //! The loop around one run: events in, effects carried out, results back in.
 //!
 //! Everything that changes the run goes through this one loop, one after the other; attempts, watches and timers only send to it. Effects are carried out
-//! after the state that asks for them is saved, never before.
+//! after the state that asks for them is saved, never before. `saving` is what the loop writes and reads, `attempts` what it has carried out.
 
-use super::fleet::Wants;
+mod attempts;
+mod saving;
+
+pub(super) use attempts::step_work;
+
+use super::asked;
 use super::judge::Conditions;
 use super::lease;
-use super::record::{Record, RunRef, Saved};
-use super::step::{self, Work};
+use super::record::Record;
 use super::subject::{Delivery, Found, Subject, fingerprint};
-use super::types::{self, StepTypes};
-use super::{DriveError, Driver, Progress, Until, told, watch};
+use super::types::StepTypes;
+use super::{DriveError, Driver, Progress, RunRef, Until, told, watch};
 use crate::clock::Hold;
 use crate::document::Document;
-use crate::engine::{
-    Book, Effect, Event, Outcome, Refused, State, StepBook, StepResult, Watched, apply, changes,
-};
-use crate::model::run::{Reason, RunPhase, RunStatus, StepPhase, StepStatus, Time};
-use crate::ops::Cx;
-use futures::TryStreamExt;
-use kube::api::{Api, DynamicObject, WatchEvent, WatchParams};
+use crate::engine::{Book, Effect, Event, Refused, State, Touched, apply};
+use crate::model::run::{RunPhase, RunStatus, Time};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -65,9 +64,9 @@ struct Active {
     /// Versions of the record that this loop has written.
     own: HashSet<String>,
     timer: Option<Time>,
-    /// Since when something is unsaved.
-    unsaved: Option<std::time::Instant>,
-    finished: bool,
+    /// Since when something is unsaved, and what.
+    unsaved: Option<Instant>,
+    touched: Touched,
 }
 
 /// An attempt that is under way.
@@ -85,15 +84,13 @@ impl Drop for Active {
 }
 
 /// What a run's object asks for, as it is now.
-async fn find(driver: &Driver, record: &Record, kept: &StepTypes) -> Result<(Value, Found), DriveError> {
+async fn find(driver: &Driver, record: &Record, kept: &StepTypes) -> Result<Found, DriveError> {
     let object = serde_json::to_value(&record.object).unwrap_or_default();
-    let document = Document::from_value(object.clone());
-    let found = match Delivery::read(&document) {
-        Ok(Some(delivery)) => driver.subject(&record.reference, delivery, kept, driver.complete).await?,
-        Ok(None) => return Err(DriveError::Record(format!("{} is no run", record.reference))),
-        Err(problems) => Found::Wrong(problems),
-    };
-    Ok((object, found))
+    match Delivery::read(&Document::from_value(object)) {
+        Ok(Some(delivery)) => driver.subject(&record.reference, delivery, kept, driver.complete).await,
+        Ok(None) => Err(DriveError::Record(format!("{} is no run", record.reference))),
+        Err(problems) => Ok(Found::Wrong(problems)),
+    }
 }
 
 /// Drives a run from its record until it is over, or as far as is asked.
@@ -141,7 +138,7 @@ async fn prepared(
         own: HashSet::new(),
         timer: None,
         unsaved: None,
-        finished: false,
+        touched: Touched::default(),
     };
     let own_watch = active.watch_record().await;
     let end = active.run(until, messages, hold).await;
@@ -156,26 +153,29 @@ impl Active {
         messages: &mut mpsc::Receiver<Message>,
         hold: Hold,
     ) -> Result<RunStatus, DriveError> {
-        self.show();
+        self.show(&Touched::all());
         let mut hold = Some(hold);
         if !self.begin(until, messages, &mut hold).await? {
             return Ok(self.state.status.clone());
         }
         let clock = self.driver.clock.clone();
-        while !self.finished {
-            if self.unsaved.is_some_and(|since| self.attempts.is_empty() || since.elapsed() >= UNSAVED) {
-                self.flush().await?;
+        while !self.state.status.finished {
+            let due = self.record.due();
+            let save =
+                self.unsaved.is_some_and(|since| self.attempts.is_empty() || since.elapsed() >= UNSAVED);
+            if save || due.is_some_and(|at| at <= Instant::now()) {
+                self.flush(false).await?;
                 continue;
             }
             if until == Until::Suspended && self.only_a_person_helps() {
                 break;
             }
             hold = None;
-            let unsaved = self.unsaved;
+            let save = self.unsaved.map(|since| since + UNSAVED).into_iter().chain(due).min();
             let message = tokio::select! {
                 biased;
                 message = messages.recv() => message,
-                () = saving(unsaved) => continue,
+                () = moment(save) => continue,
                 () = sleep(&clock, self.timer) => Some(Message::Event(Event::Tick)),
             };
             hold = Some(clock.hold());
@@ -184,10 +184,10 @@ impl Active {
                 None => break,
             }
         }
-        if self.finished && self.state.status.phase == RunPhase::Succeeded {
+        if self.state.status.phase == RunPhase::Succeeded {
             self.driver.keep_good(&self.record).await;
         }
-        self.flush().await?;
+        self.flush(true).await?;
         drop(hold);
         Ok(self.state.status.clone())
     }
@@ -199,14 +199,14 @@ impl Active {
             }
             Message::Operation(event, reply) => {
                 let answer = self.event(event);
-                self.flush().await?;
+                self.flush(true).await?;
                 let _ = reply.send(answer);
             }
             Message::Record { step, attempt, given, saved } => {
                 if let Some((op, returns)) = given {
                     let _ = self.event(Event::Recorded { step: step.clone(), attempt, op, returns });
                 }
-                self.flush().await?;
+                self.flush(false).await?;
                 // The run may have ended the attempt meanwhile, or others may while it was saved; that its task is aborted too may come too late.
                 if self.wanted(&step, attempt).is_some() {
                     let _ = saved.send(());
@@ -227,12 +227,13 @@ impl Active {
         hold: &mut Option<Hold>,
     ) -> Result<bool, DriveError> {
         loop {
-            if self.state.status.finished && !self.respecified() {
+            if self.state.status.finished && !self.respecified() && asked::of(&self.record.object).is_empty()
+            {
                 return Ok(false);
             }
             if self.state.status.terminated && self.state.status.start_time.is_none() {
                 let _ = self.event(Event::Terminate);
-                self.flush().await?;
+                self.flush(true).await?;
                 return Ok(false);
             }
             let started = self.state.status.start_time.is_some() && !self.respecified();
@@ -240,17 +241,18 @@ impl Active {
                 true => self.driver.kept_types(&self.record.reference).await?,
                 false => StepTypes::of_library(self.driver.library.clone()),
             };
-            let (_, found) = find(&self.driver, &self.record, &kept).await?;
+            let found = find(&self.driver, &self.record, &kept).await?;
             let pending = !started && self.record.is_pending();
             let (message, watches) = match found {
                 Found::Wrong(problems) => {
                     self.clear();
                     let _ = self.event(Event::Refuse { message: problems.to_string() });
-                    self.flush().await?;
+                    self.flush(true).await?;
                     return Ok(true);
                 }
                 Found::Subject(subject) if !pending => {
                     self.start(*subject, started).await?;
+                    self.answer().await?;
                     return Ok(true);
                 }
                 Found::Subject(_) => {
@@ -258,9 +260,11 @@ impl Active {
                 }
                 Found::NotYet { message, watches } => (message, watches),
             };
-            self.state.status.message = message;
-            self.unsaved.get_or_insert_with(std::time::Instant::now);
-            self.flush().await?;
+            if self.state.status.message != message {
+                self.state.status.message = message;
+                self.touch(Touched { run: true, ..Touched::default() });
+            }
+            self.flush(true).await?;
             if pending && until == Until::Suspended {
                 return Ok(false);
             }
@@ -282,7 +286,8 @@ impl Active {
                 }
             }
             hold.get_or_insert_with(|| clock.hold());
-            self.state.status = self.record.reload().await?;
+            self.state = self.record.reload().await?;
+            self.touched = Touched::default();
         }
     }
 
@@ -304,20 +309,23 @@ impl Active {
                 ..RunStatus::default()
             };
             self.state = State { status, book: Book { generation, ..Book::default() }, ..State::default() };
-            self.finished = false;
+            self.touch(Touched::all());
         }
     }
 
     async fn start(&mut self, subject: Subject, taken_up: bool) -> Result<(), DriveError> {
         self.clear();
         self.subject = subject;
-        self.state.status.message.clear();
+        if !taken_up && !self.state.status.message.is_empty() {
+            self.state.status.message.clear();
+            self.touch(Touched { run: true, ..Touched::default() });
+        }
         if taken_up && self.record.context_is_lost(&self.state, &self.subject.plan) {
             let name = self.record.context_name();
             let message =
                 format!("the ConfigMap {name} with the outputs of the run is gone: `restart` runs it again");
             let _ = self.event(Event::Refuse { message });
-            return self.flush().await;
+            return self.flush(true).await;
         }
         for kind in self.subject.types.changed.clone() {
             let note = format!(
@@ -343,7 +351,7 @@ impl Active {
         let _ = self.event(Event::Start);
         if self.state.book.spec != self.subject.spec {
             self.state.book.spec = self.subject.spec.clone();
-            self.unsaved.get_or_insert_with(std::time::Instant::now);
+            self.touch(Touched { notes: true, ..Touched::default() });
         }
         Ok(())
     }
@@ -372,82 +380,15 @@ impl Active {
         }
         let now = self.driver.clock.now();
         let effects = apply(&self.subject.plan, &mut self.state, event, now, &self.judge)?;
-        if effects.first() == Some(&Effect::Save) {
-            self.unsaved.get_or_insert_with(std::time::Instant::now);
-        }
         self.carry_out(effects);
         Ok(())
-    }
-
-    /// Saves what is unsaved. If others have written in between, what they ask for is taken in.
-    async fn flush(&mut self) -> Result<(), DriveError> {
-        let mut tries = 0;
-        while self.unsaved.is_some() {
-            let end = match self.record.save(&mut self.state, self.driver.clock.now()).await {
-                Ok(Saved::Done) => {
-                    self.own.insert(self.record.version());
-                    self.unsaved = None;
-                    self.show();
-                    return Ok(());
-                }
-                Ok(Saved::Crossed) => self.take_in().await.err(),
-                Err(e) => Some(e),
-            };
-            tries += 1;
-            match end {
-                Some(DriveError::Cluster(why)) if tries < SAVE_TRIES => {
-                    tracing::warn!(run = %self.record.reference, "{why}; trying again");
-                    tokio::time::sleep(Duration::from_millis(100 << tries.min(6))).await;
-                }
-                None if tries < SAVE_TRIES => {}
-                Some(e) => return Err(e),
-                None => {
-                    let what = format!("{} is written by others all the time", self.record.reference);
-                    return Err(DriveError::Cluster(what));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the record again and applies what others have asked for by writing it.
-    async fn take_in(&mut self) -> Result<(), DriveError> {
-        let ours = self.record.saved_status().clone();
-        let theirs = self.record.reload().await?;
-        for event in changes(&ours, &theirs) {
-            if let Err(refused) = self.event(event) {
-                tracing::debug!(run = %self.record.reference, "{refused}");
-            }
-        }
-        Ok(())
-    }
-
-    /// Somebody has written the record; if it was not this loop, what they ask for is done.
-    async fn written(&mut self, version: &str) -> Result<(), DriveError> {
-        if self.own.remove(version) || self.record.version() == version {
-            return Ok(());
-        }
-        self.take_in().await?;
-        if !self.respecified() {
-            return self.flush().await;
-        }
-        let fresh = StepTypes::of_library(self.driver.library.clone());
-        match find(&self.driver, &self.record, &fresh).await?.1 {
-            Found::Subject(subject) => self.start(*subject, false).await,
-            Found::Wrong(problems) => {
-                self.clear();
-                let _ = self.event(Event::Refuse { message: problems.to_string() });
-                self.flush().await
-            }
-            Found::NotYet { message, .. } => Err(DriveError::Refused(message)),
-        }
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         self.timer = None;
         for effect in effects {
             match effect {
-                Effect::Save => {}
+                Effect::Save(touched) => self.touch(touched),
                 Effect::Execute { step, attempt } => self.execute(&step, attempt),
                 Effect::Cancel { step } => {
                     if let Some(attempt) = self.attempts.remove(&step) {
@@ -457,278 +398,10 @@ impl Active {
                 }
                 Effect::Watch { step, watches } => self.watch(step, watches),
                 Effect::WakeAt(at) => self.timer = Some(at),
-                Effect::Finished => self.finished = true,
+                Effect::Finished => {}
             }
         }
     }
-
-    fn unwatch(&mut self, step: &str) {
-        if let Some(task) = self.watches.remove(step) {
-            task.abort();
-        }
-    }
-
-    fn watch(&mut self, step: String, watches: Vec<Watched>) {
-        self.unwatch(&step);
-        if watches.is_empty() {
-            return;
-        }
-        let (client, kinds, messages) =
-            (self.driver.client.clone(), self.driver.kinds.clone(), self.messages.clone());
-        let id = step.clone();
-        let task = tokio::spawn(async move {
-            watch::any_changed(&client, &kinds, &watches).await;
-            let _ = messages.send(Message::Event(Event::Changed { step: id })).await;
-        });
-        self.watches.insert(step, task.abort_handle());
-    }
-
-    /// Begins an attempt, unless it is under way, or what was taken in since has made it pointless.
-    fn execute(&mut self, id: &str, attempt: u32) {
-        let Some((name, kind, book)) = self.wanted(id, attempt) else { return };
-        if self.attempts.get(id).is_some_and(|a| a.number == attempt) {
-            return;
-        }
-        self.unwatch(id);
-        let hold = self.driver.clock.hold();
-        let task = match self.subject.types.get(&kind).is_some() {
-            true => self.spawn(&name, id, attempt, book),
-            false => self.look_for(kind, id, attempt),
-        };
-        self.attempts.insert(id.to_string(), Attempt { number: attempt, task, _hold: hold });
-    }
-
-    /// Name, type and notes of the step whose attempt this is, if it is still to be made.
-    fn wanted(&self, id: &str, attempt: u32) -> Option<(String, String, StepBook)> {
-        let status = self.state.status.all().find(|s| s.id == id && !s.finished())?;
-        let book = self.state.book.steps.get(id).cloned().unwrap_or_default();
-        (book.in_flight && book.attempt == attempt).then(|| (status.name.clone(), status.kind.clone(), book))
-    }
-
-    fn spawn(&self, name: &str, id: &str, attempt: u32, book: StepBook) -> AbortHandle {
-        let attempted = match self.work(name, id, attempt, book) {
-            Ok(work) => tokio::spawn(step::attempt(work)),
-            Err(outcome) => {
-                tokio::spawn(async move { Some(StepResult { outcome, message: None, outputs: Vec::new() }) })
-            }
-        };
-        let task = attempted.abort_handle();
-        let (messages, step) = (self.messages.clone(), id.to_string());
-        tokio::spawn(async move {
-            let result = match attempted.await {
-                Ok(Some(result)) => result,
-                Err(e) if e.is_panic() => {
-                    let message = "the evaluation of the step broke down".to_string();
-                    let outcome = Outcome::Failed { reason: Reason::Rendering, message, retry: false };
-                    StepResult { outcome, message: None, outputs: Vec::new() }
-                }
-                _ => return,
-            };
-            let _ = messages.send(Message::Event(Event::Done { step, attempt, result })).await;
-        });
-        task
-    }
-
-    /// Looks for a step type that was not there.
-    fn look_for(&self, kind: String, id: &str, attempt: u32) -> AbortHandle {
-        let (driver, messages, step) = (self.driver.clone(), self.messages.clone(), id.to_string());
-        let namespace = self.record.reference.namespace.clone();
-        let look = tokio::spawn(async move {
-            let none = StepTypes::of_library(driver.library.clone());
-            let found = driver.step_types(&namespace, &[kind], &none).await.map_err(|e| e.to_string());
-            let _ = messages.send(Message::Types { step, attempt, found }).await;
-        });
-        look.abort_handle()
-    }
-
-    /// Makes the attempt whose step type was looked for, or waits for the type.
-    async fn types(
-        &mut self,
-        id: &str,
-        attempt: u32,
-        found: Result<StepTypes, String>,
-    ) -> Result<(), DriveError> {
-        let Some((name, kind, book)) = self.wanted(id, attempt) else { return Ok(()) };
-        let outcome = match found {
-            Ok(types) if types.get(&kind).is_some() => {
-                self.subject.types.absorb(types);
-                self.keep_types().await?;
-                let task = self.spawn(&name, id, attempt, book);
-                if let Some(known) = self.attempts.get_mut(id) {
-                    known.task = task;
-                }
-                return Ok(());
-            }
-            Ok(_) => Outcome::Waiting {
-                message: format!("waits for the step type `{kind}`, which is not there yet"),
-                watches: types::watches(&self.record.reference.namespace, &kind),
-            },
-            Err(message) => Outcome::Failed { reason: Reason::Execute, message, retry: true },
-        };
-        let result = StepResult { outcome, message: None, outputs: Vec::new() };
-        let _ = self.event(Event::Done { step: id.to_string(), attempt, result });
-        Ok(())
-    }
-
-    fn work(&self, name: &str, id: &str, attempt: u32, book: StepBook) -> Result<Work, Outcome> {
-        let failed = |reason, message| Outcome::Failed { reason, message, retry: false };
-        let plan = &self.subject.plan;
-        let missing = || failed(Reason::Rendering, format!("the workflow has no step `{name}` any more"));
-        let node = plan.find(name).ok_or_else(missing)?;
-        let step = &plan.nodes[node].step;
-        let unknown = || failed(Reason::Rendering, self.subject.types.unknown(&step.kind).to_string());
-        let definition = self.subject.types.get(&step.kind).cloned().ok_or_else(unknown)?;
-        let parameter =
-            plan.parameter(&self.state, node).map_err(|e| failed(Reason::Input, e.to_string()))?;
-        let cx = step_work(&self.driver, &self.subject, &self.record, &self.state, name, id, attempt);
-        let (messages, step_id) = (self.messages.clone(), id.to_string());
-        let record = Box::new(move |given: Option<(String, Value)>| {
-            let (messages, step) = (messages.clone(), step_id.clone());
-            let future = async move {
-                let (saved, done) = oneshot::channel();
-                messages.send(Message::Record { step, attempt, given, saved }).await.map_err(|_| ())?;
-                done.await.map_err(|_| ())
-            };
-            Box::pin(future) as futures::future::BoxFuture<'static, Result<(), ()>>
-        });
-        Ok(Work {
-            definition,
-            parameter,
-            context: plan.context_of(&self.state, node),
-            outputs: step.outputs.clone(),
-            cx,
-            journal: book.journal,
-            resumed: book.suspension.map(|s| s.resumed).unwrap_or_default(),
-            record,
-            library: self.subject.types.library().clone(),
-            observer: self.driver.observer.clone(),
-            attempt,
-        })
-    }
-
-    /// Tells what has changed since it was told last.
-    fn show(&mut self) {
-        let status = &self.state.status;
-        let told = &self.shown;
-        if (status.phase, status.suspend, &status.message) != (told.phase, told.suspend, &told.message) {
-            let message = status.message.clone();
-            let _ =
-                self.progress.send(Progress::Run { phase: status.phase, suspend: status.suspend, message });
-            if status.phase != told.phase && (told.start_time.is_some() || status.finished) {
-                told::phase(&self.driver.client, &self.record.owner(), status);
-            }
-        }
-        let before: HashMap<&str, &StepStatus> = told.all().map(|s| (s.id.as_str(), s)).collect();
-        for step in &status.steps {
-            let all = std::iter::once((None, step))
-                .chain(step.sub_steps.iter().map(|s| (Some(step.name.clone()), s)));
-            for (group, s) in all {
-                let same = before
-                    .get(s.id.as_str())
-                    .is_some_and(|b| (b.phase, b.reason, &b.message) == (s.phase, s.reason, &s.message));
-                if !same {
-                    let step = StepStatus { sub_steps: Vec::new(), ..s.clone() };
-                    let _ = self.progress.send(Progress::Step { group, step });
-                }
-            }
-        }
-        self.shown = self.state.status.clone();
-    }
-
-    /// Watches the record itself: others may resume, suspend or end the run by writing it.
-    async fn watch_record(&self) -> AbortHandle {
-        let (api_version, kind) = self.record.reference.types();
-        let found = self.driver.kinds.find(&self.driver.client, api_version, kind).await;
-        let (client, reference) = (self.driver.client.clone(), self.record.reference.clone());
-        let (messages, mut version) = (self.messages.clone(), self.record.version());
-        let task = tokio::spawn(async move {
-            let Ok((resource, _)) = found else { return };
-            let api: Api<DynamicObject> = Api::namespaced_with(client, &reference.namespace, &resource);
-            let params = WatchParams::default().fields(&format!("metadata.name={}", reference.name));
-            loop {
-                if let Ok(events) = api.watch(&params, &version).await {
-                    let mut events = std::pin::pin!(events);
-                    while let Ok(Some(event)) = events.try_next().await {
-                        let message = match event {
-                            WatchEvent::Added(o) | WatchEvent::Modified(o) => {
-                                version = o.metadata.resource_version.unwrap_or_default();
-                                Message::Written(version.clone())
-                            }
-                            WatchEvent::Bookmark(b) => {
-                                version = b.metadata.resource_version;
-                                continue;
-                            }
-                            WatchEvent::Deleted(_) => Message::Deleted,
-                            WatchEvent::Error(_) => break,
-                        };
-                        if messages.send(message).await.is_err() {
-                            return;
-                        }
-                    }
-                }
-                // The watch has ended or its start is too old: look at what is there, and watch on from it.
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                if let Ok(object) = api.get(&reference.name).await {
-                    version = object.metadata.resource_version.unwrap_or_default();
-                    if messages.send(Message::Written(version.clone())).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-        task.abort_handle()
-    }
-}
-
-/// What the ops of a step are given.
-pub(super) fn step_work(
-    driver: &Driver,
-    subject: &Subject,
-    record: &Record,
-    state: &State,
-    name: &str,
-    id: &str,
-    attempt: u32,
-) -> Cx {
-    let owner = record.owner();
-    Cx {
-        client: driver.client.clone(),
-        kinds: driver.kinds.clone(),
-        http: driver.http.clone(),
-        components: subject.components.clone(),
-        vars: state.vars.clone(),
-        step: name.to_string(),
-        op: String::new(),
-        identity: format!("{}/{id}/{attempt}", owner.uid),
-        resumed: false,
-        watches: step::watches(),
-        owner,
-    }
-}
-
-/// What is to be done about a run that nobody drives.
-pub(super) fn now_or_parked(record: &Record, state: &State) -> Wants {
-    let status = &state.status;
-    let object = serde_json::to_value(&record.object).unwrap_or_default();
-    let respecified = !state.book.spec.is_empty() && state.book.spec != fingerprint(&object);
-    if respecified {
-        return Wants::Driving;
-    }
-    if status.finished || (record.is_pending() && status.start_time.is_none()) {
-        return Wants::Nothing;
-    }
-    let suspended = status.phase == RunPhase::Suspending && status.suspend;
-    let asked = status.terminated && !state.book.ending;
-    let open =
-        status.all().any(|s| s.sub_steps.is_empty() && s.phase == StepPhase::Running && !state.book.held);
-    if !suspended || asked || open {
-        return Wants::Driving;
-    }
-    let times = state.book.steps.values().flat_map(|b| {
-        let until = b.suspension.as_ref().and_then(|s| s.until).filter(|_| !state.book.held);
-        [until, b.deadline]
-    });
-    times.flatten().min().map_or(Wants::Nothing, Wants::At)
 }
 
 async fn sleep(clock: &crate::clock::SharedClock, until: Option<Time>) {
@@ -738,9 +411,9 @@ async fn sleep(clock: &crate::clock::SharedClock, until: Option<Time>) {
     }
 }
 
-async fn saving(unsaved: Option<std::time::Instant>) {
-    match unsaved {
-        Some(since) => tokio::time::sleep(UNSAVED.saturating_sub(since.elapsed())).await,
+async fn moment(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
 }

@@ -4,10 +4,12 @@
 //! goes on by itself if there is one. Every change of its object is looked at again. Nothing is kept that is not on the cluster, so a fleet that is
 //! started anew goes on where the last one was.
 
-use super::active::now_or_parked;
+use super::asked;
 use super::record::{Record, RunRef};
+use super::subject::fingerprint;
 use super::{DriveError, Driver, Until, crds};
-use crate::model::run::Time;
+use crate::engine::State;
+use crate::model::run::{RunPhase, StepPhase, Time};
 use futures::TryStreamExt;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams, WatchEvent, WatchParams};
@@ -17,8 +19,9 @@ use tokio::sync::mpsc;
 
 /// How many objects are listed at once.
 const PAGE: u32 = 500;
-/// After which time a run is looked at again that somebody else drives, or that could not be looked at.
+/// After which time a run is looked at again that could not be looked at; the same for one that somebody else drives, but sooner at first.
 const LATER: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_millis(20);
 
 /// What the loop is told.
 enum Told {
@@ -31,7 +34,7 @@ enum Told {
 }
 
 /// What is to be done about a run.
-pub(super) enum Wants {
+enum Wants {
     /// Nothing until it changes.
     Nothing,
     /// Nothing before this time.
@@ -65,6 +68,7 @@ impl Driver {
             driven: HashMap::new(),
             timers: BTreeSet::new(),
             due: HashMap::new(),
+            busy: HashMap::new(),
         };
         loop {
             let next = fleet.timers.first().map(|(at, _)| *at);
@@ -90,6 +94,8 @@ struct Fleet {
     driven: HashMap<RunRef, bool>,
     timers: BTreeSet<(Time, RunRef)>,
     due: HashMap<RunRef, Time>,
+    /// How long to leave a run alone that somebody else drives.
+    busy: HashMap<RunRef, Duration>,
 }
 
 impl Fleet {
@@ -99,13 +105,26 @@ impl Fleet {
                 Some(again) => *again = true,
                 None => self.look(reference).await,
             },
-            Told::Gone(reference) => self.quiet(&reference),
+            Told::Gone(reference) => {
+                self.busy.remove(&reference);
+                self.quiet(&reference);
+            }
             Told::Ended(reference, end) => {
                 let again = self.driven.remove(&reference).unwrap_or(false);
+                if !matches!(end, Err(DriveError::Busy(..))) {
+                    self.busy.remove(&reference);
+                }
                 match end {
                     Ok(()) | Err(DriveError::NotFound(_)) if !again => {}
                     Ok(()) => self.look(reference).await,
                     Err(DriveError::NotFound(_)) => self.quiet(&reference),
+                    // Mostly somebody who only changes its record, and is done at once.
+                    Err(DriveError::Busy(..)) => {
+                        let pause = self.busy.entry(reference.clone()).or_insert(SOON);
+                        let at = self.driver.clock.now().plus(*pause);
+                        *pause = (*pause * 2).min(LATER);
+                        self.ring_at(at, reference);
+                    }
                     Err(e) => {
                         tracing::warn!(run = %reference, "{e}");
                         self.ring_at(self.driver.clock.now().plus(LATER), reference);
@@ -165,31 +184,30 @@ impl Fleet {
     }
 }
 
+fn named(kind: &RunRef, object: &impl ResourceExt) -> RunRef {
+    RunRef { namespace: object.namespace().unwrap_or_default(), name: object.name_any(), ..kind.clone() }
+}
+
 /// Tells of every object of a kind, now and whenever it changes.
 async fn follow(api: Api<DynamicObject>, kind: RunRef, told: mpsc::Sender<Told>) {
-    let named = |object: &DynamicObject| RunRef {
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.name_any(),
-        ..kind.clone()
-    };
     let mut known: HashSet<RunRef> = HashSet::new();
     loop {
-        let Ok(mut version) = list(&api, &named, &told, &mut known).await else {
+        let Ok(mut version) = list(&api, &kind, &told, &mut known).await else {
             tokio::time::sleep(LATER).await;
             continue;
         };
-        while let Ok(events) = api.watch(&WatchParams::default(), &version).await {
+        while let Ok(events) = api.watch_metadata(&WatchParams::default(), &version).await {
             let mut events = std::pin::pin!(events);
             let mut broken = false;
             loop {
                 let message = match events.try_next().await {
                     Ok(Some(WatchEvent::Added(o) | WatchEvent::Modified(o))) => {
                         version = o.resource_version().unwrap_or_default();
-                        Told::Seen(named(&o))
+                        Told::Seen(named(&kind, &o))
                     }
                     Ok(Some(WatchEvent::Deleted(o))) => {
                         version = o.resource_version().unwrap_or_default();
-                        Told::Gone(named(&o))
+                        Told::Gone(named(&kind, &o))
                     }
                     Ok(Some(WatchEvent::Bookmark(b))) => {
                         version = b.metadata.resource_version;
@@ -216,7 +234,7 @@ async fn follow(api: Api<DynamicObject>, kind: RunRef, told: mpsc::Sender<Told>)
 /// Tells of what is there, and gives the version of the list.
 async fn list(
     api: &Api<DynamicObject>,
-    named: &impl Fn(&DynamicObject) -> RunRef,
+    kind: &RunRef,
     told: &mpsc::Sender<Told>,
     known: &mut HashSet<RunRef>,
 ) -> Result<String, kube::Error> {
@@ -228,7 +246,7 @@ async fn list(
         // What changes while the pages are read is told by the watch.
         version = version.or(page.metadata.resource_version);
         for object in &page.items {
-            let reference = named(object);
+            let reference = named(kind, object);
             now.insert(reference.clone());
             let over =
                 object.data.pointer("/status/finished").and_then(serde_json::Value::as_bool) == Some(true);
@@ -247,4 +265,29 @@ async fn list(
     // Only what may be gone at the next list need be known, and that is asked for seldom: names of runs that are over are not kept.
     known.clear();
     Ok(version.unwrap_or_default())
+}
+
+/// What is to be done about a run that nobody drives.
+fn now_or_parked(record: &Record, state: &State) -> Wants {
+    let status = &state.status;
+    let object = serde_json::to_value(&record.object).unwrap_or_default();
+    let respecified = !state.book.spec.is_empty() && state.book.spec != fingerprint(&object);
+    if respecified || !asked::of(&record.object).is_empty() {
+        return Wants::Driving;
+    }
+    if status.finished || (record.is_pending() && status.start_time.is_none()) {
+        return Wants::Nothing;
+    }
+    let suspended = status.phase == RunPhase::Suspending && status.suspend;
+    let asked = status.terminated && !state.book.ending;
+    let open =
+        status.all().any(|s| s.sub_steps.is_empty() && s.phase == StepPhase::Running && !state.book.held);
+    if !suspended || asked || open {
+        return Wants::Driving;
+    }
+    let times = state.book.steps.values().flat_map(|b| {
+        let until = b.suspension.as_ref().and_then(|s| s.until).filter(|_| !state.book.held);
+        [until, b.deadline]
+    });
+    times.flatten().min().map_or(Wants::Nothing, Wants::At)
 }

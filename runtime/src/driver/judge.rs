@@ -1,6 +1,6 @@
 //! Conditions of steps, evaluated as expressions of the language. Pure: the engine asks, the answer depends on the question alone.
 
-use crate::engine::Judge;
+use crate::engine::{Is, Judge};
 use crate::problem::nearest;
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
@@ -8,7 +8,7 @@ use stepwell_lang::data::Data;
 use stepwell_lang::diag::{Code, Diagnostic};
 use stepwell_lang::pkg::Kind;
 use stepwell_lang::source::Source;
-use stepwell_lang::{NoPackages, Path, Program};
+use stepwell_lang::{Failure, NoPackages, Path, Program, Value as LangValue};
 
 /// What a condition can name, beside the steps themselves.
 const NAMES: &str = "status:    _\ncontext:   _\ninputs:    _\nparameter: _\n";
@@ -27,29 +27,44 @@ impl Conditions {
     }
 }
 
-impl Judge for Conditions {
-    fn holds(&self, expression: &str, scope: &Map<String, Value>) -> Result<bool, String> {
-        let program = self.program.as_ref().ok_or("conditions cannot be evaluated")?;
+impl Conditions {
+    /// Does something with what an expression gives, with the fields of `scope` as its names.
+    fn evaluate<T>(
+        &self,
+        expression: &str,
+        scope: &Map<String, Value>,
+        read: impl FnOnce(LangValue<'_>) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let program = self.program.as_ref().ok_or("expressions cannot be evaluated")?;
         let instance = program.instance();
         for (name, value) in scope {
             instance
                 .fill(&Path::from_iter([name]), &Data::from_json_value(value))
                 .map_err(|e| e.to_string())?;
         }
-        let wrong = |why: String| format!("invalid if value: {why}");
-        let source = Source::new("if", expression);
-        let value = instance.eval(&source, instance.root(), true).map_err(|e| wrong(e.to_string()))?;
-        match value.as_bool() {
-            Some(b) => Ok(b),
-            None => Err(wrong(match value.error() {
-                Some(d) => d.message,
-                None => "it is neither true nor false".to_string(),
-            })),
-        }
+        let source = Source::new("expression", expression);
+        let value = instance.eval(&source, instance.root(), true).map_err(|e| e.to_string())?;
+        read(value)
     }
 }
 
-/// Looks at conditions before a run begins: at what is wrong with them whatever happens. Remembers the names of the steps.
+impl Judge for Conditions {
+    fn holds(&self, expression: &str, scope: &Map<String, Value>) -> Result<bool, String> {
+        let holds = |value: LangValue<'_>| match (value.as_bool(), value.error()) {
+            (Some(b), _) => Ok(b),
+            (None, Some(d)) => Err(d.message),
+            (None, None) => Err("it is neither true nor false".to_string()),
+        };
+        self.evaluate(expression, scope, holds).map_err(|why| format!("invalid if value: {why}"))
+    }
+
+    fn value(&self, expression: &str, scope: &Map<String, Value>) -> Result<Value, String> {
+        let first = |e: Failure| e.diagnostics.first().map_or_else(|| e.to_string(), |d| d.message.clone());
+        self.evaluate(expression, scope, |value| Ok(value.data().map_err(first)?.to_json_value()))
+    }
+}
+
+/// Looks at conditions, and at what groups give, before a run begins: at what is wrong with them whatever happens. Remembers the names of the steps.
 #[derive(Debug, Default)]
 pub(super) struct Checker {
     plain: OnceCell<Option<Program>>,
@@ -72,11 +87,17 @@ const FACTS: [(&str, &str); 12] = [
 ];
 
 impl Checker {
-    /// Looks at one condition, given the names of all steps and of the step's inputs.
+    /// Looks at one expression, given the names of all steps and of the step's inputs.
     ///
     /// # Errors
-    /// Why the expression can never be a condition.
-    pub(super) fn check(&self, expression: &str, steps: &[&str], inputs: &[&str]) -> Result<(), String> {
+    /// Why the expression can never be a condition, or give a value.
+    pub(super) fn check(
+        &self,
+        expression: &str,
+        steps: &[&str],
+        inputs: &[&str],
+        is: Is,
+    ) -> Result<(), String> {
         let own;
         let program = match inputs.is_empty() {
             true => self.plain.get_or_init(|| surroundings(steps, &[], &[])),
@@ -86,7 +107,7 @@ impl Checker {
             }
         };
         let Some(program) = program else { return Ok(()) };
-        match evaluate(program, expression) {
+        match evaluate(program, expression, is) {
             Ok(()) => Ok(()),
             Err(d) if d.code == Code::Undefined => undefined(expression, &d.message, steps, inputs),
             Err(d) => Err(d.message),
@@ -94,8 +115,8 @@ impl Checker {
     }
 }
 
-/// Evaluates a condition on what is known before; what is not known yet may be known then.
-fn evaluate(program: &Program, expression: &str) -> Result<(), Diagnostic> {
+/// Evaluates an expression on what is known before; what is not known yet may be known then.
+fn evaluate(program: &Program, expression: &str, is: Is) -> Result<(), Diagnostic> {
     let instance = program.instance();
     let value = match instance.eval(&Source::new("if", expression), instance.root(), true) {
         Ok(value) => value,
@@ -104,7 +125,7 @@ fn evaluate(program: &Program, expression: &str) -> Result<(), Diagnostic> {
     match value.error() {
         Some(d) if matches!(d.code, Code::Incomplete | Code::Ambiguous | Code::Required) => Ok(()),
         Some(d) => Err(d),
-        None if value.kind().and(Kind::BOOL) == Kind::BOTTOM => {
+        None if is == Is::Condition && value.kind().and(Kind::BOOL) == Kind::BOTTOM => {
             Err(Diagnostic::new(Code::Operand, "it is neither true nor false"))
         }
         None => Ok(()),
@@ -120,7 +141,8 @@ fn undefined(expression: &str, message: &str, steps: &[&str], inputs: &[&str]) -
     let name = name.trim_matches('"');
     let (all_steps, all_inputs) = ([steps, &[name]].concat(), [inputs, &[name]].concat());
     let found = |program: Option<Program>| {
-        program.is_some_and(|p| evaluate(&p, expression).err().is_none_or(|d| d.message != message))
+        program
+            .is_some_and(|p| evaluate(&p, expression, Is::Value).err().is_none_or(|d| d.message != message))
     };
     let hint = |names: &mut dyn Iterator<Item = &str>| {
         let names: Vec<&str> = names.collect();
@@ -165,7 +187,8 @@ mod tests {
 
     #[test]
     fn conditions_that_can_never_hold_are_known_before() {
-        let check = |e: &str| Checker::default().check(e, &["a", "b-c", "status"], &["resp", "x.y"]);
+        let check =
+            |e: &str| Checker::default().check(e, &["a", "b-c", "status"], &["resp", "x.y"], Is::Condition);
         for good in [
             "status.a.failed",
             "status[\"b-c\"].succeeded || context.env == \"prod\"",

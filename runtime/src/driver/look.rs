@@ -12,7 +12,7 @@ use crate::ops::Answer;
 use crate::ops::support::objects::FIELD_MANAGER;
 use crate::problem::nearest;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Map, Value, json};
 
 impl Driver {
@@ -93,11 +93,7 @@ impl Driver {
                 "there is nothing to roll {reference} back to: no other content of it has succeeded"
             )));
         };
-        let (api_version, kind) = reference.types();
-        let find = self.kinds.find(&self.client, api_version, kind).await;
-        let (resource, _) = find.map_err(|e| DriveError::Cluster(e.message))?;
-        let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &reference.namespace, &resource);
+        let api = self.objects(reference).await?;
         // As a whole: what the old content does not have is taken away.
         let mut object = record.object.clone();
         object.data["spec"] = back;

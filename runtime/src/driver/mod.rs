@@ -1,11 +1,12 @@
 //! The driver: carries the engine's effects out on a cluster and feeds the results back.
 //!
 //! One code path for every cluster: a [`kube::Client`]. A [`Driver`] is cheap to clone; [`Driver::drive`] takes a run up from its record, however it
-//! was left. The operations (`resume`, `terminate`, ...) change the record alone, and whoever drives the run notices. `active` is the
+//! was left. The operations (`resume`, `terminate`, ...) change the record of a run, or ask whoever drives it (`asked`). `active` is the
 //! loop, `record` what is saved, `step` and `evaluate` one attempt, `types` the step types, `watch` what wakes a step, `told` what is told besides the
 //! status, `fleet` all runs of a cluster, `look` the ways to look at one. Tests: `tests.rs`.
 
 mod active;
+mod asked;
 mod crds;
 mod evaluate;
 mod fleet;
@@ -27,7 +28,7 @@ pub use subject::{Delivery, check};
 use crate::clock::{self, SharedClock};
 use crate::definitions::Library;
 use crate::document::Document;
-use crate::engine::{Event, Limits, Refused, apply};
+use crate::engine::{Effect, Event, Limits, Refused, State, Touched, apply};
 use crate::model::run::{RunPhase, RunStatus, StepStatus, Time};
 use crate::ops::Owner;
 use crate::ops::support::cx::http_client;
@@ -43,6 +44,9 @@ use subject::Found;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use types::{Known, StepTypes};
+
+/// How long an operation waits for whoever drives the run to do it.
+const ANSWERED: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Why a run cannot be driven or changed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -303,11 +307,8 @@ impl Driver {
         document: &Document,
     ) -> Result<Option<DynamicObject>, DriveError> {
         crds::ensure(&self.client, &self.kinds, reference.kind).await?;
-        let (api_version, kind) = reference.types();
-        let find = self.kinds.find(&self.client, api_version, kind).await;
-        let (resource, _) = find.map_err(|e| DriveError::Cluster(e.message))?;
-        let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &reference.namespace, &resource);
+        let (api_version, _) = reference.types();
+        let api = self.objects(reference).await?;
         let before = api.get_opt(&reference.name).await.map_err(|e| record::cluster(reference, "read", e))?;
         let mut manifest = document.value.clone();
         if let Some(object) = manifest.as_object_mut() {
@@ -378,42 +379,107 @@ impl Driver {
         self.operate(reference, Event::Cancel).await
     }
 
-    /// Changes the record as the engine says; the effects are left to whoever drives the run.
+    /// Changes the record as the engine says; the effects are left to whoever drives the run next. Of a run that is driven, it is asked.
     async fn operate(&self, reference: &RunRef, event: Event) -> Result<RunStatus, DriveError> {
-        for _ in 0..20 {
+        let mut asked: Option<String> = None;
+        let since = std::time::Instant::now();
+        loop {
             let (mut record, mut state) = Record::load(&self.client, &self.kinds, reference).await?;
+            if let Some(id) = &asked
+                && !asked::of(&record.object).iter().any(|a| a.id == *id)
+            {
+                return Ok(state.status);
+            }
             if record.is_pending() && matches!(event, Event::Resume { .. }) {
                 return self.let_start(reference, state.status).await;
             }
-            let object = serde_json::to_value(&record.object).unwrap_or_default();
-            let Some(delivery) = Delivery::read(&Document::from_value(object))? else {
-                return Err(DriveError::Record(format!("{reference} is no run")));
-            };
-            let kept = self.kept_types(reference).await?;
-            let plan = match self.subject(reference, delivery, &kept, false).await? {
-                Found::Subject(subject) => subject.plan,
-                Found::Wrong(problems) => return Err(problems.into()),
-                Found::NotYet { message, .. } => return Err(DriveError::Refused(message)),
-            };
-            if matches!(event, Event::Restart { from: None }) {
-                self.forget_types(reference).await?;
+            let (uid, owner) = (record.owner().uid, record.owner_reference());
+            let changed = self.change(&record, &mut state, event.clone()).await;
+            if asked.is_none() {
+                changed?;
             }
-            let now = self.clock.now();
-            apply(&plan, &mut state, event.clone(), now, &Conditions::new())?;
-            if let Saved::Done = record.save(&mut state, now).await? {
+            let busy = match lease::take(&self.client, reference, owner, &uid).await {
+                Ok(held) => {
+                    let end = self.change_alone(&mut record, event.clone(), asked.as_deref()).await;
+                    held.release().await;
+                    return end;
+                }
+                Err(e @ DriveError::Busy(..)) => e,
+                Err(e) => return Err(e),
+            };
+            match &asked {
+                None => asked = Some(self.ask(reference, &event).await?),
+                // It is recorded: whoever holds the run does it, or whoever comes after.
+                Some(_) if since.elapsed() > ANSWERED => {
+                    tracing::debug!("{busy}; it was asked to");
+                    return Ok(state.status);
+                }
+                Some(_) => {}
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Applies an operation to the state of a run.
+    async fn change(&self, record: &Record, state: &mut State, event: Event) -> Result<Touched, DriveError> {
+        let reference = &record.reference;
+        let object = serde_json::to_value(&record.object).unwrap_or_default();
+        let Some(delivery) = Delivery::read(&Document::from_value(object))? else {
+            return Err(DriveError::Record(format!("{reference} is no run")));
+        };
+        let kept = self.kept_types(reference).await?;
+        let plan = match self.subject(reference, delivery, &kept, false).await? {
+            Found::Subject(subject) => subject.plan,
+            Found::Wrong(problems) => return Err(problems.into()),
+            Found::NotYet { message, .. } => return Err(DriveError::Refused(message)),
+        };
+        let effects = apply(&plan, state, event, self.clock.now(), &Conditions::new())?;
+        Ok(match effects.into_iter().next() {
+            Some(Effect::Save(touched)) => touched,
+            _ => Touched::default(),
+        })
+    }
+
+    /// Changes the record of a run that nobody else drives meanwhile.
+    async fn change_alone(
+        &self,
+        record: &mut Record,
+        event: Event,
+        asked: Option<&str>,
+    ) -> Result<RunStatus, DriveError> {
+        for _ in 0..20 {
+            let mut state = record.reload().await?;
+            let mut touched = self.change(record, &mut state, event.clone()).await?;
+            if matches!(event, Event::Restart { from: None }) {
+                self.forget_types(&record.reference).await?;
+            }
+            if let Some(id) = asked {
+                state.book.answered.push(id.to_string());
+                touched.notes = true;
+            }
+            if let Saved::Done = record.save(&mut state, &touched, true, self.clock.now()).await? {
+                let mut done = asked::of(&record.object);
+                done.retain(|a| Some(a.id.as_str()) == asked);
+                if !done.is_empty() {
+                    record.forget_asked(&done).await?;
+                }
                 return Ok(state.status);
             }
         }
-        Err(DriveError::Cluster(format!("{reference} is written by others all the time: try again")))
+        Err(DriveError::Cluster(format!("{} is written by others all the time: try again", record.reference)))
+    }
+
+    /// The objects of the kind of a run.
+    async fn objects(&self, reference: &RunRef) -> Result<Api<DynamicObject>, DriveError> {
+        let (api_version, kind) = reference.types();
+        let find = self.kinds.find(&self.client, api_version, kind).await;
+        let (resource, _) = find.map_err(|e| DriveError::Cluster(e.message))?;
+        Ok(Api::namespaced_with(self.client.clone(), &reference.namespace, &resource))
     }
 
     /// Takes the mark off that keeps a run from starting.
     async fn let_start(&self, reference: &RunRef, status: RunStatus) -> Result<RunStatus, DriveError> {
-        let (api_version, kind) = reference.types();
-        let find = self.kinds.find(&self.client, api_version, kind).await;
-        let (resource, _) = find.map_err(|e| DriveError::Cluster(e.message))?;
-        let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &reference.namespace, &resource);
+        let api = self.objects(reference).await?;
         let patch = json!({"metadata": {"annotations": {PENDING: Value::Null}}});
         let patched = api.patch(&reference.name, &PatchParams::default(), &Patch::Merge(&patch)).await;
         patched.map_err(|e| record::cluster(reference, "start", e))?;

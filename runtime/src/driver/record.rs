@@ -1,19 +1,21 @@
 //! The record of a run on the cluster: the status of its object, and the ConfigMap with outputs and the engine's notes.
 //!
-//! Both are written only when they have changed, the ConfigMap first, each under the version that was read: whoever else writes is noticed. The status is
-//! what counts: notes that are ahead of it repeat at most the effect that was under way. Formats: `status.workflow` of an Application, `status` of a WorkflowRun.
+//! Both are written only when they have changed, each under the version that was read: whoever else writes is noticed. What must be saved is saved in one
+//! write: outputs, notes and a journal of what the status does not say yet go into the ConfigMap; the status itself is published at times, since that takes
+//! as long as it is long (`engine::Ledger`). Formats: `status.workflow` of an Application, `status` of a WorkflowRun.
 
 use super::{DriveError, told};
-use crate::engine::{Book, Plan, State};
+use crate::engine::{Book, Ledger, Plan, State, Stored, Touched};
 use crate::model::run::{ContextBackend, RunPhase, RunStatus, StepStatus, Time};
 use crate::ops::Owner;
 use crate::ops::support::objects::{FIELD_MANAGER, Kinds, innermost};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DynamicObject, PostParams};
+use kube::api::{Api, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// What a run belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,11 +77,21 @@ pub(super) struct Record {
     pub(super) object: DynamicObject,
     api: Api<DynamicObject>,
     contexts: Api<ConfigMap>,
-    context: Option<ConfigMap>,
-    saved: State,
-    /// Whether the ConfigMap has notes on steps that are over.
-    left: bool,
+    /// The ConfigMap, if it is there.
+    context: Option<ObjectMeta>,
+    ledger: Ledger,
+    /// How components of the Application were found to stand, by name.
+    pub(super) services: Map<String, Value>,
+    /// When the status may be published next, without taking more than a part of the time.
+    due: Instant,
 }
+
+/// How often the status is published at most, and what part of the time that may take.
+const PUBLISHED: Duration = Duration::from_millis(25);
+const PART: u32 = 10;
+
+/// A journal that is longer than this is not written: the status is published instead.
+const LONGEST_JOURNAL: usize = 256 << 10;
 
 /// How saving went.
 pub(super) enum Saved {
@@ -115,20 +127,28 @@ impl Record {
             api,
             contexts,
             context: None,
-            saved: State::default(),
-            left: false,
+            ledger: Ledger::default(),
+            services: Map::new(),
+            due: Instant::now(),
         };
-        record.load_context().await?;
-        record.read()?;
-        let state = record.saved.clone();
+        let state = record.read().await?;
         Ok((record, state))
     }
 
-    async fn load_context(&mut self) -> Result<(), DriveError> {
+    /// Takes in what the ConfigMap holds, beside the object that was read.
+    async fn read(&mut self) -> Result<State, DriveError> {
         let name = self.reference.context_name();
         let found = self.contexts.get_opt(&name).await;
-        self.context = found.map_err(|e| cluster(&self.reference, "read the context of", e))?;
-        Ok(())
+        let mut found = found.map_err(|e| cluster(&self.reference, "read the context of", e))?;
+        let stored = self.stored(found.as_mut().and_then(|c| c.data.take()).unwrap_or_default())?;
+        self.context = found.map(|c| c.metadata);
+        let (ledger, state) = Ledger::open(self.status()?, stored);
+        self.ledger = ledger;
+        Ok(state)
+    }
+
+    pub(super) fn api(&self) -> &Api<DynamicObject> {
+        &self.api
     }
 
     /// Whose workflow this is.
@@ -173,9 +193,14 @@ impl Record {
         self.object.resource_version().unwrap_or_default()
     }
 
-    /// The status that was saved last.
-    pub(super) fn saved_status(&self) -> &RunStatus {
-        &self.saved.status
+    /// The status that was published last.
+    pub(super) fn published(&self) -> &RunStatus {
+        self.ledger.published()
+    }
+
+    /// When the status is to be published, if it does not say all that is saved.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.ledger.is_behind().then_some(self.due)
     }
 
     fn damaged(&self, part: &str, why: impl fmt::Display) -> DriveError {
@@ -204,102 +229,136 @@ impl Record {
     }
 
     /// What the ConfigMap holds.
-    fn stored(&self) -> Result<State, DriveError> {
-        let mut state = State::default();
-        let Some(data) = self.context.as_ref().and_then(|c| c.data.as_ref()) else { return Ok(state) };
+    fn stored(&self, data: BTreeMap<String, String>) -> Result<Stored, DriveError> {
+        let mut stored = Stored::default();
+        let damaged = |e| self.damaged("context", e);
         if let Some(text) = data.get(VARS).filter(|t| !t.trim().is_empty()) {
-            state.vars = serde_json::from_str(text).map_err(|e| self.damaged("context", e))?;
+            stored.vars = serde_json::from_str(text).map_err(damaged)?;
         }
         if let Some(text) = data.get(BOOK) {
-            state.book = serde_json::from_str(text).map_err(|e| self.damaged("context", e))?;
+            stored.book = serde_json::from_str(text).map_err(damaged)?;
         }
-        Ok(state)
+        if let Some(text) = data.get(JOURNAL) {
+            stored.journal = serde_json::from_str(text).map_err(damaged)?;
+        }
+        Ok(stored)
     }
 
-    /// Takes in what the object and the ConfigMap hold.
-    fn read(&mut self) -> Result<(), DriveError> {
-        let stored = self.stored()?;
-        let notes = stored.book.clone();
-        self.saved = State { status: self.status()?, ..stored }.tidy();
-        self.left = self.saved.book != notes;
-        Ok(())
-    }
-
-    /// Saves a state: what has changed of it.
-    pub(super) async fn save(&mut self, state: &mut State, now: Time) -> Result<Saved, DriveError> {
-        let context_changed =
-            self.saved.vars != state.vars || self.saved.book != state.book || self.context.is_none();
-        if context_changed {
-            match self.save_context(state).await {
+    /// Saves what has been touched of a state, in one write, and publishes the status if asked, or if it is time.
+    pub(super) async fn save(
+        &mut self,
+        state: &mut State,
+        touched: &Touched,
+        publish: bool,
+        now: Time,
+    ) -> Result<Saved, DriveError> {
+        let mut publish = publish || state.status.finished || Instant::now() >= self.due;
+        let mut open = touched.clone();
+        let beside = touched.notes || !touched.vars.is_empty() || self.context.is_none();
+        // What the journal says is of the past when the status is published, so its outputs are written out before.
+        if beside || !publish || self.ledger.vars_are_behind(touched) {
+            let mut journal = self.ledger.journal(state, touched, !publish);
+            let mut text = serde_json::to_string(&journal).unwrap_or_default();
+            if !publish && text.len() > LONGEST_JOURNAL {
+                publish = true;
+                journal = self.ledger.journal(state, touched, false);
+                text = serde_json::to_string(&journal).unwrap_or_default();
+            }
+            let vars = (publish && self.ledger.vars_are_behind(touched)) || self.context.is_none();
+            match self.save_context(state, &text, vars).await {
                 Ok(()) => {}
                 Err(kube::Error::Api(s)) if matches!(s.code, 404 | 409) => return Ok(Saved::Crossed),
+                // The status has room of its own.
+                Err(e) if too_big(&e) && publish && !text.is_empty() => {
+                    match self.save_context(state, "", vars).await {
+                        Ok(()) => {}
+                        Err(e) => return Err(cluster(&self.reference, "save the context of", e)),
+                    }
+                }
                 Err(e) => return Err(cluster(&self.reference, "save the context of", e)),
             }
-            self.saved.vars = state.vars.clone();
-            self.saved.book = state.book.clone();
+            self.ledger.saved(touched, vars);
+            open = Touched::default();
         }
-        state.status.context_backend = self.context.as_ref().map(|c| ContextBackend {
-            api_version: "v1".into(),
-            kind: "ConfigMap".into(),
-            name: c.name_any(),
-            namespace: c.namespace().unwrap_or_default(),
-            uid: c.uid().unwrap_or_default(),
-        });
-        if self.saved.status != state.status {
-            let mut saved = self.save_status(&state.status, now).await;
-            if matches!(&saved, Err(e) if too_big(e)) {
-                clip(&mut state.status);
-                saved = self.save_status(&state.status, now).await;
-            }
-            match saved {
-                Ok(object) => self.object = object,
-                Err(kube::Error::Api(s)) if s.code == 409 => return Ok(Saved::Crossed),
-                Err(kube::Error::Api(s)) if s.code == 404 => {
-                    return Err(DriveError::NotFound(self.reference.clone()));
-                }
-                Err(e) => return Err(cluster(&self.reference, "save the status of", e)),
-            }
-            self.saved.status = state.status.clone();
-        }
-        // Only tidiness: whoever reads them drops them.
-        if self.left
-            && state.status.finished
-            && let Err(e) = self.save_context(state).await
-        {
-            tracing::debug!("{}: {e}", self.reference);
+        if publish && (self.ledger.is_behind() || open.status()) {
+            return self.publish(state, &open, now).await;
         }
         Ok(Saved::Done)
     }
 
-    async fn save_context(&mut self, state: &State) -> Result<(), kube::Error> {
-        let options = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        let notes = state.notes(&self.saved);
-        let data = context_data(&state.vars, &notes);
-        let saved = match self.context.take() {
-            Some(mut context) => {
-                context.data = Some(data);
-                let saved = self.contexts.replace(&context.name_any(), &options, &context).await;
-                // Keep what was there: if this failed for a while only, the next save tries again.
-                self.context = Some(context);
-                saved?
+    /// Writes the status as a whole.
+    async fn publish(
+        &mut self,
+        state: &mut State,
+        touched: &Touched,
+        now: Time,
+    ) -> Result<Saved, DriveError> {
+        let begun = Instant::now();
+        let context = self.context.clone().unwrap_or_default();
+        state.status.context_backend = Some(ContextBackend {
+            api_version: "v1".into(),
+            kind: "ConfigMap".into(),
+            name: context.name.unwrap_or_default(),
+            namespace: context.namespace.unwrap_or_default(),
+            uid: context.uid.unwrap_or_default(),
+            resource_version: self.ledger.next_mark().to_string(),
+        });
+        let mut touched = touched.clone();
+        let mut saved = self.save_status(&state.status, now).await;
+        if matches!(&saved, Err(e) if too_big(e)) {
+            clip(&mut state.status);
+            touched.add(Touched::all());
+            saved = self.save_status(&state.status, now).await;
+        }
+        match saved {
+            Ok(object) => self.object = object,
+            Err(kube::Error::Api(s)) if s.code == 409 => return Ok(Saved::Crossed),
+            Err(kube::Error::Api(s)) if s.code == 404 => {
+                return Err(DriveError::NotFound(self.reference.clone()));
+            }
+            Err(e) => return Err(cluster(&self.reference, "save the status of", e)),
+        }
+        self.ledger.was_published(&state.status, &touched);
+        self.due = Instant::now() + PUBLISHED.max(begun.elapsed() * PART);
+        Ok(Saved::Done)
+    }
+
+    async fn save_context(&mut self, state: &State, journal: &str, vars: bool) -> Result<(), kube::Error> {
+        let mut data = Map::new();
+        if vars {
+            // Text of the language (JSON is).
+            data.insert(VARS.into(), json!(format!("{:#}", Value::Object(state.vars.clone()))));
+        }
+        let book = (state.book != Book::default()).then(|| serde_json::to_string(&state.book).ok());
+        data.insert(BOOK.into(), json!(book.flatten()));
+        data.insert(JOURNAL.into(), json!((!journal.is_empty()).then_some(journal)));
+        let name = self.reference.context_name();
+        let written = match &self.context {
+            Some(context) => {
+                let patch = json!({"metadata": {"resourceVersion": context.resource_version}, "data": data});
+                let params =
+                    PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+                self.contexts.patch_metadata(&name, &params, &Patch::Merge(&patch)).await?.metadata
             }
             None => {
                 let (api_version, kind) = self.reference.types();
+                data.retain(|_, v| !v.is_null());
                 let context = json!({
                     "apiVersion": "v1", "kind": "ConfigMap",
                     "metadata": {
-                        "name": self.reference.context_name(), "namespace": self.reference.namespace,
+                        "name": name, "namespace": self.reference.namespace,
                         "ownerReferences": [{"apiVersion": api_version, "kind": kind, "name": self.reference.name,
                             "uid": self.object.uid().unwrap_or_default(), "controller": true}],
                     },
                     "data": data,
                 });
                 let context = serde_json::from_value(context).map_err(kube::Error::SerdeError)?;
-                self.contexts.create(&options, &context).await?
+                let options =
+                    PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+                self.contexts.create(&options, &context).await?.metadata
             }
         };
-        self.context = Some(saved);
-        self.left = notes != state.book;
+        self.context = Some(written);
         Ok(())
     }
 
@@ -319,6 +378,9 @@ impl Record {
                     Some(conditions) => whole["conditions"] = conditions,
                     None => drop(whole.as_object_mut().and_then(|w| w.remove("conditions"))),
                 }
+                if let Some(services) = services(&whole["services"], &self.services) {
+                    whole["services"] = services;
+                }
                 whole["workflow"] = new;
                 whole["status"] = json!(application_phase(status.phase));
                 whole
@@ -334,8 +396,7 @@ impl Record {
         self.api.replace_status(&self.reference.name, &options, &object).await
     }
 
-    /// Reads the record again after somebody else has written, and gives the status that is there now.
-    pub(super) async fn reload(&mut self) -> Result<RunStatus, DriveError> {
+    async fn read_object(&mut self) -> Result<(), DriveError> {
         self.object = match self.api.get(&self.reference.name).await {
             Ok(object) => object,
             Err(kube::Error::Api(s)) if s.code == 404 => {
@@ -343,9 +404,29 @@ impl Record {
             }
             Err(e) => return Err(cluster(&self.reference, "read", e)),
         };
-        self.load_context().await?;
-        self.read()?;
-        Ok(self.saved.status.clone())
+        Ok(())
+    }
+
+    /// Reads the record again, and gives the state that it holds now.
+    pub(super) async fn reload(&mut self) -> Result<State, DriveError> {
+        self.read_object().await?;
+        self.read().await
+    }
+
+    /// Looks at the record again after somebody else has written it, and gives the status that is published now. What is saved beside it is this
+    /// driver's alone: only its version is taken in.
+    pub(super) async fn look(&mut self) -> Result<RunStatus, DriveError> {
+        self.read_object().await?;
+        let found = self.contexts.get_opt(&self.reference.context_name()).await;
+        let found = found.map_err(|e| cluster(&self.reference, "read the context of", e))?;
+        self.context = found.map(|c| c.metadata);
+        let status = self.status()?;
+        // Times are published in whole seconds.
+        let text = |status: &RunStatus| serde_json::to_string(status).unwrap_or_default();
+        if text(&status) != text(self.ledger.published()) {
+            self.ledger.republished(status.clone());
+        }
+        Ok(status)
     }
 }
 
@@ -373,17 +454,18 @@ pub(super) const PENDING: &str = "workflowrun.oam.dev/pending";
 
 const VARS: &str = "vars";
 const BOOK: &str = "stepwell";
+const JOURNAL: &str = "stepwell-journal";
 
-/// Outputs as text of the language (JSON is), and the notes.
-fn context_data(vars: &Map<String, Value>, book: &Book) -> BTreeMap<String, String> {
-    let text = |v: Value| format!("{v:#}");
-    let mut data = BTreeMap::from([(VARS.to_string(), text(Value::Object(vars.clone())))]);
-    if *book != Book::default()
-        && let Ok(book) = serde_json::to_string(book)
-    {
-        data.insert(BOOK.to_string(), book);
+/// The services that a status names, with what was found of them since.
+fn services(old: &Value, found: &Map<String, Value>) -> Option<Value> {
+    let mut all = old.as_array().cloned().unwrap_or_default();
+    for (name, service) in found {
+        match all.iter_mut().find(|s| s["name"] == name.as_str()) {
+            Some(known) => *known = service.clone(),
+            None => all.push(service.clone()),
+        }
     }
-    data
+    (!all.is_empty()).then_some(Value::Array(all))
 }
 
 /// The phase of an Application whose workflow is in this phase.

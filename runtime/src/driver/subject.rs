@@ -20,7 +20,7 @@ use crate::problem::{Problem, Problems, nearest};
 use crate::render::{self, RenderOptions};
 use kube::api::{Api, DynamicObject};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is driven.
 pub(super) struct Subject {
@@ -157,8 +157,9 @@ fn checked(
         None => late.iter().any(|l| l == name),
     };
     let checker = Checker::default();
-    let condition = |text: &str, steps: &[&str], inputs: &[&str]| checker.check(text, steps, inputs);
-    let facts = engine::Facts { kind: &kind, may_put_vars: &puts, context, condition: &condition };
+    let expression =
+        |text: &str, steps: &[&str], inputs: &[&str], is: engine::Is| checker.check(text, steps, inputs, is);
+    let facts = engine::Facts { kind: &kind, may_put_vars: &puts, context, expression: &expression };
     if let Err(more) = engine::check(workflow, path, &facts) {
         faults.extend(more);
     }
@@ -321,7 +322,8 @@ impl Driver {
         let mut plan = Plan::new(&workflow, uid, context);
         plan.limits = self.limits;
         let components = wish.app.map(|app| {
-            let rendering = Rendering { library: self.library.clone(), app };
+            let services = Mutex::default();
+            let rendering = Rendering { library: self.library.clone(), app, services };
             Arc::new(rendering) as Arc<dyn Components>
         });
         Ok(Found::Subject(Box::new(Subject {
@@ -398,6 +400,7 @@ impl Subject {
 struct Rendering {
     library: Library,
     app: Application,
+    services: Mutex<Map<String, Value>>,
 }
 
 impl Rendering {
@@ -428,7 +431,7 @@ impl Components for Rendering {
     fn healthy(&self, name: &str, live: &Rendered) -> Result<Option<(bool, String)>, String> {
         let component = self.find(name)?;
         let options = RenderOptions::default();
-        let mut judged = false;
+        let mut judged = None;
         let types = component.traits.iter().map(|t| (Kind::Trait, t.kind.as_str()));
         for (kind, name) in std::iter::once((Kind::Component, component.kind.as_str())).chain(types) {
             let Some(definition) = self.library.get(kind, name) else { continue };
@@ -436,18 +439,32 @@ impl Components for Rendering {
             if compiled.status.health.is_none() || kind == Kind::Trait {
                 continue;
             }
-            judged = true;
             let objects = (&live.output, &live.outputs);
             let health = render::health(&self.library, definition, &self.app, component, &options, objects);
             let health = health.map_err(|p| p.to_string())?;
             if !health.healthy {
                 return Ok(Some((false, health.message)));
             }
+            judged = Some((true, health.message));
         }
-        Ok(judged.then(|| (true, String::new())))
+        Ok(judged)
     }
 
     fn names(&self) -> Vec<String> {
         self.app.components.iter().map(|c| c.name.clone()).collect()
+    }
+
+    fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str) {
+        let text = |pointer: &str| live.output.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let service = json!({
+            "name": name, "namespace": text("/metadata/namespace"),
+            "workloadDefinition": {"apiVersion": text("/apiVersion"), "kind": text("/kind")},
+            "healthy": healthy, "message": message,
+        });
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string(), service);
+    }
+
+    fn services(&self) -> Map<String, Value> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -12,8 +12,17 @@ use std::collections::{BTreeSet, HashMap};
 /// Says whether there is a step type of a name, and if not, what the mistake is.
 pub type Kinds<'k> = &'k dyn Fn(&str) -> Result<(), Problem>;
 
-/// Says what is wrong with a condition, given the names of all steps and of the step's own inputs.
-pub type Condition<'c> = &'c dyn Fn(&str, &[&str], &[&str]) -> Result<(), String>;
+/// What an expression of a workflow is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Is {
+    /// Whether a step runs.
+    Condition,
+    /// What a group gives.
+    Value,
+}
+
+/// Says what is wrong with an expression, given the names of all steps and of the step's own inputs.
+pub type Expression<'c> = &'c dyn Fn(&str, &[&str], &[&str], Is) -> Result<(), String>;
 
 /// What the checks must know beyond the workflow itself.
 pub struct Facts<'f> {
@@ -23,8 +32,8 @@ pub struct Facts<'f> {
     pub may_put_vars: &'f dyn Fn(&str) -> bool,
     /// What the run finds in `context`.
     pub context: &'f Map<String, Value>,
-    /// The conditions.
-    pub condition: Condition<'f>,
+    /// Conditions, and what groups give.
+    pub expression: Expression<'f>,
 }
 
 /// Checks that the steps of a workflow fit together. `path` is where the workflow stands in its document.
@@ -54,7 +63,7 @@ pub fn check(workflow: &Workflow, path: &str, facts: &Facts<'_>) -> Result<(), V
     kinds(&all, facts.kind, &mut faults);
     let mut edges = dependencies(workflow, &all, &by_name, &mut faults);
     inputs(workflow, &all, facts, &mut edges, &mut faults);
-    conditions(&all, facts.condition, &mut faults);
+    expressions(&all, facts.expression, &mut faults);
     cycles(&all, &edges, &mut faults);
     faults.sort_by_key(|(place, _)| *place);
     if faults.is_empty() { Ok(()) } else { Err(faults.into_iter().map(|(_, f)| f).collect()) }
@@ -264,22 +273,24 @@ fn hinted(fault: Problem, near: Option<&str>) -> Problem {
     }
 }
 
-/// Conditions that cannot be evaluated, whatever happens.
-fn conditions(all: &[Place<'_>], condition: Condition<'_>, faults: &mut Found) {
+/// Conditions, and outputs of groups, that cannot be evaluated, whatever happens.
+fn expressions(all: &[Place<'_>], expression: Expression<'_>, faults: &mut Found) {
     let mut names: Option<Vec<&str>> = None;
     for (i, p) in all.iter().enumerate() {
-        let Some(text) = p.step.condition.as_deref().filter(|c| *c != "always") else { continue };
-        let names = names.get_or_insert_with(|| all.iter().map(|p| p.step.name.as_str()).collect());
-        let inputs: Vec<&str> = p.step.inputs.iter().map(|i| i.from.as_str()).collect();
-        if let Err(why) = condition(text, names, &inputs) {
-            faults.push((
-                i,
-                Problem::new(
-                    "condition",
-                    format!("{}.if", p.path),
-                    format!("`{text}` cannot be a condition: {why}"),
-                ),
-            ));
+        let condition = p.step.condition.as_deref().filter(|c| *c != "always");
+        let outputs = p.step.outputs.iter().enumerate().filter(|_| p.step.kind == GROUP);
+        let condition = condition.map(|text| (text, format!("{}.if", p.path), Is::Condition));
+        let outputs =
+            outputs.map(|(k, o)| (&*o.value_from, format!("{}.outputs[{k}].valueFrom", p.path), Is::Value));
+        for (text, at, is) in condition.into_iter().chain(outputs) {
+            let names = names.get_or_insert_with(|| all.iter().map(|p| p.step.name.as_str()).collect());
+            let inputs: Vec<&str> = p.step.inputs.iter().map(|i| i.from.as_str()).collect();
+            let Err(why) = expression(text, names, &inputs, is) else { continue };
+            let (code, what) = match is {
+                Is::Condition => ("condition", "be a condition"),
+                Is::Value => ("output", "give an output"),
+            };
+            faults.push((i, Problem::new(code, at, format!("`{text}` cannot {what}: {why}"))));
         }
     }
 }
@@ -371,7 +382,8 @@ mod tests {
             kind: &kind,
             may_put_vars: &|_| false,
             context: context.as_object().unwrap(),
-            condition: &|text, names, _| match names.iter().any(|n| text == format!("status.{n}.failed")) {
+            expression: &|text, names, _, _| match names.iter().any(|n| text == format!("status.{n}.failed"))
+            {
                 true => Ok(()),
                 false => Err("no step is named so".into()),
             },

@@ -95,13 +95,15 @@ impl Plan {
         }
     }
 
-    /// The names that conditions know: `status` by step, `context`, and the step's own `inputs` by their `from`.
-    pub(super) fn scope(&self, state: &State, node: usize) -> Map<String, Value> {
+    /// The names that conditions know: `status` by step, `context`, and the step's own `inputs` by their `from`. Of steps, those that this expression can
+    /// ask for.
+    pub(super) fn scope(&self, state: &State, node: usize, expression: &str) -> Map<String, Value> {
         let mut inputs = Map::new();
         for input in &self.nodes[node].step.inputs {
             inputs.insert(input.from.clone(), self.input(state, &input.from).unwrap_or(Value::Null));
         }
-        let steps = self.conditions(state);
+        let every = asks_for_any(expression);
+        let steps = self.conditions(state, |name| every || expression.contains(name));
         // By their names too, where these stand for nothing else: `fetch.output.code`.
         let mut scope = steps.clone();
         scope.insert("status".into(), Value::Object(steps));
@@ -114,9 +116,9 @@ impl Plan {
 
 impl Plan {
     /// What conditions can ask of each step.
-    fn conditions(&self, state: &State) -> Map<String, Value> {
+    fn conditions(&self, state: &State, wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
         let mut out = Map::new();
-        for s in state.status.all() {
+        for s in state.status.all().filter(|s| wanted(&s.name)) {
             let reason = |r| s.reason == Some(r);
             let mut facts = json!({
                 "id": s.id,
@@ -142,6 +144,13 @@ impl Plan {
         }
         out
     }
+}
+
+/// Whether an expression can ask for steps that its text does not name: it has `status` as a whole, or makes names up.
+fn asks_for_any(expression: &str) -> bool {
+    let named = |rest: &str| rest.starts_with('.') || rest.starts_with("[\"");
+    let whole = |(at, word): (usize, &str)| !named(expression[at + word.len()..].trim_start());
+    expression.contains('\\') || expression.match_indices("status").any(whole)
 }
 
 pub(super) fn lookup<'v>(value: &'v Value, path: &[Part]) -> Option<&'v Value> {
@@ -215,6 +224,27 @@ mod tests {
             "there is no object in which `b` could be"
         );
         assert!(set(json!({}), "l[99999999]", json!(1)).is_err());
+    }
+
+    #[test]
+    fn conditions_find_the_steps_that_they_can_ask_for() {
+        let step = |n: &str| json!({"id": n, "name": n, "type": "x", "phase": "succeeded"});
+        let status = json!({"status": "executing", "steps": [step("one"), step("b-c"), step("zz")]});
+        let state = State { status: serde_json::from_value(status).unwrap(), ..State::default() };
+        let doc = json!({"steps": [{"name": "one", "type": "x"}, {"name": "b-c", "type": "x"}, {"name": "zz", "type": "x"}]});
+        let plan = Plan::new(&Workflow::read(&doc, "w").unwrap(), "u", Map::new());
+        let found = |e: &str| -> Vec<String> {
+            plan.scope(&state, 2, e)["status"].as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(found("status.one.failed"), ["one"]);
+        assert_eq!(found("status[\"b-c\"].failed || one.output.x == 1"), ["one", "b-c"]);
+        for any in [
+            "len([for s in status if s.failed {s}]) > 0",
+            "status[inputs.x].failed",
+            r#"status["\(x)"].failed"#,
+        ] {
+            assert_eq!(found(any), ["one", "b-c", "zz"], "{any}");
+        }
     }
 
     #[test]

@@ -3,27 +3,30 @@
 //! The driver executes the effects and feeds results back as events, so a run can be replayed from its record and every schedule,
 //! crash and clock can be simulated. The order that makes a crash harmless: an attempt is recorded, then its effect is
 //! executed, then its result is recorded ([`Effect::Save`] always comes first). `plan` holds the workflow in the form the engine walks,
-//! `check` refuses those that cannot work, `machine` is the transitions, `data` what steps pass on, `simulation` (tests) crashes it everywhere.
+//! `check` refuses those that cannot work, `machine` is the transitions, `data` what steps pass on, `ledger` what is saved and how, `simulation` (tests)
+//! crashes it everywhere.
 
 mod check;
 mod data;
+mod ledger;
 mod machine;
 mod plan;
 #[cfg(test)]
 mod simulation;
 
-pub use check::{Condition, Facts, Kinds, check};
+pub use check::{Expression, Facts, Is, Kinds, check};
 pub use data::{DataError, set_path};
+pub use ledger::{Journal, Ledger, Stored, Touched};
 pub use machine::{apply, changes};
 pub use plan::{Limits, Node, Plan};
 
 use crate::model::run::{Reason, RunStatus, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// All there is to know about a run. What it holds is saved as a whole before anything is done.
+/// All there is to know about a run. What has changed of it is saved before anything is done.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// What users read.
@@ -32,32 +35,6 @@ pub struct State {
     pub vars: Map<String, Value>,
     /// The engine's own notes.
     pub book: Book,
-}
-
-impl State {
-    /// The notes to write before the status is, over what was `saved`: a step that is over only in memory keeps those it had, so that a crash between the
-    /// two writes takes up the same attempt, with what it has recorded.
-    pub fn notes(&self, saved: &State) -> Book {
-        let mut book = self.book.clone();
-        let open: BTreeSet<&str> =
-            saved.status.all().filter(|s| !s.finished()).map(|s| s.id.as_str()).collect();
-        let over = self.status.all().filter(|s| s.finished() && open.contains(s.id.as_str()));
-        for step in over {
-            if let Some(notes) = saved.book.steps.get(&step.id) {
-                book.steps.insert(step.id.clone(), notes.clone());
-            }
-        }
-        book
-    }
-
-    /// Drops the notes on steps that the status says are over, which [`State::notes`] has left.
-    #[must_use]
-    pub fn tidy(mut self) -> State {
-        let over: BTreeSet<&str> =
-            self.status.all().filter(|s| s.finished()).map(|s| s.id.as_str()).collect();
-        self.book.steps.retain(|id, _| !over.contains(id.as_str()));
-        self
-    }
 }
 
 /// What the engine must remember beyond the status: attempts, waits, deadlines. Small: finished steps have no entry, and neither has
@@ -74,6 +51,9 @@ pub struct Book {
     /// The run was told to end: only steps with a condition that holds still start.
     #[serde(skip_serializing_if = "is_false")]
     pub ending: bool,
+    /// Requests that were carried out and may still be asked for, by their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<String>,
     /// What tells the `spec` that the run carries out from any other: a run whose `spec` has changed starts over.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub spec: String,
@@ -272,8 +252,8 @@ pub enum Outcome {
 /// What the driver is to do, in this order. If an effect fails to be saved, those after it are not carried out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Save the state. Everything else in the list waits for it.
-    Save,
+    /// Save what has changed of the state. Everything else in the list waits for it.
+    Save(Touched),
     /// Carry out an attempt of a step, unless it is already under way.
     Execute {
         /// The step's id.
@@ -345,4 +325,10 @@ pub trait Judge {
     /// # Errors
     /// What is wrong with the expression.
     fn holds(&self, expression: &str, scope: &Map<String, Value>) -> Result<bool, String>;
+
+    /// What the expression gives, with the same names: an output of a group.
+    ///
+    /// # Errors
+    /// What is wrong with the expression, or that its value is not all there.
+    fn value(&self, expression: &str, scope: &Map<String, Value>) -> Result<Value, String>;
 }

@@ -1,11 +1,11 @@
-//! A seeded simulation: random workflows on a world that crashes at every point between two records and between the two writes of one, saves late (but before anything is touched),
-//! delivers events twice and lets time pass at random. What must hold is compared with a model that knows nothing of attempts, waits or crashes.
+//! A seeded simulation: random workflows on a world that crashes at every point between two records and between the two writes of one, saves late (but
+//! before anything is touched), publishes the status now and then, delivers events twice and lets time pass at random. What must hold is compared with a model that knows nothing of attempts, waits or crashes.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::machine::tests::Paths;
-use super::{Effect, Event, Outcome, Plan, State, StepResult, Watched, apply};
-use crate::model::run::{Reason, RunPhase, StepPhase, Time};
+use super::{Effect, Event, Ledger, Outcome, Plan, State, StepResult, Stored, Touched, Watched, apply};
+use crate::model::run::{ContextBackend, Reason, RunPhase, RunStatus, StepPhase, Time};
 use crate::model::workflow::{GROUP, Mode, Workflow};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -143,7 +143,12 @@ fn decidable(plan: &Plan) -> bool {
 struct World {
     plan: Plan,
     scripts: HashMap<String, Script>,
-    saved: State,
+    /// What is on disk: the published status, and what lies beside it.
+    published: RunStatus,
+    stored: Stored,
+    ledger: Ledger,
+    /// What of the memory is not saved.
+    unsaved: Touched,
     memory: State,
     now: Time,
     in_flight: BTreeMap<String, u32>,
@@ -178,8 +183,12 @@ impl World {
             }
             match effect {
                 // Saving may wait until something is to be touched.
-                Effect::Save if rng.random_bool(0.5) => self.save(),
-                Effect::Save => {}
+                Effect::Save(touched) => {
+                    self.unsaved.add(touched);
+                    if rng.random_bool(0.5) {
+                        self.save(rng);
+                    }
+                }
                 Effect::Execute { step, attempt } => {
                     self.in_flight.insert(step, attempt);
                 }
@@ -189,46 +198,72 @@ impl World {
                 Effect::Watch { .. } => {}
                 Effect::WakeAt(t) => self.timer = Some(t),
                 Effect::Finished => {
-                    self.save();
+                    // Outputs that only the journal has are written out before.
+                    while !self.unsaved.is_none() || self.ledger.vars_are_behind(&self.unsaved) {
+                        self.save(rng);
+                    }
+                    self.publish();
                     self.finished = true;
                 }
             }
         }
     }
 
-    /// What is saved is what comes back: through the form in which it is stored.
-    fn save(&mut self) {
-        self.save_notes();
-        self.saved.status = stored(&self.memory.status);
-        self.saved.book = self.memory.book.clone();
+    /// Saves what has changed, in one write; sometimes it is the status that is written, sometimes both.
+    fn save(&mut self, rng: &mut StdRng) {
+        let publish = rng.random_bool(0.3);
+        let whole = publish && self.ledger.vars_are_behind(&self.unsaved);
+        let beside = self.unsaved.notes || !self.unsaved.vars.is_empty() || whole;
+        if beside || !publish {
+            let whole = whole || rng.random_bool(0.2);
+            let journal = self.ledger.journal(&self.memory, &self.unsaved, !whole);
+            if whole {
+                self.stored.vars = self.memory.vars.clone();
+            }
+            // What is saved is what comes back: through the form in which it is stored.
+            self.stored.journal = stored(&journal);
+            self.stored.book = stored(&self.memory.book);
+            self.ledger.saved(&self.unsaved, whole);
+            self.unsaved = Touched::default();
+            // Here it may crash as well: what was to be published is told by the journal.
+        }
+        if publish {
+            self.publish();
+        }
     }
 
-    /// The first of the two writes.
-    fn save_notes(&mut self) {
-        self.saved.book = stored(&self.memory.notes(&self.saved));
-        self.saved.vars = self.memory.vars.clone();
+    fn publish(&mut self) {
+        let mark = self.ledger.next_mark().to_string();
+        let backend = ContextBackend { resource_version: mark, ..ContextBackend::default() };
+        self.memory.status.context_backend = Some(backend);
+        self.published = stored(&self.memory.status);
+        self.ledger.was_published(&self.memory.status, &self.unsaved);
+        self.unsaved = Touched::default();
+        assert_eq!(self.ledger.published(), &self.memory.status);
+    }
+
+    fn read(&self) -> (Ledger, State) {
+        Ledger::open(self.published.clone(), self.stored.clone())
     }
 
     /// An attempt touches the world: after everything that led to it is saved.
-    fn touch(&mut self, step: &str, attempt: u32) {
-        self.save();
-        let book = self.saved.book.steps.get(step).cloned().unwrap_or_default();
-        let known = self.saved.status.all().any(|s| s.id == step && !s.finished());
+    fn touch(&mut self, step: &str, attempt: u32, rng: &mut StdRng) {
+        self.save(rng);
+        let saved = self.read().1;
+        let book = saved.book.steps.get(step).cloned().unwrap_or_default();
+        let known = saved.status.all().any(|s| s.id == step && !s.finished());
         assert!(
             known && book.in_flight && book.attempt == attempt,
             "an attempt is recorded before it touches anything: {step} {attempt}: {book:?}, {:?}",
-            self.saved.status
+            saved.status
         );
         *self.touched.entry((step.to_string(), attempt)).or_default() += 1;
     }
 
     fn crash(&mut self, rng: &mut StdRng) {
         self.crashes -= 1;
-        if rng.random_bool(0.3) {
-            self.save_notes();
-        }
-        self.memory = self.saved.clone().tidy();
-        self.saved = self.memory.clone();
+        (self.ledger, self.memory) = self.read();
+        self.unsaved = Touched::default();
         self.in_flight.clear();
         self.timer = None;
         self.finished = false;
@@ -262,7 +297,7 @@ impl World {
         match rng.random_range(0..10) {
             0..=5 if !flying.is_empty() => {
                 let (step, attempt) = flying[rng.random_range(0..flying.len())].clone();
-                self.touch(&step, attempt);
+                self.touch(&step, attempt, rng);
                 if self.crashes > 0 && rng.random_bool(0.1) {
                     return self.crash(rng);
                 }
@@ -302,7 +337,10 @@ fn simulate(seed: u64) {
     let mut w = World {
         plan,
         scripts,
-        saved: State::default(),
+        published: RunStatus::default(),
+        stored: Stored::default(),
+        ledger: Ledger::default(),
+        unsaved: Touched::default(),
         memory: State::default(),
         now: Time(1_000_000),
         in_flight: BTreeMap::new(),
@@ -319,18 +357,20 @@ fn simulate(seed: u64) {
         turns += 1;
         assert!(turns < 20_000, "seed {seed}: no end: {:?}", w.memory.status);
     }
-    let got: BTreeMap<String, StepPhase> = w.saved.status.all().map(|s| (s.name.clone(), s.phase)).collect();
+    let saved = w.read().1;
+    assert_eq!(saved.status.steps.len(), w.published.steps.len(), "seed {seed}: at the end all is published");
+    let got: BTreeMap<String, StepPhase> = w.published.all().map(|s| (s.name.clone(), s.phase)).collect();
     assert_eq!(got, want, "seed {seed}");
     let failed = want.values().any(|p| *p == StepPhase::Failed);
-    assert_eq!(w.saved.status.phase == RunPhase::Failed, failed, "seed {seed}");
-    assert!(w.saved.status.finished && w.saved.book.steps.is_empty(), "seed {seed}");
+    assert_eq!(w.published.phase == RunPhase::Failed, failed, "seed {seed}");
+    assert!(w.published.finished && saved.book.steps.is_empty(), "seed {seed}");
     for node in &w.plan.nodes {
         for o in &node.step.outputs {
             let value = match got[&node.step.name] {
                 StepPhase::Skipped => Value::Null,
                 _ => json!(node.step.name),
             };
-            assert_eq!(w.saved.vars[&o.name], value, "seed {seed}");
+            assert_eq!(saved.vars[&o.name], value, "seed {seed}");
         }
     }
     let repeats: u32 = w.touched.values().map(|n| n - 1).sum();

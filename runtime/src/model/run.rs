@@ -158,6 +158,21 @@ impl StepStatus {
             _ => false,
         }
     }
+
+    /// The same without its sub-steps.
+    pub fn alone(&self) -> StepStatus {
+        StepStatus {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            kind: self.kind.clone(),
+            phase: self.phase,
+            message: self.message.clone(),
+            reason: self.reason,
+            first_execute_time: self.first_execute_time,
+            last_execute_time: self.last_execute_time,
+            sub_steps: Vec::new(),
+        }
+    }
 }
 
 /// A reference to an object, as Kubernetes writes it.
@@ -179,6 +194,9 @@ pub struct ContextBackend {
     /// Its uid.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub uid: String,
+    /// Which of the engine's own notes the status has taken in.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub resource_version: String,
 }
 
 /// The status of a run.

@@ -67,8 +67,14 @@ impl Op for ComponentApply {
             }
             let rendered = components.render(name).map_err(OpError::permanent)?;
             let live = apply(cx, rendered, &params.namespace).await?;
+            let health = health(name, components.as_ref(), &live);
+            let (healthy, message) = match &health {
+                Ok(health) => (health.is_ok(), health.as_ref().unwrap_or_else(|missing| missing).as_str()),
+                Err(e) => (false, e.message.as_str()),
+            };
+            components.found(name, &live, healthy, message);
             if params.wait_healthy
-                && let Some(missing) = unhealthy(name, components.as_ref(), &live)?
+                && let Err(missing) = health?
             {
                 return Ok(Answer::Wait(missing));
             }
@@ -103,12 +109,12 @@ async fn apply_one(cx: &Cx, object: Value, namespace: &str) -> Result<Value, OpE
     objects::apply(cx, object).await
 }
 
-/// What keeps the component from being healthy, if anything does.
-fn unhealthy(
+/// What there is to say of a healthy component, or what keeps it from being healthy.
+fn health(
     name: &str,
     components: &dyn super::Components,
     live: &Rendered,
-) -> Result<Option<String>, OpError> {
+) -> Result<Result<String, String>, OpError> {
     let objects: Vec<&Value> =
         std::iter::once(&live.output).filter(|o| !o.is_null()).chain(live.outputs.values()).collect();
     let say = |object: &Value, why: &str| {
@@ -122,27 +128,25 @@ fn unhealthy(
         if let (Some(generation), Some(observed)) = (generation, observed)
             && observed < generation
         {
-            return Ok(Some(say(
-                object,
-                &format!("its status is of generation {observed}, not yet of {generation}"),
-            )));
+            let why = format!("its status is of generation {observed}, not yet of {generation}");
+            return Ok(Err(say(object, &why)));
         }
     }
     match components.healthy(name, live).map_err(OpError::permanent)? {
-        Some((true, _)) => return Ok(None),
+        Some((true, message)) => return Ok(Ok(message)),
         Some((false, message)) if message.is_empty() => {
-            return Ok(Some(format!("{name} is not healthy yet")));
+            return Ok(Err(format!("{name} is not healthy yet")));
         }
-        Some((false, message)) => return Ok(Some(message)),
+        Some((false, message)) => return Ok(Err(message)),
         None => {}
     }
     for object in objects {
         match judge(object) {
             Readiness::Ready => {}
-            Readiness::Waiting(why) => return Ok(Some(say(object, &why))),
+            Readiness::Waiting(why) => return Ok(Err(say(object, &why))),
             // A rollout that has failed is not tried again by trying again.
             Readiness::Failed(why) => return Err(OpError::permanent(say(object, &why))),
         }
     }
-    Ok(None)
+    Ok(Ok(String::new()))
 }

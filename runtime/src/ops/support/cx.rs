@@ -46,6 +46,12 @@ pub trait Components: Send + Sync {
 
     /// The names of the components.
     fn names(&self) -> Vec<String>;
+
+    /// Notes how a component was found to stand: healthy or not, and what there is to say of it.
+    fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str);
+
+    /// How the components were found to stand, by name, in the form of `status.services`.
+    fn services(&self) -> Map<String, Value>;
 }
 
 /// What an op is given.
