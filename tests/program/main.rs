@@ -6,6 +6,7 @@
 
 mod definitions;
 mod diagnostics;
+mod facts;
 mod help;
 mod hostile;
 mod import;
@@ -14,6 +15,7 @@ mod mistakes;
 mod modules;
 mod runs;
 mod sandbox;
+mod saves;
 mod terminal;
 mod workflows;
 

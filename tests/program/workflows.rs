@@ -1,22 +1,21 @@
-//! WorkflowRuns: the examples, runs simulated by a clock that jumps, what is refused before anything is done, reading a run, and a process that is
-//! killed at each save point.
+//! WorkflowRuns: the examples, runs simulated by a clock that jumps, what is refused before anything is done, and reading a run. What is saved of one is
+//! in `saves.rs`.
 
 use crate::sandbox::{Ended, Sandbox, check};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::Stdio;
 
 fn example(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name).join("run.yaml");
     path.canonicalize().unwrap().to_str().unwrap().to_owned()
 }
 
-fn json(ended: &Ended) -> Value {
+pub(crate) fn json(ended: &Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {}", ended.shown()))
 }
 
 /// The run in one line: its phase, and each step's phase and reason.
-fn line(status: &Value) -> String {
+pub(crate) fn line(status: &Value) -> String {
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let mut out = text(&status["status"]);
     for step in status["steps"].as_array().into_iter().flatten() {
@@ -29,7 +28,7 @@ fn line(status: &Value) -> String {
 }
 
 /// Simulates a run, given as `spec`, with these definitions.
-fn simulate(spec: &str, definitions: &str) -> Value {
+pub(crate) fn simulate(spec: &str, definitions: &str) -> Value {
     let sandbox = Sandbox::new();
     let run = format!(
         "apiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {{name: run}}\nspec:\n{spec}"
@@ -43,7 +42,7 @@ fn simulate(spec: &str, definitions: &str) -> Value {
     json(&ended)
 }
 
-fn definition(name: &str, template: &str) -> String {
+pub(crate) fn definition(name: &str, template: &str) -> String {
     let template = template.trim_matches('\n').replace('\n', "\n        ");
     format!(
         "apiVersion: core.oam.dev/v1beta1\nkind: WorkflowStepDefinition\nmetadata: {{name: {name}}}\nspec:\n  schematic:\n    cue:\n      template: |\n        {template}\n---\n"
@@ -197,7 +196,7 @@ fn what_cannot_work_fails_at_once() {
 const ECHO: &str = "import \"vela/builtin\"\nimport \"encoding/json\"\nmsg: builtin.#Message & {$params: message: json.Marshal(parameter)}\nout: {num: 3, str: \"s\"}\nparameter: {...}";
 
 /// The messages of the steps, by name.
-fn messages(status: &Value) -> Vec<String> {
+pub(crate) fn messages(status: &Value) -> Vec<String> {
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     status["steps"]
         .as_array()
@@ -436,85 +435,4 @@ fn spans_are_sent_to_a_collector() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-}
-
-#[test]
-fn a_damaged_store_is_told() {
-    let sandbox = Sandbox::new();
-    sandbox.file("state/cluster.redb", &"this is no database ".repeat(1000));
-    let ended = sandbox.run(&["workflow", "list"]);
-    assert!(
-        ended.status == 1 && ended.stderr.contains("Not a redb database") && ended.stderr.contains("hint:"),
-        "{}",
-        ended.shown()
-    );
-}
-
-/// Twenty steps, each of which makes an object.
-fn twenty() -> String {
-    let step = |i: usize| {
-        format!(
-            "    - {{name: s{i:02}, type: apply-object, properties: {{value: {{apiVersion: v1, kind: ConfigMap, metadata: {{name: c{i:02}}}, data: {{n: \"{i}\"}}}}}}}}\n"
-        )
-    };
-    let steps: String = (0..20).map(step).collect();
-    format!(
-        "apiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {{name: twenty}}\nspec:\n  workflowSpec:\n    steps:\n{steps}"
-    )
-}
-
-#[test]
-fn a_process_killed_at_any_save_point_loses_nothing() {
-    use std::io::{BufRead, BufReader};
-    let text = twenty();
-    let objects = |sandbox: &Sandbox| {
-        let mut got = json(&sandbox.run(&["get", "configmaps", "-o", "json"]));
-        let items = got["items"].as_array_mut().unwrap();
-        let mut all: Vec<Value> = items
-            .iter()
-            .filter(|o| o["metadata"]["name"].as_str().unwrap().starts_with('c'))
-            .map(|o| {
-                serde_json::json!([
-                    o["metadata"]["name"],
-                    o["metadata"]["labels"],
-                    o["data"],
-                    o["metadata"]["generation"]
-                ])
-            })
-            .collect();
-        all.sort_by_key(ToString::to_string);
-        all
-    };
-    let whole = Sandbox::new();
-    whole.file("run.yaml", &text);
-    let want = line(&json(&whole.run(&["run", "run.yaml", "-o", "json"])));
-    let wanted = objects(&whole);
-    assert_eq!(wanted.len(), 20);
-    // One life after the other in one state directory: each process is killed at its next save point, and the next one takes over.
-    let sandbox = Sandbox::new();
-    sandbox.file("run.yaml", &text);
-    let mut kills = 0;
-    loop {
-        let mut child = sandbox
-            .command(&["run", "run.yaml"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // A line is told when it is saved: one new step that is over, then the end.
-        let over = lines.by_ref().map_while(Result::ok).filter(|l| l.contains("succeeded")).nth(kills);
-        if over.is_none() {
-            assert!(child.wait().unwrap().success());
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-        assert!(kills <= 21);
-    }
-    assert!(kills >= 10, "{kills}");
-    let status = json(&sandbox.run(&["workflow", "status", "twenty", "-o", "json"]));
-    assert_eq!(line(&status), want);
-    assert_eq!(objects(&sandbox), wanted);
 }

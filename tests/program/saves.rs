@@ -1,0 +1,284 @@
+//! Nothing is lost: a process that is killed at each save point, a store that cannot grow, and one that is damaged.
+
+use crate::sandbox::{Ended, Sandbox};
+use crate::workflows::{json, line};
+use kube::client::Body;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use stepwell_cluster::{EmbeddedCluster, Options};
+use tokio::sync::mpsc;
+
+/// A run of steps, each of which makes an object with this much in it.
+fn steps(name: &str, count: usize, size: usize) -> String {
+    let text = "x".repeat(size);
+    let step = |i: usize| {
+        format!(
+            "    - {{name: s{i:02}, type: apply-object, properties: {{value: {{apiVersion: v1, kind: ConfigMap, metadata: {{name: c{i:02}}}, data: {{n: \"{i}\", text: \"{text}\"}}}}}}}}\n"
+        )
+    };
+    let steps: String = (0..count).map(step).collect();
+    format!(
+        "apiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {{name: {name}}}\nspec:\n  workflowSpec:\n    steps:\n{steps}"
+    )
+}
+
+/// The objects that the steps make, of a list of ConfigMaps.
+fn made(list: &Value) -> Vec<Value> {
+    let items = list["items"].as_array().unwrap().iter();
+    let ours = items.filter(|o| o["metadata"]["name"].as_str().unwrap().starts_with('c'));
+    let part = |o: &Value| serde_json::json!([o["metadata"]["name"], o["metadata"]["labels"], o["data"]]);
+    let mut all: Vec<Value> = ours.map(part).collect();
+    all.sort_by_key(ToString::to_string);
+    all
+}
+
+/// What stands between a program and its cluster: lets a number of saves of the run pass, then carries one out and never answers it.
+#[derive(Default)]
+struct Gate {
+    /// How many saves to let pass; `None` lets all pass.
+    left: Option<usize>,
+    /// How often each object of a step was applied.
+    effects: BTreeMap<String, usize>,
+}
+
+impl Gate {
+    /// Whether this request is to be the last.
+    fn closes(&mut self, method: &http::Method, path: &str) -> bool {
+        if *method == http::Method::GET {
+            return false;
+        }
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if path.contains("/configmaps/c") && !path.contains("context") {
+            *self.effects.entry(name.to_owned()).or_default() += 1;
+        }
+        let saves = path.ends_with("/workflowruns/twenty/status")
+            || path.ends_with("/configmaps/workflow-twenty-context")
+            || (*method == http::Method::POST && path.ends_with("/configmaps"));
+        match &mut self.left {
+            Some(0) if saves => true,
+            Some(left) if saves => {
+                *left -= 1;
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+struct Watched {
+    _cluster: EmbeddedCluster,
+    client: kube::Client,
+    _served: stepwell_cluster::Served,
+    gate: Arc<Mutex<Gate>>,
+    closed: mpsc::UnboundedReceiver<()>,
+}
+
+/// A cluster behind a gate, for the program in this folder.
+async fn cluster(sandbox: &Sandbox) -> Watched {
+    let cluster = EmbeddedCluster::in_memory(Options::default()).await.unwrap();
+    let (client, gate) = (cluster.client(), Arc::new(Mutex::new(Gate::default())));
+    let (close, closed) = mpsc::unbounded_channel();
+    let service = tower::service_fn({
+        let (client, gate) = (client.clone(), gate.clone());
+        move |request: http::Request<Body>| {
+            let (client, close) = (client.clone(), close.clone());
+            let path = request.uri().path().to_owned();
+            let last = gate.lock().unwrap().closes(request.method(), &path);
+            async move {
+                let answer = client.send(request).await;
+                if last {
+                    let _ = close.send(());
+                    std::future::pending::<()>().await;
+                }
+                answer.map_err(|e| Box::<dyn std::error::Error + Send + Sync>::from(e.to_string()))
+            }
+        }
+    });
+    let behind = kube::Client::new(service, "default");
+    let served = stepwell_cluster::serve(behind, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+    sandbox.file("kubeconfig", &served.kubeconfig);
+    Watched { _cluster: cluster, client, _served: served, gate, closed }
+}
+
+async fn configmaps(client: &kube::Client) -> Value {
+    let request = http::Request::get("/api/v1/namespaces/default/configmaps").body(Vec::new()).unwrap();
+    client.request(request).await.unwrap()
+}
+
+async fn run(client: &kube::Client) -> Value {
+    let path = "/apis/core.oam.dev/v1alpha1/namespaces/default/workflowruns/twenty";
+    client.request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap()
+}
+
+/// Waits for the end of a program, or for the gate to be closed.
+async fn ended(child: &mut Child, closed: &mut mpsc::UnboundedReceiver<()>) -> Option<bool> {
+    let since = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status.success());
+        }
+        if tokio::time::timeout(Duration::from_millis(20), closed.recv()).await.is_ok() {
+            return None;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "it neither ends nor saves");
+    }
+}
+
+/// Runs the twenty steps; each process is killed with its `nth` save done and not yet answered, and the next one takes over. Gives the number of kills,
+/// the end, the objects, and how often each was applied.
+async fn killed(nth: usize) -> (usize, String, Vec<Value>, BTreeMap<String, usize>) {
+    let sandbox = Sandbox::new();
+    sandbox.file("run.yaml", &steps("twenty", 20, 1));
+    let mut watched = cluster(&sandbox).await;
+    let mut kills = 0;
+    loop {
+        watched.gate.lock().unwrap().left = nth.checked_sub(1);
+        let args: &[&str] = if kills == 0 { &["run", "run.yaml"] } else { &["workflow", "resume", "twenty"] };
+        let mut command = sandbox.command(&[args, &["--kubeconfig", "kubeconfig"]].concat());
+        let told = std::fs::File::create(sandbox.path().join("stderr")).unwrap();
+        let mut child = command.stdout(Stdio::null()).stderr(told).spawn().unwrap();
+        match ended(&mut child, &mut watched.closed).await {
+            Some(well) => {
+                assert!(well, "{}", std::fs::read_to_string(sandbox.path().join("stderr")).unwrap());
+                break;
+            }
+            None => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                kills += 1;
+                // Its last save may have been that of the end.
+                if run(&watched.client).await["status"]["finished"] == true {
+                    break;
+                }
+            }
+        }
+        assert!(kills < 200, "a run that is killed at each save must come to its end");
+    }
+    watched.gate.lock().unwrap().left = None;
+    let status = sandbox.run(&["workflow", "status", "twenty", "--kubeconfig", "kubeconfig", "-o", "json"]);
+    let effects = std::mem::take(&mut watched.gate.lock().unwrap().effects);
+    (kills, line(&json(&status)), made(&configmaps(&watched.client).await), effects)
+}
+
+#[test]
+fn a_process_killed_at_each_save_point_loses_nothing() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (none, want, objects, effects) = runtime.block_on(killed(0));
+    assert_eq!((none, objects.len()), (0, 20));
+    assert!(want.starts_with("succeeded; s00 succeeded"), "{want}");
+    assert!(effects.len() == 20 && effects.values().all(|n| *n == 1), "{effects:?}");
+    // At each save there is, and then at those that a process only comes to when it has saved before.
+    for (nth, at_least) in [(1, 20), (3, 7)] {
+        let (kills, line, got, effects) = runtime.block_on(killed(nth));
+        assert_eq!((&line, &got), (&want, &objects), "killed at save {nth}");
+        assert!(kills >= at_least, "{kills} kills");
+        assert_eq!(effects.len(), 20, "every effect at least once");
+        // What a kill can repeat is the one effect that was under way.
+        let repeats: usize = effects.values().map(|n| n - 1).sum();
+        assert!(repeats <= kills, "{repeats} repeats for {kills} kills");
+    }
+}
+
+/// The program with files that may not become larger than this.
+fn with_limit(sandbox: &Sandbox, args: &[&str], kib: usize) -> Ended {
+    let program = sandbox.command(args);
+    let mut command = Command::new("bash");
+    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"");
+    command.args(["-c", &script, "--"]).arg(program.get_program()).args(program.get_args());
+    command.current_dir(sandbox.path()).stdin(Stdio::null());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Ended::of(command.output().unwrap())
+}
+
+/// A step type that makes an object of 60 KB, and a run of forty such steps.
+const LARGE: &str = r#"
+apiVersion: core.oam.dev/v1beta1
+kind: WorkflowStepDefinition
+metadata: {name: large}
+spec:
+  schematic:
+    cue:
+      template: |
+        import ("vela/kube", "strings")
+        apply: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: name: context.stepName, data: text: strings.Repeat("x", 60000)}}
+        parameter: {}
+---
+apiVersion: core.oam.dev/v1alpha1
+kind: WorkflowRun
+metadata: {name: big}
+spec:
+  workflowSpec:
+    steps:
+"#;
+
+#[test]
+fn a_store_that_cannot_grow_is_told_and_nothing_is_claimed() {
+    let sandbox = Sandbox::new();
+    let steps: String = (0..40).map(|i| format!("    - {{name: c{i:02}, type: large}}\n")).collect();
+    sandbox.file("run.yaml", &format!("{LARGE}{steps}"));
+    let mut most = 0;
+    for _ in 0..2 {
+        let ended = with_limit(&sandbox, &["run", "run.yaml"], 3_500);
+        assert_eq!(ended.status, 1, "{}", ended.shown());
+        let why = "the store cannot be read or written: its file may not become any larger on this system";
+        assert!(ended.stderr.contains(why), "{}", ended.shown());
+        // What was told to have succeeded has.
+        let told =
+            ended.stdout.lines().filter(|l| l.contains("): succeeded")).filter_map(|l| l.split(' ').next());
+        let told: Vec<&str> = told.collect();
+        most = most.max(told.len());
+        let status = json(&sandbox.run(&["workflow", "status", "big", "-o", "json"]));
+        for name in &told {
+            let mut steps = status["steps"].as_array().into_iter().flatten();
+            let step = steps.find(|s| s["name"] == **name);
+            assert_eq!(step.map(|s| &s["phase"]), Some(&"succeeded".into()), "{name}: {status:#}");
+        }
+    }
+    assert!(most > 0, "no step came to its end before the store was full");
+    // With room again, the run goes on to its end.
+    let ended = sandbox.run(&["run", "run.yaml", "-o", "json"]);
+    assert_eq!(json(&ended)["status"], "succeeded", "{}", ended.shown());
+    assert_eq!(made(&json(&sandbox.run(&["get", "configmaps", "-o", "json"]))).len(), 40);
+}
+
+#[test]
+fn a_damaged_store_is_told() {
+    let whole = Sandbox::new();
+    whole.file("run.yaml", &steps("run", 5, 20_000));
+    assert_eq!(whole.run(&["run", "run.yaml"]).status, 0);
+    let good = std::fs::read(whole.path().join("state/cluster.redb")).unwrap();
+    let other = b"this is no database ".repeat(1000);
+    let mut garbled = good.clone();
+    let (from, to) = (8192, good.len());
+    garbled[from..to].iter_mut().for_each(|b| *b ^= 0x5a);
+    let cases: [(&str, &[u8]); 4] = [
+        ("no database", &other),
+        ("cut off", &good[..good.len() / 2]),
+        ("cut off in its head", &good[..100]),
+        ("garbled", &garbled),
+    ];
+    for (name, bytes) in cases {
+        let sandbox = Sandbox::new();
+        std::fs::create_dir_all(sandbox.path().join("state")).unwrap();
+        std::fs::write(sandbox.path().join("state/cluster.redb"), bytes).unwrap();
+        sandbox.file("run.yaml", &steps("run", 1, 1));
+        for args in [&["workflow", "list"][..], &["run", "run.yaml"], &["workflow", "status", "run"]] {
+            let ended = sandbox.run(args);
+            assert!(ended.status == 1 && ended.stdout.is_empty(), "{name}: {}", ended.shown());
+            assert!(
+                ended.stderr.contains("database")
+                    || ended.stderr.contains("the store cannot be read or written"),
+                "{name}: {}",
+                ended.shown()
+            );
+        }
+    }
+}
