@@ -141,7 +141,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Field(n) if !crate::eval::label::is_identifier(n) => {
-                write!(f, "{}", crate::eval::print::quote(n))
+                write!(f, "{}", crate::encode::cue::quote(n))
             }
             Step::Field(n) | Step::Special(n) => write!(f, "{n}"),
             Step::Index(i) => write!(f, "[{i}]"),

@@ -28,17 +28,40 @@ const TARGETS: &[(&str, &[&str])] = &[
     ("functions", &[]),
     ("json", &["json"]),
     ("yaml", &["yaml"]),
-    ("toml", &[]),
+    ("toml", &["toml"]),
+    ("csv", &["csv"]),
+    ("jsonschema", &["json"]),
+    ("openapi", &["yaml"]),
 ];
 
 /// First inputs for what the vectors have no files of.
 const SEEDS: &[(&str, &str)] = &[
     ("toml", "a = 1\n[b]\nc = \"x\"\nd = [1, 2.5, true]\n[[e.f]]\ng = 1979-05-27T07:32:00Z\n"),
+    ("csv", "a,\"b\n\"\"c\"\r\n\r\n d ,\n"),
+    ("jsonschema", JSON_SCHEMA),
+    ("openapi", OPEN_API),
+    ("openapi", RESOURCE),
     ("functions", "\0a,b\n\"c\"\"d\",e\n"),
     ("functions", "\x06^(a+|[b-d]{2,3})$"),
     ("functions", "\x0b{{range $i, $e := .a}}{{$i}}{{if $e}}x{{else}}y{{end}}{{end}}"),
     ("functions", "\x0c2020-01-01T00:00:00.5+01:00"),
 ];
+
+const JSON_SCHEMA: &str = r##"{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "required": ["a"],
+"properties": {"a": {"$ref": "#/$defs/x y"}, "b": {"type": ["string", "null"], "pattern": "^a", "minLength": 1, "default": "a"},
+"c": {"oneOf": [{"const": 1}, {"enum": ["x", 2.5]}, {"not": {"type": "array"}}]}, "d": {"type": "array", "items": {"type": "integer",
+"minimum": 0, "exclusiveMaximum": 9, "multipleOf": 3}, "prefixItems": [true], "minItems": 1, "uniqueItems": true}},
+"patternProperties": {"^x": false}, "additionalProperties": {"$ref": "#"}, "if": {"required": ["b"]}, "then": {"maxProperties": 2},
+"$defs": {"x y": {"description": "one\ntwo", "format": "date-time", "anyOf": [{}, {"$ref": "#/$defs/z"}]}, "z": {"type": "number"}}}"##;
+
+const OPEN_API: &str = "openapi: 3.0.0\ninfo: {title: t, version: v1, description: d}\npaths: {}\ncomponents:\n  schemas:\n    A-b:\n      \
+type: object\n      nullable: true\n      required: [x]\n      properties:\n        x: {$ref: '#/components/schemas/C'}\n        y: {type: string, \
+format: byte, maxLength: 3}\n    C: {allOf: [{type: integer, format: int32, minimum: 0, exclusiveMinimum: true}], example: 1}\n";
+
+const RESOURCE: &str = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: as.b.c}\nspec:\n  group: b.c\n  \
+names: {kind: A, plural: as}\n  scope: Namespaced\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    schema:\n      \
+openAPIV3Schema:\n        type: object\n        properties:\n          spec: {type: object, x-kubernetes-preserve-unknown-fields: true}\n          \
+q: {x-kubernetes-int-or-string: true, pattern: '^a'}\n";
 
 impl Fuzz {
     pub(crate) fn run(&self) -> Result<()> {

@@ -733,26 +733,7 @@ fn predeclared(name: &str) -> Option<X> {
 
 /// Data as an expression, to be filled in.
 pub(crate) fn data(d: &crate::data::Data, labels: &mut Labels) -> E {
-    use crate::data::Data;
-    let kind = match d {
-        Data::Null => X::Scalar(Scalar::Null),
-        Data::Bool(b) => X::Scalar(Scalar::Bool(*b)),
-        Data::Number(n) => X::Scalar(Scalar::Number(n.clone())),
-        Data::String(s) => X::Scalar(Scalar::String(s.clone())),
-        Data::Bytes(b) => X::Scalar(Scalar::Bytes(b.clone())),
-        Data::List(items) => {
-            X::List(List { elems: items.iter().map(|i| data(i, labels)).collect(), ellipsis: None })
-        }
-        Data::Struct(fields) => {
-            let mut s = Struct { is_struct: true, ..Struct::default() };
-            for (name, value) in fields {
-                let label = labels.regular(name);
-                s.decls.push(plain_field(label, data(value, labels)));
-            }
-            X::Struct(Box::new(s))
-        }
-    };
-    Expr::new(kind, NOWHERE)
+    placed::expr(d, None, labels)
 }
 
 /// Shared data as an expression: of what is in it, only the first level.
@@ -777,6 +758,11 @@ pub(crate) const NOWHERE: Span = Span { file: crate::source::FileId(u32::MAX), s
 
 /// A field without comments.
 pub(crate) fn plain_field(label: Label, value: E) -> Decl {
+    field_at(label, value, NOWHERE)
+}
+
+/// A field without comments whose label is written at a place.
+fn field_at(label: Label, value: E, label_span: Span) -> Decl {
     Decl::Field(Arc::new(FieldDecl {
         label,
         constraint: ast::Constraint::Regular,
@@ -784,6 +770,6 @@ pub(crate) fn plain_field(label: Label, value: E) -> Decl {
         label_alias: false,
         docs: ThinVec::new(),
         attributes: ThinVec::new(),
-        label_span: NOWHERE,
+        label_span,
     }))
 }

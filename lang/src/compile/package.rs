@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::diag::{Code, Diagnostic};
-use crate::eval::expr::{Callee, Expr, X};
+use crate::eval::expr::{Callee, Expr, Missing, X};
 use crate::pkg;
 use crate::source::{Source, Span};
 use crate::syntax::ast;
@@ -174,17 +174,13 @@ impl Compiler<'_> {
                     return Some(X::And(vec![e]));
                 }
                 match unit {
-                    Some(unit) => unit,
-                    None => {
-                        let names = p.functions.iter().map(|f| f.name).chain(p.constants.iter().map(|c| c.0));
-                        let near = crate::text::nearest(&name, names);
+                    Some(unit) if p.names().any(|n| n == &*name) => unit,
+                    // An error where it is used, and no other one: what does not use it has its value.
+                    _ => {
+                        let near = crate::text::nearest(&name, p.names());
                         let message = format!("package {path:?} has no {name}");
-                        let mut d = Diagnostic::new(Code::Reference, message).at(sel.span, "");
-                        if let Some(near) = near {
-                            d = d.hint(format!("did you mean {package}.{near}?"));
-                        }
-                        self.diagnostics.push(d);
-                        return Some(X::Bottom);
+                        let hint = near.map(|near| format!("did you mean {package}.{near}?"));
+                        return Some(X::Missing(Box::new(Missing { message, hint, span: sel.span })));
                     }
                 }
             }
@@ -207,6 +203,12 @@ impl Compiler<'_> {
         let target = import.target;
         match target {
             Target::Unit(unit) => Some(X::Package(unit)),
+            // A standard package of definitions alone is a struct like others.
+            Target::Standard(path, Some(unit))
+                if pkg::package(path).is_some_and(|p| p.functions.is_empty()) =>
+            {
+                Some(X::Package(unit))
+            }
             _ => {
                 let d = Diagnostic::new(Code::Reference, format!("the package {name} is not a value"));
                 let hint = format!("name something in it: `{name}.NAME`");

@@ -1,13 +1,12 @@
 //! Data as expressions that know where they were read, so that a mistake in a data file is shown in that file.
 
-use super::{NOWHERE, plain_field};
+use super::{NOWHERE, field_at};
 use crate::data::Data;
 use crate::encode::yaml::Place;
-use crate::eval::expr::{Decl, E, Expr, FieldDecl, List, Scalar, Struct, X};
+use crate::eval::expr::{E, Expr, List, Scalar, Struct, X};
 use crate::eval::label::Labels;
 use crate::packages::Placed;
 use crate::source::{FileId, SourceMap, Span};
-use std::sync::Arc;
 
 /// Placed data as an expression.
 pub(crate) fn placed(p: &Placed, labels: &mut Labels, sources: &mut SourceMap) -> E {
@@ -16,54 +15,52 @@ pub(crate) fn placed(p: &Placed, labels: &mut Labels, sources: &mut SourceMap) -
     let file = known.unwrap_or_else(|| sources.add(source.clone()));
     let starts = std::iter::once(0).chain(source.text.match_indices('\n').map(|(i, _)| i + 1)).collect();
     let w = Where { file, text: &source.text, starts };
-    w.expr(&p.data, p.places.as_ref(), labels)
+    expr(&p.data, Some((&w, p.places.as_ref())), labels)
 }
 
-struct Where<'t> {
+pub(super) struct Where<'t> {
     file: FileId,
     text: &'t str,
     /// Where lines start.
     starts: Vec<usize>,
 }
 
-impl Where<'_> {
-    fn expr(&self, data: &Data, place: Option<&Place>, labels: &mut Labels) -> E {
-        crate::compile::stack(|| self.expr_here(data, place, labels))
-    }
+/// Data as an expression; `at` is the text it was read from, and the place of it there where that is known.
+pub(super) fn expr(data: &Data, at: Option<(&Where<'_>, Option<&Place>)>, labels: &mut Labels) -> E {
+    crate::compile::stack(|| expr_here(data, at, labels))
+}
 
-    fn expr_here(&self, data: &Data, place: Option<&Place>, labels: &mut Labels) -> E {
-        let span = place.map_or(Span::new(self.file, 0, 0), |p| self.span(p.line, p.column));
-        let kind = match data {
-            Data::Null => X::Scalar(Scalar::Null),
-            Data::Bool(b) => X::Scalar(Scalar::Bool(*b)),
-            Data::Number(n) => X::Scalar(Scalar::Number(n.clone())),
-            Data::String(s) => X::Scalar(Scalar::String(s.clone())),
-            Data::Bytes(b) => X::Scalar(Scalar::Bytes(b.clone())),
-            Data::List(items) => {
-                let part = |i: usize| place.and_then(|p| p.nth(i));
-                let elems = items.iter().enumerate().map(|(i, d)| self.expr(d, part(i), labels)).collect();
-                X::List(List { elems, ellipsis: None })
+fn expr_here(data: &Data, at: Option<(&Where<'_>, Option<&Place>)>, labels: &mut Labels) -> E {
+    let part = |find: &dyn Fn(&Place) -> Option<&Place>| at.map(|(w, place)| (w, place.and_then(find)));
+    let kind = match data {
+        Data::Null => X::Scalar(Scalar::Null),
+        Data::Bool(b) => X::Scalar(Scalar::Bool(*b)),
+        Data::Number(n) => X::Scalar(Scalar::Number(n.clone())),
+        Data::String(s) => X::Scalar(Scalar::String(s.clone())),
+        Data::Bytes(b) => X::Scalar(Scalar::Bytes(b.clone())),
+        Data::List(items) => {
+            let item = |(i, d): (usize, &Data)| expr(d, part(&|p| p.nth(i)), labels);
+            X::List(List { elems: items.iter().enumerate().map(item).collect(), ellipsis: None })
+        }
+        Data::Struct(fields) => {
+            let mut s = Struct { is_struct: true, ..Struct::default() };
+            for (i, (name, value)) in fields.iter().enumerate() {
+                // Mostly the places are in the order of the fields.
+                let part = part(&|p| p.named(i, name));
+                let label = labels.regular(name);
+                let value = expr(value, part, labels);
+                let key = part.and_then(|(w, place)| place?.key.map(|(line, column)| w.span(line, column)));
+                s.decls.push(field_at(label, value, key.unwrap_or(NOWHERE)));
             }
-            Data::Struct(fields) => {
-                let mut s = Struct { is_struct: true, ..Struct::default() };
-                for (i, (name, value)) in fields.iter().enumerate() {
-                    // Mostly the places are in the order of the fields.
-                    let part = place.and_then(|p| p.named(i, name));
-                    let label = labels.regular(name);
-                    let value = self.expr(value, part, labels);
-                    let label_span = match part.and_then(|p| p.key) {
-                        Some((line, column)) => self.span(line, column),
-                        None => NOWHERE,
-                    };
-                    s.decls.push(match plain_field(label, value) {
-                        Decl::Field(f) => Decl::Field(Arc::new(FieldDecl { label_span, ..unshared(f) })),
-                        other => other,
-                    });
-                }
-                X::Struct(Box::new(s))
-            }
-        };
-        Expr::new(kind, span)
+            X::Struct(Box::new(s))
+        }
+    };
+    Expr::new(kind, at.map_or(NOWHERE, |(w, place)| w.span_of(place)))
+}
+
+impl Where<'_> {
+    fn span_of(&self, place: Option<&Place>) -> Span {
+        place.map_or(Span::new(self.file, 0, 0), |p| self.span(p.line, p.column))
     }
 
     /// The word or quoted text that starts at a line and column; columns count characters.
@@ -82,21 +79,5 @@ impl Where<'_> {
             }
         };
         Span::new(self.file, start + skip, start + skip + len)
-    }
-}
-
-/// A declaration that nobody else has yet.
-fn unshared(f: Arc<FieldDecl>) -> FieldDecl {
-    match Arc::try_unwrap(f) {
-        Ok(f) => f,
-        Err(shared) => FieldDecl {
-            label: shared.label,
-            constraint: shared.constraint,
-            value: shared.value.clone(),
-            label_alias: shared.label_alias,
-            docs: shared.docs.clone(),
-            attributes: shared.attributes.clone(),
-            label_span: shared.label_span,
-        },
     }
 }

@@ -252,7 +252,7 @@ pub fn write_string(out: &mut String, text: &str) {
 
 /// Reads one JSON value and nothing after it. A key may stand twice only with equal values.
 pub fn parse(text: &str) -> Result<Data, DecodeError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, pairs: true, stream: false };
     let data = reader.value(0)?;
     reader.space();
     if reader.at < text.len() {
@@ -263,7 +263,7 @@ pub fn parse(text: &str) -> Result<Data, DecodeError> {
 
 /// Reads any number of JSON values, one after the other.
 pub fn parse_stream(text: &str) -> Result<Vec<Data>, DecodeError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, pairs: true, stream: true };
     let mut out = Vec::new();
     loop {
         reader.space();
@@ -334,6 +334,10 @@ fn reformat(text: &str, layout: Option<(&str, &str)>) -> Result<String, DecodeEr
         }
         fresh = matches!(c, '{' | '[');
     }
+    // As Go has it, white space after the value stays where the text is laid out.
+    if layout.is_some() {
+        out.push_str(&text[text.trim_end_matches([' ', '\t', '\r', '\n']).len()..]);
+    }
     Ok(out)
 }
 
@@ -343,7 +347,7 @@ pub fn is_valid(text: &str) -> bool {
 }
 
 fn parse_lenient(text: &str) -> Result<(), DecodeError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, pairs: false, stream: false };
     reader.skip_value()?;
     reader.space();
     if reader.at < text.len() {
@@ -355,6 +359,10 @@ fn parse_lenient(text: &str) -> Result<(), DecodeError> {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Whether half of a surrogate pair is a mistake: it stands for no character.
+    pairs: bool,
+    /// Whether another value may follow a number at once, as in `01`.
+    stream: bool,
 }
 
 impl Reader<'_> {
@@ -411,7 +419,21 @@ impl Reader<'_> {
 
     fn number(&mut self) -> Result<Data, DecodeError> {
         let start = self.at;
-        while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')) {
+        self.at += usize::from(self.peek() == Some(b'-'));
+        // In a stream, a number ends after a 0 that it begins with, and at a sign that follows no exponent.
+        let zero = self.stream && self.peek() == Some(b'0');
+        self.at += usize::from(zero);
+        let mut before = 0;
+        while let Some(b) = self.peek() {
+            let more = match b {
+                b'0'..=b'9' => !zero || before != 0,
+                b'-' | b'+' => !self.stream || matches!(before, b'e' | b'E'),
+                _ => matches!(b, b'.' | b'e' | b'E'),
+            };
+            if !more {
+                break;
+            }
+            before = b;
             self.at += 1;
         }
         let text = &self.text[start..self.at];
@@ -552,8 +574,12 @@ impl Reader<'_> {
                     }
                     self.at = rewind;
                 }
-                // Half of a pair stands for no character.
-                char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER)
+                match char::from_u32(first) {
+                    None if self.pairs => {
+                        return Err(self.error_at(start, "half of a surrogate pair in a string"));
+                    }
+                    c => c.unwrap_or(char::REPLACEMENT_CHARACTER),
+                }
             }
             _ => return Err(self.error_at(start, "invalid escape in a string")),
         })
@@ -680,7 +706,8 @@ mod tests {
     #[test]
     fn what_is_read() {
         assert_eq!(parse(r#"{"a":1,"a":1}"#).unwrap(), parse(r#"{"a":1}"#).unwrap());
-        assert_eq!(parse(r#""\ud834\udd1e \ud834 \/""#).unwrap(), Data::string("𝄞 \u{fffd} /"));
+        assert_eq!(parse(r#""\ud834\udd1e \/""#).unwrap(), Data::string("𝄞 /"));
+        assert!(parse(r#""\ud834 ""#).is_err() && is_valid(r#""\ud834 ""#));
         assert_eq!(parse_stream("{\"a\":1}\n 2 \"x\"").unwrap().len(), 3);
         assert!(parse_stream("").unwrap().is_empty());
         assert!(is_valid(r#"{"a":1,"a":2}"#));
@@ -692,7 +719,7 @@ mod tests {
         assert_eq!(compact_text(text).unwrap(), r#"{"a":[1.50,2,{}],"b":{},"c":"x , \" y\\","d":[]}"#);
         assert_eq!(
             indent_text(text, "", "  ").unwrap(),
-            "{\n  \"a\": [\n    1.50,\n    2,\n    {}\n  ],\n  \"b\": {},\n  \"c\": \"x , \\\" y\\\\\",\n  \"d\": []\n}"
+            "{\n  \"a\": [\n    1.50,\n    2,\n    {}\n  ],\n  \"b\": {},\n  \"c\": \"x , \\\" y\\\\\",\n  \"d\": []\n} "
         );
         assert!(compact_text("[1").is_err());
     }

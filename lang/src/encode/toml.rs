@@ -1,48 +1,118 @@
 //! TOML: the writer in the reference's form (keys sorted, tables after values), and a reader over the `toml` crate.
 
+use super::yaml::{Document, Place};
 use super::{DecodeError, line_column};
 use crate::data::Data;
 use crate::number::Number;
 use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// Reads a document. Dates and times become texts.
 pub fn parse(text: &str) -> Result<Data, DecodeError> {
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+    parse_document(text).map(|d| d.data)
+}
+
+/// Reads a document with the places of its values.
+pub fn parse_document(text: &str) -> Result<Document, DecodeError> {
+    let table = DeTable::parse(text).map_err(|error| {
         let (line, column) = line_column(text, error.span().map_or(0, |s| s.start));
         DecodeError { line, column, message: error.message().to_owned() }
     })?;
-    table_data(table).map_err(|message| DecodeError { line: 1, column: 1, message })
+    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+    let (data, positions) = Reader { text, starts }.table(table.get_ref(), 0)?;
+    Ok(Document { data, positions })
 }
 
-fn table_data(table: toml::Table) -> Result<Data, String> {
-    let fields = table.into_iter().map(|(label, v)| Ok((Arc::from(label.as_str()), value_data(v)?)));
-    Ok(Data::Struct(fields.collect::<Result<_, String>>()?))
+struct Reader<'t> {
+    text: &'t str,
+    /// Where lines start.
+    starts: Vec<usize>,
 }
 
-fn value_data(value: toml::Value) -> Result<Data, String> {
-    use toml::Value;
-    Ok(match value {
-        Value::String(s) => s.into(),
-        Value::Integer(n) => n.into(),
-        Value::Float(f) => {
-            Number::from_f64(f).ok_or_else(|| format!("{f} is not a number of the language"))?.into()
+impl Reader<'_> {
+    fn place(&self, at: usize) -> (u32, u32) {
+        let line = self.starts.partition_point(|start| *start <= at).max(1);
+        let before = self.text.get(self.starts[line - 1]..at).unwrap_or("");
+        (line as u32, before.chars().count() as u32 + 1)
+    }
+
+    fn table(&self, table: &DeTable<'_>, at: usize) -> Result<(Data, Place), DecodeError> {
+        let (line, column) = self.place(at);
+        let mut place = Place { line, column, ..Place::default() };
+        let mut fields = Vec::with_capacity(table.len());
+        for (key, value) in table {
+            let label: Arc<str> = Arc::from(key.get_ref().as_ref());
+            let (data, part) = self.value(value)?;
+            let key = Some(self.place(key.span().start));
+            place.parts.push((Some(label.clone()), Place { key, ..part }));
+            fields.push((label, data));
         }
-        Value::Boolean(b) => b.into(),
-        Value::Datetime(d) => d.to_string().into(),
-        Value::Array(items) => Data::List(items.into_iter().map(value_data).collect::<Result<_, _>>()?),
-        Value::Table(table) => table_data(table)?,
-    })
+        Ok((Data::Struct(fields), place))
+    }
+
+    fn value(&self, value: &Spanned<DeValue<'_>>) -> Result<(Data, Place), DecodeError> {
+        let at = value.span().start;
+        let (line, column) = self.place(at);
+        let mut place = Place { line, column, ..Place::default() };
+        let wrong = |what: &str| DecodeError {
+            line,
+            column,
+            message: format!("{what} is not a number of the language"),
+        };
+        let data = match value.get_ref() {
+            DeValue::String(s) => s.as_ref().into(),
+            DeValue::Integer(n) => {
+                i64::from_str_radix(n.as_str(), n.radix()).map_err(|_| wrong(n.as_str()))?.into()
+            }
+            // The digits are kept as they are written: `1.50`.
+            DeValue::Float(f) => {
+                let digits = f.as_str().trim_start_matches('+');
+                Number::parse_json(digits).map_err(|_| wrong(f.as_str()))?.into()
+            }
+            DeValue::Boolean(b) => (*b).into(),
+            DeValue::Datetime(d) => d.to_string().into(),
+            DeValue::Array(items) => {
+                let mut list = Vec::with_capacity(items.len());
+                for item in items {
+                    let (data, part) = self.value(item)?;
+                    place.parts.push((None, part));
+                    list.push(data);
+                }
+                Data::List(list)
+            }
+            DeValue::Table(table) => return self.table(table, at),
+        };
+        Ok((data, place))
+    }
 }
 
 /// Writes a document: a struct as tables, anything else as the bare value. TOML has no null: such fields are left out.
 pub fn write(data: &Data) -> Result<String, String> {
     let mut out = String::new();
+    if has_null(data) {
+        return Err("toml: cannot encode null".into());
+    }
     match data {
         Data::Struct(fields) => tables(&mut out, fields, ""),
-        Data::Null => return Err("toml: cannot encode null".into()),
+        // TOML has no name for these; the reference writes them so.
+        Data::List(_) if is_tables(data) => list_of_tables(&mut out, data, ""),
+        Data::Number(n) if n.is_int() && n.to_i64().is_none() => {
+            return Err(format!("toml: the integer {n} does not fit"));
+        }
         other => value(&mut out, other),
     }
     Ok(out)
+}
+
+/// Whether there is a null that is not the value of a field.
+fn has_null(data: &Data) -> bool {
+    match data {
+        Data::Null => true,
+        Data::List(items) => items.iter().any(has_null),
+        Data::Struct(fields) => fields.iter().any(|(_, v)| *v != Data::Null && has_null(v)),
+        _ => false,
+    }
 }
 
 /// The fields in the order in which they are written.
@@ -72,22 +142,26 @@ fn tables(out: &mut String, fields: &[(Arc<str>, Data)], path: &str) {
         key(&mut path, label);
         match v {
             Data::Struct(fields) => table(out, fields, &path, "[", "]"),
-            Data::List(items) => {
-                for item in items {
-                    if let Data::Struct(fields) = item {
-                        table(out, fields, &path, "[[", "]]");
-                    }
-                }
-            }
-            _ => {}
+            list => list_of_tables(out, list, &path),
+        }
+    }
+}
+
+fn list_of_tables(out: &mut String, list: &Data, path: &str) {
+    let Data::List(items) = list else { return };
+    for item in items {
+        if let Data::Struct(fields) = item {
+            table(out, fields, path, "[[", "]]");
         }
     }
 }
 
 fn table(out: &mut String, fields: &[(Arc<str>, Data)], path: &str, open: &str, close: &str) {
-    // A header stands right under another one, else after an empty line.
-    let under_header =
-        out.ends_with("]\n") && out.trim_end().rsplit('\n').next().is_some_and(|l| l.starts_with('['));
+    // A header stands right under that of the table it is in, else after an empty line.
+    let under_header = out.trim_end().rsplit('\n').next().is_some_and(|l| {
+        let above = l.trim_matches(['[', ']']);
+        l.starts_with('[') && path.len() > above.len() && path.starts_with(above)
+    });
     if !out.is_empty() && !under_header {
         out.push('\n');
     }
@@ -197,11 +271,17 @@ mod tests {
                 "'' = 3\nbig = '123456789012345678901234567890'\nf = 2.0\ng = 1.5\n'é' = 2\n",
             ),
             (r#"{"em":{}}"#, "[em]\n"),
+            (r#"{"a":[{},{"b":1}]}"#, "[[a]]\n\n[[a]]\nb = 1\n"),
+            (r#"{"a":{"b":{}},"ab":{}}"#, "[a]\n[a.b]\n\n[ab]\n"),
+            (r#"[{"a":{"b":1}},{"c":[]}]"#, "[[]]\n[a]\nb = 1\n\n[[]]\nc = []\n"),
+            ("[1,{}]", "[1, {}]"),
             ("1", "1"),
         ] {
             assert_eq!(write(&json::parse(value).unwrap()).unwrap(), text, "{value}");
         }
-        assert!(write(&Data::Null).is_err());
+        for value in ["null", r#"{"a":[null]}"#, "100000000000000000000"] {
+            assert!(write(&json::parse(value).unwrap()).is_err(), "{value}");
+        }
     }
 
     #[test]
@@ -209,6 +289,16 @@ mod tests {
         let text = "a.b = 1\na.c = 2\n[[x]]\ny = 1\n[[x]]\n[x.z]\nw=1.5\nu=0x1F\nd = 1979-05-27\n";
         let shown = json::compact(&parse(text).unwrap());
         assert_eq!(shown, r#"{"a":{"b":1,"c":2},"x":[{"y":1},{"z":{"w":1.5,"u":31,"d":"1979-05-27"}}]}"#);
+        let shown = json::compact(&parse("a = 1.50\nb = +1_0.0\nc = 1e06").unwrap());
+        assert_eq!(shown, r#"{"a":1.50,"b":10.0,"c":1E+6}"#);
+        let place = parse_document("a = 1\n['é'.b]\n'c d' = [\n  1,\n  2]\n[[x]]\ny = 1").unwrap().positions;
+        let at = |path: &[&str]| place.get(path).map(|p| (p.line, p.column, p.key));
+        assert_eq!(at(&["a"]), Some((1, 5, Some((1, 1)))));
+        assert_eq!(at(&["é", "b", "c d", "1"]), Some((5, 3, None)));
+        assert_eq!(at(&["é", "b", "c d"]), Some((3, 9, Some((3, 1)))));
+        assert_eq!(at(&["x", "0", "y"]), Some((7, 5, Some((7, 1)))));
+        let error = parse("a = 1\nb = inf").unwrap_err();
+        assert_eq!((error.line, error.column), (2, 5));
         let error = parse("a = 1\nb = \n").unwrap_err();
         assert_eq!(error.line, 2, "{error}");
         assert_eq!(parse("foo = 1\nfoo = 2\n").unwrap_err().line, 2);

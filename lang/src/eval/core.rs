@@ -368,6 +368,13 @@ impl Evaluator {
 
     // Errors
 
+    /// The error of a name that a package does not have: incomplete, as that of a field that is not there.
+    pub(super) fn missing(&mut self, m: &super::expr::Missing) -> ErrId {
+        let e = self.error(Code::Undefined, m.span, m.message.clone());
+        self.bottom_mut(e).hint.clone_from(&m.hint);
+        e
+    }
+
     pub(super) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> ErrId {
         let incomplete = matches!(code, Code::Incomplete | Code::Undefined | Code::Ambiguous | Code::Cycle);
         let at = self.current();

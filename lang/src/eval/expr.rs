@@ -32,6 +32,22 @@ impl Expr {
 }
 
 impl X {
+    /// Whether it stands for another value, which is found by following it.
+    pub fn is_reference(&self) -> bool {
+        use X::{Dynamic, Field, Index, Let, Linked, Package, Select, This};
+        matches!(
+            self,
+            Field { .. }
+                | Let { .. }
+                | This { .. }
+                | Dynamic { .. }
+                | Package(_)
+                | Linked(_)
+                | Select(..)
+                | Index(..)
+        )
+    }
+
     /// Calls `f` with every expression that this one is made of.
     pub(crate) fn parts(&self, f: &mut dyn FnMut(&E)) {
         match self {
@@ -45,6 +61,7 @@ impl X {
             | X::This { .. }
             | X::LabelOf { .. }
             | X::Package(_)
+            | X::Missing(_)
             | X::Linked(_)
             | X::Function(_) => {}
             X::Dynamic { label: e, .. }
@@ -120,6 +137,17 @@ impl Scalar {
     }
 }
 
+/// Why a name has no value, for the error where it is used.
+#[derive(Debug)]
+pub struct Missing {
+    /// What is wrong.
+    pub message: String,
+    /// The name that may be meant.
+    pub hint: Option<String>,
+    /// Where the name is written.
+    pub span: Span,
+}
+
 /// The kinds of expression.
 #[derive(Debug)]
 pub enum X {
@@ -173,6 +201,8 @@ pub enum X {
         /// How many environments to go up.
         up: u32,
     },
+    /// A name that a standard package does not have.
+    Missing(Box<Missing>),
     /// The root of an imported package.
     Package(u32),
     /// A value that exists already in the instance (made while embedding).

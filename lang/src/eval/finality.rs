@@ -38,7 +38,7 @@ impl Evaluator {
     }
 
     /// Whether two values are the same as far as their regular fields tell; `Some(true)` if they will stay so.
-    fn same_data(&mut self, a: VId, b: VId) -> Res<Option<bool>> {
+    pub(super) fn same_data(&mut self, a: VId, b: VId) -> Res<Option<bool>> {
         self.step()?;
         self.expand(a);
         self.expand(b);

@@ -194,7 +194,7 @@ impl Labels {
     pub fn selector(&self, label: Label) -> String {
         let name = self.name(label);
         if label.is_regular() && !is_identifier(&name) {
-            return crate::eval::print::quote(&name);
+            return crate::encode::cue::quote(&name);
         }
         name.to_string()
     }

@@ -294,7 +294,7 @@ impl Evaluator {
                 Ok(r)
             }
             Err(why) => {
-                let message = format!("invalid regexp {}: {why}", super::print::quote(pattern));
+                let message = format!("invalid regexp {}: {why}", crate::encode::cue::quote(pattern));
                 Err(self.error(Code::Operand, span, message))
             }
         }

@@ -5,54 +5,10 @@ use super::core::{Evaluator, Val};
 use super::expr::{Callee, Clause, Decl, E, Part, Scalar, X};
 use super::label::LabelType;
 use crate::data::{Data, Kept, Shared};
+use crate::encode::cue::{quote, quote_bytes};
 use crate::pkg::Kind;
 use crate::syntax::ast::Constraint;
 use std::sync::Arc;
-
-/// Text in double quotes, with the escapes of the language.
-pub(crate) fn quote(s: &str) -> String {
-    let mut out = String::with_capacity(s.len() + 2);
-    out.push('"');
-    for c in s.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\u{b}' => out.push_str("\\v"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn quote_bytes(b: &[u8]) -> String {
-    let mut out = String::from("'");
-    for chunk in b.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '\'' => out.push_str("\\'"),
-                '\\' => out.push_str("\\\\"),
-                '\n' => out.push_str("\\n"),
-                '\t' => out.push_str("\\t"),
-                '\r' => out.push_str("\\r"),
-                c if c.is_control() => out.push_str(&format!("\\x{:02x}", c as u32)),
-                c => out.push(c),
-            }
-        }
-        for b in chunk.invalid() {
-            out.push_str(&format!("\\x{b:02x}"));
-        }
-    }
-    out.push('\'');
-    out
-}
 
 /// A scalar as it would be written.
 pub(crate) fn scalar(s: &Scalar) -> String {
@@ -183,6 +139,7 @@ pub(super) fn expr(ev: &Evaluator, e: &E) -> String {
         X::Field { label, .. } => ev.labels.name(*label).to_string(),
         X::Let { .. } | X::This { .. } | X::LabelOf { .. } | X::Dynamic { .. } => "_".to_owned(),
         X::Package(_) => "package".to_owned(),
+        X::Missing(m) => m.message.clone(),
         X::Linked(v) => ev.show_depth(*v, 0),
         X::Function(f) => callee(*f),
         X::Alias(x) => expr(ev, x),

@@ -280,14 +280,7 @@ impl Evaluator {
                 Some(Scope::Label(l)) => Ok(Val::Scalar(Scalar::String(self.labels.name(l)))),
                 _ => Err(self.error(Code::Reference, e.span, "the name has no value here")),
             },
-            X::Field { .. }
-            | X::Let { .. }
-            | X::This { .. }
-            | X::Dynamic { .. }
-            | X::Package(_)
-            | X::Linked(_)
-            | X::Select(..)
-            | X::Index(..) => {
+            x if x.is_reference() => {
                 let v = self.resolve(env, e)?;
                 self.reads(v);
                 Ok(Val::Vertex(v))
@@ -297,6 +290,7 @@ impl Evaluator {
             X::Interpolation { parts, bytes } => self.interpolate(env, parts, *bytes),
             X::Call(f, args) => self.call(env, e, f, args),
             X::Slice(x, lo, hi) => self.slice(env, e, x, lo.as_ref(), hi.as_ref()),
+            X::Missing(m) => Err(self.missing(m)),
             X::Bottom => Err(self.error(Code::User, e.span, "explicit error (_|_ literal) in source")),
             X::Function(f) => {
                 let message = format!("the function {} is not called", super::print::callee(*f));

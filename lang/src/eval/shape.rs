@@ -199,14 +199,7 @@ impl Evaluator {
                     }
                 }
             }
-            X::Field { .. }
-            | X::Let { .. }
-            | X::This { .. }
-            | X::Dynamic { .. }
-            | X::Package(_)
-            | X::Linked(_)
-            | X::Select(..)
-            | X::Index(..) => return self.reference(v, &c, out, followed, false),
+            x if x.is_reference() => return self.reference(v, &c, out, followed, false),
             X::Struct(s) if s.embeds => return self.embedding(v, s, &c, out, followed),
             _ => {}
         }

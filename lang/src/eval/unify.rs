@@ -429,14 +429,7 @@ impl Evaluator {
     /// Adds an expression that must be evaluated first: a reference, a call, an operation.
     fn add_evaluated(&mut self, v: VId, w: &mut Work, c: &Conj) -> Result<(), ErrId> {
         match &c.expr.kind {
-            X::Field { .. }
-            | X::Let { .. }
-            | X::This { .. }
-            | X::Dynamic { .. }
-            | X::Package(_)
-            | X::Linked(_)
-            | X::Select(..)
-            | X::Index(..) => {
+            x if x.is_reference() => {
                 let target = self.resolve(c.env, &c.expr)?;
                 if self.share(v, target, c) {
                     self.note(w, c);

@@ -111,7 +111,10 @@ impl FileType {
         let documents = || yaml::parse_documents(text, yaml::Rules::Language);
         Ok(match self {
             FileType::Text => vec![placed(text.into(), None)],
-            FileType::Toml => vec![placed(toml::parse(text)?, None)],
+            FileType::Toml => {
+                let document = toml::parse_document(text)?;
+                vec![placed(document.data, Some(document.positions))]
+            }
             FileType::Yaml => documents()?.into_iter().map(|d| placed(d.data, Some(d.positions))).collect(),
             FileType::Json | FileType::JsonLines | FileType::Cue | FileType::Binary => {
                 let values = json::parse_stream(text)?;
@@ -146,6 +149,9 @@ mod tests {
         let found = FileType::Json.decode("a.json", b"{\"a\":\n  [1, 2]}").unwrap();
         let place = found[0].places.as_ref().unwrap().get(&["a", "1"]).unwrap();
         assert_eq!((place.line, place.column), (2, 7));
+        let found = FileType::Toml.decode("a.toml", b"[a]\nb = 1\n").unwrap();
+        let place = found[0].places.as_ref().unwrap().get(&["a", "b"]).unwrap();
+        assert_eq!((place.line, place.column, place.key), (2, 5, Some((2, 1))));
         assert_eq!(FileType::JsonLines.decode("a.jsonl", b"1\n2\n").unwrap().len(), 2);
         assert_eq!(FileType::Yaml.decode("a.yaml", b"1\n---\n2\n").unwrap().len(), 2);
         let e = FileType::Yaml.decode("a.yaml", b"a: 1\nb\xff").unwrap_err();

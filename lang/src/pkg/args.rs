@@ -78,6 +78,13 @@ pub(crate) fn lossy(a: &[Data], i: usize) -> Result<std::borrow::Cow<'_, str>, C
     Ok(crate::encode::text_of(bytes(a, i)?))
 }
 
+/// The text of a string, or of bytes that are one.
+pub(crate) fn utf8(a: &[Data], i: usize) -> Result<&str, CallError> {
+    std::str::from_utf8(bytes(a, i)?).map_err(|e| {
+        CallError(format!("byte {} of argument {} is not UTF-8 text", e.valid_up_to() + 1, i + 1))
+    })
+}
+
 /// A number.
 pub(crate) fn number(a: &[Data], i: usize) -> Result<&Number, CallError> {
     match a.get(i) {
@@ -88,7 +95,12 @@ pub(crate) fn number(a: &[Data], i: usize) -> Result<&Number, CallError> {
 
 /// A number as the machine has it.
 pub(crate) fn float(a: &[Data], i: usize) -> Result<f64, CallError> {
-    Ok(number(a, i)?.to_f64())
+    let n = number(a, i)?;
+    let f = n.to_f64();
+    match f.is_finite() {
+        true => Ok(f),
+        false => Err(CallError(format!("the number {n} in argument {} is too large for a float", i + 1))),
+    }
 }
 
 /// An integer of any size.

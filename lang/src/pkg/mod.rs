@@ -20,6 +20,7 @@ mod structs;
 mod tests;
 mod text;
 mod time;
+mod tool;
 mod uuid;
 
 use crate::data::Data;
@@ -150,6 +151,18 @@ pub struct Package {
     pub source: &'static str,
 }
 
+impl Package {
+    /// The names of what it has.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let defined = self.source.lines().filter_map(|l| {
+            let name = l.split_once(':')?.0;
+            (!name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '#')).then_some(name)
+        });
+        let functions = self.functions.iter().map(|f| f.name);
+        functions.chain(self.constants.iter().map(|c| c.0)).chain(defined)
+    }
+}
+
 /// The package with this import path.
 pub fn package(path: &str) -> Option<&'static Package> {
     packages().iter().copied().find(|p| p.path == path)
@@ -184,6 +197,11 @@ pub fn packages() -> &'static [&'static Package] {
         &text::tabwriter::PACKAGE,
         &text::template::PACKAGE,
         &time::PACKAGE,
+        &tool::CLI,
+        &tool::EXEC,
+        &tool::FILE,
+        &tool::HTTP,
+        &tool::OS,
         &uuid::PACKAGE,
     ];
     PACKAGES

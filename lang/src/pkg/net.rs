@@ -5,16 +5,50 @@ use super::{CallError, Package};
 use crate::data::Data;
 use num_bigint::{BigInt, Sign};
 use num_traits::ToPrimitive;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
 
 fn shown(data: Option<&Data>) -> String {
     data.map(crate::encode::cue::expression).unwrap_or_default()
 }
 
+/// An address, and the zone of one of IPv6; without one, the zone is empty.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Address {
+    ip: IpAddr,
+    zone: String,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = if self.zone.is_empty() { "" } else { "%" };
+        write!(f, "{}{percent}{}", self.ip, self.zone)
+    }
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(s: &str) -> Result<Address, &'static str> {
+        let (address, zone) = s.split_once('%').map_or((s, None), |(address, zone)| (address, Some(zone)));
+        let ip: IpAddr = address.parse().map_err(|_| "unable to parse IP")?;
+        match zone {
+            Some("") => Err("zone must be a non-empty string"),
+            Some(_) if ip.is_ipv4() => Err("an IPv4 address has no zone"),
+            zone => Ok(Address { ip, zone: zone.unwrap_or_default().to_owned() }),
+        }
+    }
+}
+
 fn ip(a: &[Data], i: usize) -> Result<IpAddr, CallError> {
+    address(a, i).map(|a| a.ip)
+}
+
+fn address(a: &[Data], i: usize) -> Result<Address, CallError> {
     match a.get(i) {
         Some(Data::String(s)) => {
-            s.parse().map_err(|_| CallError(format!("ParseAddr({}): unable to parse IP", shown(a.get(i)))))
+            s.parse().map_err(|why| CallError(format!("ParseAddr({}): {why}", shown(a.get(i)))))
         }
         Some(Data::List(items)) => {
             let byte = |d: &Data| match d {
@@ -29,12 +63,7 @@ fn ip(a: &[Data], i: usize) -> Result<IpAddr, CallError> {
                 n => return Err(format!("invalid IP length {n}").into()),
             }
             let bytes = items.iter().map(byte).collect::<Result<Vec<u8>, _>>()?;
-            Ok(match <[u8; 4]>::try_from(bytes.as_slice()) {
-                Ok(four) => IpAddr::V4(Ipv4Addr::from(four)),
-                Err(_) => {
-                    IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).unwrap_or([0; 16])))
-                }
-            })
+            Ok(Address { ip: from_octets(&bytes)?, zone: String::new() })
         }
         other => Err(format!("invalid IP address {}", shown(other)).into()),
     }
@@ -114,9 +143,11 @@ fn parse_cidr(a: &[Data]) -> Res {
 }
 
 fn in_cidr(a: &[Data]) -> Res {
-    let (ip, (network, bits)) = (ip(a, 0)?, prefix(a, 1)?);
-    let inside =
-        ip.is_ipv4() == network.is_ipv4() && masked(ip, bits, false)? == masked(network, bits, false)?;
+    let (Address { ip, zone }, (network, bits)) = (address(a, 0)?, prefix(a, 1)?);
+    // A network has no zone, so an address with one is in none.
+    let inside = zone.is_empty()
+        && ip.is_ipv4() == network.is_ipv4()
+        && masked(ip, bits, false)? == masked(network, bits, false)?;
     Ok(inside.into())
 }
 
@@ -131,6 +162,15 @@ fn add(ip: IpAddr, offset: &BigInt) -> Result<IpAddr, CallError> {
     match ip {
         IpAddr::V4(_) => Ok(IpAddr::V4(u32::try_from(n).map_err(|_| out("overflow"))?.into())),
         IpAddr::V6(_) => Ok(IpAddr::V6(n.into())),
+    }
+}
+
+/// The offset is added to an address, or to that of a network.
+fn add_ip(a: &[Data]) -> Res {
+    let offset = big(a, 1)?;
+    match (ip(a, 0), prefix(a, 0)) {
+        (Err(_), Ok((ip, bits))) => Ok(format!("{}/{bits}", add(ip, &offset)?).into()),
+        (ip, _) => Ok(add(ip?, &offset)?.to_string().into()),
     }
 }
 
@@ -170,7 +210,8 @@ fn join_host_port(a: &[Data]) -> Res {
     };
     let port = match a.get(1) {
         Some(Data::String(s)) => s.to_string(),
-        Some(Data::Number(n)) if n.is_int() => n.to_string(),
+        Some(Data::Bytes(b)) => String::from_utf8_lossy(b).into_owned(),
+        Some(Data::Number(n)) if n.is_int() && n.to_i64().is_some() => n.to_string(),
         other => return Err(format!("invalid port {}", shown(other)).into()),
     };
     Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }.into())
@@ -183,7 +224,9 @@ fn is_fqdn(s: &str) -> bool {
             && l.len() <= 63
             && !l.starts_with('-')
             && !l.ends_with('-')
-            && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || !c.is_ascii())
+            // Two hyphens there say that the label is encoded, which is known of `xn--` only.
+            && (l.get(2..4) != Some("--") || l.starts_with("xn--"))
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     !name.is_empty() && name.len() <= 253 && name.split('.').all(label)
 }
@@ -261,15 +304,24 @@ fn check_url(s: &str) -> Result<bool, CallError> {
     };
     let (authority, path) = after.split_at(after.find('/').unwrap_or(after.len()));
     escapes(path)?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    if user.chars().any(|c| !(c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:%@".contains(c))) {
+        return Err(fail("net/url: invalid userinfo"));
+    }
+    escapes(user)?;
     let port = if host.starts_with('[') {
         let end = host.rfind(']').ok_or_else(|| fail("missing ']' in host"))?;
+        check_ip_literal(&host[1..end]).map_err(|why| fail(&why))?;
         &host[end + 1..]
     } else {
-        if let Some(c) =
-            host.chars().find(|c| matches!(c, ' ' | '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}'))
-        {
-            return Err(fail(&format!("invalid character \"{c}\" in host name")));
+        if host.contains('[') {
+            return Err(fail("invalid IP-literal"));
+        }
+        check_host_escapes(host).map_err(|why| fail(&why))?;
+        let meant =
+            |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "-_.~!$&'()*+,;=:]<>\"%".contains(c);
+        if let Some(c) = host.chars().find(|c| !meant(*c)) {
+            return Err(fail(&format!("invalid character {:?} in host name", c.to_string())));
         }
         host.rfind(':').map_or("", |i| &host[i..])
     };
@@ -278,6 +330,31 @@ fn check_url(s: &str) -> Result<bool, CallError> {
         return Err(fail(&format!("invalid port \"{port}\" after host")));
     }
     Ok(has_scheme)
+}
+
+/// In a host only bytes beyond ASCII may be escaped.
+fn check_host_escapes(host: &str) -> Result<(), String> {
+    for (i, _) in host.match_indices('%') {
+        let escape = host.get(i..i + 3).unwrap_or(&host[i..]);
+        let byte = escape.get(1..).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if escape.len() < 3 || byte.is_none_or(|b| b < 0x80) {
+            return Err(format!("invalid URL escape \"{escape}\""));
+        }
+    }
+    Ok(())
+}
+
+/// What stands in brackets is an address of IPv6, its zone after `%25`.
+fn check_ip_literal(literal: &str) -> Result<(), String> {
+    let (address, zone) = literal.split_once("%25").map_or((literal, None), |(a, zone)| (a, Some(zone)));
+    check_host_escapes(address)?;
+    let zone = zone.map(|zone| unescape(zone, false)).transpose().map_err(|e| e.0)?;
+    let whole = zone.map_or(address.to_owned(), |zone| format!("{address}%{zone}"));
+    match whole.parse::<Address>() {
+        Ok(Address { ip: IpAddr::V6(_), .. }) => Ok(()),
+        Ok(_) => Err("invalid IP-literal".into()),
+        Err(why) => Err(format!("invalid host: ParseAddr({whole:?}): {why}")),
+    }
 }
 
 fn is_link_local_multicast(ip: IpAddr) -> bool {
@@ -314,14 +391,13 @@ fn to_ip16(a: &[Data]) -> Res {
 }
 
 fn parse_ip(s: &str) -> Res {
-    let ip = s.parse::<IpAddr>().map_err(|_| CallError(format!("invalid IP address {s:?}")))?;
-    Ok(byte_list(&octets(ip)))
+    let address = s.parse::<Address>().map_err(|_| CallError(format!("invalid IP address {s:?}")))?;
+    Ok(byte_list(&octets(address.ip)))
 }
 
 fn compare(a: &[Data]) -> Res {
-    // Addresses of 4 bytes come first.
-    let key = |ip: IpAddr| (octets(ip).len(), octets(ip));
-    Ok((key(ip(a, 0)?).cmp(&key(ip(a, 1)?)) as i64).into())
+    // Those of IPv4 come first, and of equal ones that without a zone.
+    Ok((address(a, 0)?.cmp(&address(a, 1)?) as i64).into())
 }
 
 /// The package.
@@ -331,7 +407,7 @@ pub(super) static PACKAGE: Package = Package {
         /// Whether the text is a URL with a scheme.
         AbsURL(s: STRING) -> BOOL = |a| if check_url(text(a, 0)?)? { Ok(true.into()) } else { Err("URL is not absolute".into()) };
         /// The address `offset` addresses further on.
-        AddIP(ip: TOP, offset: INT) -> STRING = |a| Ok(add(ip(a, 0)?, &big(a, 1)?)?.to_string().into());
+        AddIP(ip: TOP, offset: INT) -> STRING = add_ip;
         /// The network `offset` networks of its size further on.
         AddIPCIDR(ip: TOP, offset: INT) -> STRING = add_cidr;
         /// -1, 0 or 1: how the addresses compare.
@@ -345,7 +421,7 @@ pub(super) static PACKAGE: Package = Package {
         /// Whether it is an IP address with the length of a prefix (`10.0.0.0/8`).
         IPCIDR(ip: TOP) -> BOOL = |a| prefix(a, 0).map(|_| true.into());
         /// The address as text.
-        IPString(ip: TOP) -> STRING = |a| Ok(ip(a, 0)?.to_string().into());
+        IPString(ip: TOP) -> STRING = |a| Ok(address(a, 0)?.to_string().into());
         /// Whether it is an IPv4 address.
         IPv4(ip: TOP) -> BOOL = |a| is(a, |ip| ip.is_ipv4());
         /// Whether it is an IPv6 address.
@@ -420,6 +496,19 @@ mod tests {
             AddIP("::1", 5) => "::6"
             AddIP("255.255.255.255", 1) => ! IP address arithmetic resulted in out-of-range address (overflow)
             AddIP("1.2.3.4", -1000000000000) => ! IP address arithmetic resulted in out-of-range address (underflow)
+            AddIP("1.2.3.4/24", 256) => "1.2.4.4/24"
+            AddIP("::/64", -1) => ! IP address arithmetic resulted in out-of-range address (underflow)
+            AddIP("fe80::1%eth0", 1) => "fe80::2"
+            AddIP("x/8", 1) => ! ParseAddr("x/8"): unable to parse IP
+            IP("fe80::1%eth0") => true
+            IP("::1%") => ! ParseAddr("::1%"): zone must be a non-empty string
+            IP("1.2.3.4%eth0") => ! ParseAddr("1.2.3.4%eth0"): an IPv4 address has no zone
+            IPString("FE80::1%Eth0") => "fe80::1%Eth0"
+            ParseIP("fe80::1%eth0") => [254,128,0,0,0,0,0,0,0,0,0,0,0,0,0,1]
+            ToIP4("::1%a") => ! cannot convert "::1%a" to IPv4
+            CompareIP("fe80::1%a", "fe80::1%b") => -1
+            CompareIP("fe80::1%a", "fe80::1") => 1
+            InCIDR("fe80::1%a", "fe80::/10") => false
             AddIPCIDR("1.2.3.0/24", 2) => "1.2.5.0/24"
             CompareIP("1.2.3.4", "1.2.3.5") => -1
             CompareIP("1.2.3.4", "::1") => -1
@@ -454,6 +543,10 @@ mod tests {
             JoinHostPort("a", 80) => "a:80"
             JoinHostPort("::1", "80") => "[::1]:80"
             JoinHostPort([1, 2, 3, 4], "x") => "1.2.3.4:x"
+            JoinHostPort("a", 100000000000000000000) => ! invalid port 100000000000000000000
+            FQDN("ab--c.de") => false
+            FQDN("xn--bcher-kva.de") => true
+            FQDN("é.com") => false
             FQDN("a.b.com") => true
             FQDN("a.com.") => true
             FQDN("a..b") => false
@@ -471,6 +564,17 @@ mod tests {
             URL("mailto:x") => true
             URL("://x") => ! parse "://x": missing protocol scheme
             URL("http://a b") => ! parse "http://a b": invalid character " " in host name
+            URL("http://%41") => ! parse "http://%41": invalid URL escape "%41"
+            URL("http://%e9") => true
+            URL("http://a^b") => ! parse "http://a^b": invalid character "^" in host name
+            URL("http://a<b") => true
+            URL("http://[x]") => ! parse "http://[x]": invalid host: ParseAddr("x"): unable to parse IP
+            URL("http://[1.2.3.4]") => ! parse "http://[1.2.3.4]": invalid IP-literal
+            URL("http://a[b") => ! parse "http://a[b": invalid IP-literal
+            URL("http://[fe80::1%25eth0]:80") => true
+            URL("http://[::1%e]") => ! parse "http://[::1%e]": invalid URL escape "%e"
+            URL("http://u%zz@h") => ! parse "http://u%zz@h": invalid URL escape "%zz"
+            URL("http://u<@h") => ! parse "http://u<@h": net/url: invalid userinfo
             URL("http://[::1") => ! parse "http://[::1": missing ']' in host
             URL("http://a:b/") => ! parse "http://a:b/": invalid port ":b" after host
             URL("http://a/%zz") => ! parse "http://a/%zz": invalid URL escape "%zz"

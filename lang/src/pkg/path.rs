@@ -25,6 +25,12 @@ const UNIX: [&str; 17] = [
     "wasip1",
 ];
 
+/// Names that mean a device of Windows in whatever folder.
+const DEVICES: [&str; 22] = [
+    "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9",
+    "LPT1", "LPT2", "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
+];
+
 #[derive(Clone, Copy, PartialEq)]
 enum Os {
     Unix,
@@ -88,6 +94,7 @@ impl Os {
         match self {
             Unix => path.starts_with('/'),
             Plan9 => path.starts_with(['/', '#']),
+            Windows if DEVICES.iter().any(|d| path.eq_ignore_ascii_case(d)) => true,
             Windows => {
                 let volume = self.volume(path);
                 volume > 0 && path[volume..].starts_with(['/', '\\'])
@@ -244,6 +251,9 @@ fn glob(pattern: &str, os: Os) -> Result<Vec<Glob>, CallError> {
     let mut out = Vec::new();
     while let Some(c) = chars.next() {
         out.push(match c {
+            '*' if chars.peek() == Some(&'*') => {
+                return Err("'**' is not supported in patterns as of yet".into());
+            }
             '*' => Glob::Star,
             '?' => Glob::Any,
             '\\' if os != Windows => Glob::Char(chars.next().ok_or_else(bad)?),
@@ -345,7 +355,7 @@ pub(super) static PACKAGE: Package = Package {
         /// The path with the system's separator replaced by `/`.
         ToSlash(path: STRING, os: STRING) -> STRING = |a| Ok(os(a, 1)?.to_slash(text(a, 0)?).into());
         /// The volume that the path begins with, on Windows.
-        VolumeName(path: STRING, os: STRING) -> STRING = |a| {
+        VolumeName(path: STRING, os: STRING = "windows") -> STRING = |a| {
             let path = text(a, 0)?;
             Ok(path[..os(a, 1)?.volume(path)].into())
         };
@@ -397,6 +407,11 @@ mod tests {
             Join(["c:\\", "a"], "windows") => "c:\\a"
             Join(["\\\\host", "share", "a"], "windows") => "\\host\\share\\a"
             Match("a[b-d]?*", "acxyz") => true
+            Match("a**", "b") => ! '**' is not supported in patterns as of yet
+            Match("[**]", "*") => true
+            VolumeName("C:/a") => "C:"
+            IsAbs("nul", "windows") => true
+            IsAbs("nul.txt", "windows") => false
             Match("a[^b]", "ab") => false
             Match("a\\*", "a*") => true
             Match("a\\*", "a\\x", "windows") => true

@@ -139,6 +139,8 @@ fn parse_number(s: &str) -> Res {
         return Err(fail(format!("illegal number start {}", quote(digits, false, false))));
     }
     let n = Number::parse_literal(digits).map_err(|e| fail(e.to_string()))?;
+    // A whole number is an integer, however it is written.
+    let n = n.to_bigint().map_or(n, Number::from);
     Ok(if negative { n.neg() } else { n }.into())
 }
 
@@ -160,6 +162,9 @@ fn format_float(f: f64, verb: char, precision: i64, bits: i64) -> Res {
     let digits = usize::try_from(precision).ok();
     let single = f as f32;
     let f = if bits == 32 { f64::from(single) } else { f };
+    if f.is_infinite() {
+        return Ok(if f > 0.0 { "+Inf" } else { "-Inf" }.into());
+    }
     // The shortest form depends on the size of the number.
     let shortest = || if bits == 32 { format!("{single:e}") } else { format!("{f:e}") };
     let out = match verb {
@@ -280,12 +285,12 @@ fn is_graphic(c: char) -> bool {
     is_print(c) || c.general_category() == unicode_properties::GeneralCategory::SpaceSeparator
 }
 
-/// A number that may stand for a code point: one of 32 bits.
+/// A number that may stand for a code point: one of 32 bits, with a sign or without.
 fn code_point(a: &[Data]) -> Result<i64, CallError> {
     let n = int(a, 0)?;
-    match i32::try_from(n) {
-        Ok(_) => Ok(n),
-        Err(_) => Err(format!("int {n} overflows int32 in argument 1").into()),
+    match i32::try_from(n).is_ok() || u32::try_from(n).is_ok() {
+        true => Ok(n),
+        false => Err(format!("int {n} overflows rune in argument 1").into()),
     }
 }
 
@@ -448,6 +453,13 @@ mod tests {
             ParseFloat("-0x1.8p3", 64) => -12
             ParseFloat("x", 64) => ! strconv.ParseFloat: parsing "x": invalid syntax
             ParseFloat("1e400", 64) => ! strconv.ParseFloat: parsing "1e400": value out of range
+            ParseNumber("1e3") => 1000
+            ParseNumber("-2.0") => -2
+            ParseNumber("1.50") => 1.50
+            FormatFloat(3.4e39, "f", 2, 32) => "+Inf"
+            FormatFloat(1e400, "f", 2, 64) => ! the number 1e+400 in argument 1 is too large for a float
+            IsPrint(2147483648) => false
+            IsPrint(4294967393) => ! int 4294967393 overflows rune in argument 1
             ParseNumber("123.456") => 123.456
             ParseNumber("0xFF") => 255
             ParseNumber("1Ki") => 1024

@@ -48,6 +48,12 @@ fn calls() {
         list.Sort(["b", "a"], list.Descending) => ["b","a"]
         list.Sort([{n: 2}, {n: 1}], {x: _, y: _, less: x.n < y.n}) => [{"n":1},{"n":2}]
         list.IsSorted([1, 2], list.Ascending) => true
+        list.IsSorted([1, "a"], list.Ascending) => false
+        list.IsSorted([2, 1], {}) => true
+        list.IsSorted([2, 1], {x: _, y: _, less: 1}) => true
+        list.IsSorted([1, 2], {x: _, y: _, less: x.a < y.a}) => false
+        list.UniqueItems([{a: 1}, {a: 1}]) => false
+        list.UniqueItems([{}, {}]) => false
         "#,
     );
 }
@@ -66,8 +72,12 @@ fn validators() {
         struct.MinFields(1) & {a: 1} => {"a":1}
         "{\"a\": 1}" & json.Validate({a: int}) => "{\"a\": 1}"
         yaml.Validate("a: 2\n---\na: 4", {a: <5}) => true
+        yaml.Validate("", {a: 1}) => true
+        yaml.Validate("", _) => true
+        yaml.ValidatePartial("", int) => true
         "#,
     );
+    assert!(eval(&["encoding/yaml"], r#"yaml.Validate("", int)"#).contains("incomplete value int"));
     assert!(
         eval(&["encoding/yaml"], r#"yaml.Validate("a: 2\n---\na: 4", {a: <3})"#)
             .starts_with("! a: error in call")

@@ -59,8 +59,9 @@ pub(crate) fn indent_of(last: &str, quote: Quote) -> &str {
     if !quote.multiline {
         return "";
     }
-    let body = &last[..last.len().saturating_sub(quote.len())];
-    body.rfind('\n').map_or(body, |at| &body[at + 1..])
+    // A literal that is not closed may end with anything; one whose quotes stand on a line with text has no indentation.
+    let body = last.get(..last.len().saturating_sub(quote.len())).unwrap_or("");
+    body.rfind('\n').map_or("", |at| &body[at + 1..])
 }
 
 /// A piece of a literal: the whole of it, or what is between interpolations.

@@ -229,6 +229,20 @@ fn goes_on_after_mistakes() {
 }
 
 #[test]
+fn survives_literals_that_are_cut_off() {
+    for text in [
+        "a: \"\"\"\n  \\(b)\n  ",
+        "a: \"\"\"\n  \\(b)\"\"\"",
+        "a: \"\"\"\n  \\(b)é",
+        "a: \"\"\"\n  é",
+        "a: '''\n\\(b)\n\té",
+    ] {
+        assert!(!mistakes(text).is_empty(), "{text:?}");
+        survive(text);
+    }
+}
+
+#[test]
 fn bounds_depth() {
     for (open, close) in [("{", "}"), ("[", "]"), ("(", ")"), ("{a: ", "}"), ("\"\\(", ")\"")] {
         for n in [1_000, 100_000] {

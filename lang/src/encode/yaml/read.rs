@@ -42,7 +42,7 @@ pub struct Place {
     pub column: u32,
     /// Line and column of the key, where there is one.
     pub key: Option<(u32, u32)>,
-    parts: Vec<(Option<Arc<str>>, Place)>,
+    pub(in crate::encode) parts: Vec<(Option<Arc<str>>, Place)>,
 }
 
 impl Place {

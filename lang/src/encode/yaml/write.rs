@@ -76,10 +76,7 @@ fn node(out: &mut String, data: &Data, indent: usize, position: Position) {
                     out.push_str(if bare { ".0" } else { "" });
                 }
                 Data::Bytes(b) => {
-                    out.push_str("!!binary ");
-                    if b.is_empty() {
-                        out.push_str("\"\"");
-                    }
+                    out.push_str(if b.is_empty() { "!!binary" } else { "!!binary " });
                     base64::engine::general_purpose::STANDARD.encode_string(b, out);
                 }
                 Data::List(_) => out.push_str("[]"),
@@ -223,6 +220,7 @@ mod tests {
         insta::assert_snapshot!(write(&data));
         assert_eq!(write(&Data::string("a\nb")), "|-\n  a\n  b\n");
         assert_eq!(write(&Data::Bytes((*b"abc").into())), "!!binary YWJj\n");
+        assert_eq!(write(&Data::Bytes((*b"").into())), "!!binary\n");
         assert_eq!(write(&json::parse("[1,\"\\n\",{\"a\":1}]").unwrap()), "- 1\n- |2+\n\n- a: 1\n");
         assert_eq!(write_stream(&[Data::int(1), Data::string("x")]), "1\n---\nx\n");
         let key = "k".repeat(130);

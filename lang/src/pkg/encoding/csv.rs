@@ -122,7 +122,7 @@ fn decode(text: &str) -> Res {
 fn field(data: &Data) -> String {
     match data {
         Data::String(s) => s.to_string(),
-        other => crate::encode::cue::expression(other),
+        other => crate::encode::json::compact(other),
     }
 }
 
@@ -183,6 +183,7 @@ mod tests {
             Decode("a,b\"c\n") => ! parse error on line 1, column 4: bare " in non-quoted-field
             Encode([["a","b,c"],["d\"e"," f"],["g\nh",""]]) => "a,\"b,c\"\n\"d\"\"e\",\" f\"\n\"g\nh\",\n"
             Encode([[1,2.0],[true,null]]) => "1,2.0\ntrue,null\n"
+            Encode([[{"a":"<","b":[1]},[2]]]) => "\"{\"\"a\"\":\"\"<\"\",\"\"b\"\":[1]}\",[2]\n"
             Encode([["a"],"b"]) => ! cannot use value "b" (type string) as list
             "#,
         );

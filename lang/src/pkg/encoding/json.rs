@@ -84,6 +84,14 @@ mod tests {
             Unmarshal("{\"a\": 1}") => {"a":1}
             Unmarshal("{\"a\": 1}{") => ! json: invalid JSON: 1:9: unexpected '{' after the value
             UnmarshalStream("1 2") => [1,2]
+            UnmarshalStream("01-2\"a\"[3]-04") => [0,1,-2,"a",[3],0,4]
+            UnmarshalStream("1a") => ! json: invalid JSON: 1:2: expected a value, found 'a'
+            Unmarshal("01") => ! json: invalid JSON: 1:1: invalid number 01: illegal JSON number
+            Unmarshal("1e+5") => 1E+5
+            Unmarshal("\"\\ud83d\\ude00\"") => "😀"
+            Unmarshal("\"\\ud800\"") => ! json: invalid JSON: 1:2: half of a surrogate pair in a string
+            Valid("\"\\ud800\"") => true
+            Indent(" 1 \n", ">", "  ") => "1 \n"
             UnmarshalStream("") => []
             Valid("{") => false
             Valid("1") => true

@@ -2,7 +2,7 @@
 
 use crate::data::Data;
 use crate::encode::toml;
-use crate::pkg::args::{check_text, functions, lossy};
+use crate::pkg::args::{check_text, functions, utf8};
 use crate::pkg::{CallError, Package};
 
 /// The package.
@@ -16,7 +16,7 @@ pub(in crate::pkg) static PACKAGE: Package = Package {
             Ok(out.into())
         };
         /// The value of a TOML document.
-        Unmarshal(data: TEXT) -> TOP = |a| toml::parse(&lossy(a, 0)?).map_err(|e| CallError(e.to_string()));
+        Unmarshal(data: TEXT) -> TOP = |a| toml::parse(utf8(a, 0)?).map_err(|e| CallError(e.to_string()));
     },
     constants: &[],
     source: "",

@@ -2,7 +2,7 @@
 
 use crate::data::Data;
 use crate::encode::yaml::{self, Rules};
-use crate::pkg::args::{check_text, functions, list, lossy};
+use crate::pkg::args::{check_text, functions, list, utf8};
 use crate::pkg::{CallError, Package};
 
 fn invalid(error: yaml::YamlError) -> CallError {
@@ -17,8 +17,8 @@ pub(crate) fn is_of_nothing(path: &str, name: &str, args: &[Data], given: &Data)
     };
     null && path == PACKAGE.path
         && matches!(name, "Unmarshal" | "UnmarshalStream")
-        && lossy(args, 0).is_ok_and(|text| {
-            yaml::parse_documents(&text, Rules::Language).is_ok_and(|documents| documents.is_empty())
+        && utf8(args, 0).is_ok_and(|text| {
+            yaml::parse_documents(text, Rules::Language).is_ok_and(|documents| documents.is_empty())
         })
 }
 
@@ -48,9 +48,9 @@ pub(in crate::pkg) static PACKAGE: Package = Package {
             Ok(out.into())
         };
         /// The value of a text of one YAML document.
-        Unmarshal(data: TEXT) -> TOP = |a| yaml::parse(&lossy(a, 0)?, Rules::Language).map_err(invalid);
+        Unmarshal(data: TEXT) -> TOP = |a| yaml::parse(utf8(a, 0)?, Rules::Language).map_err(invalid);
         /// The values of all YAML documents of a text.
-        UnmarshalStream(data: TEXT) -> LIST = |a| documents(&lossy(a, 0)?).map(Data::List);
+        UnmarshalStream(data: TEXT) -> LIST = |a| documents(utf8(a, 0)?).map(Data::List);
         /// Whether every document of the YAML text matches a schema and is concrete with it.
         Validate(b: TEXT, v: TOP) -> BOOL;
         /// Whether every document of the YAML text matches a schema; the result need not be concrete.

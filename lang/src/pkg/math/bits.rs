@@ -3,7 +3,7 @@
 use crate::data::Data;
 use crate::pkg::args::{Res, big, functions, int, number};
 use crate::pkg::{CallError, Package};
-use num_bigint::BigInt;
+use num_bigint::{BigInt, Sign};
 
 /// The highest bit that may be set.
 const MAX_BITS: i64 = 300_000;
@@ -15,8 +15,16 @@ fn index(a: &[Data], i: usize) -> Result<u64, CallError> {
     })
 }
 
+fn at(a: &[Data]) -> Res {
+    let i = index(a, 1)?;
+    if i > u64::from(u32::MAX) {
+        return Err(format!("bit index {i} is beyond the limit of {}", u32::MAX).into());
+    }
+    Ok(i64::from(big(a, 0)?.bit(i)).into())
+}
+
 fn shift_left(x: BigInt, n: u64) -> Res {
-    if n > MAX_BITS as u64 {
+    if x.sign() != Sign::NoSign && n > MAX_BITS as u64 {
         return Err(format!("cannot shift by {n}: the limit is {MAX_BITS} bits").into());
     }
     Ok((x << n).into())
@@ -44,7 +52,7 @@ pub(in crate::pkg) static PACKAGE: Package = Package {
         /// The bits that are set in both.
         And(a: INT, b: INT) -> INT = |a| Ok((big(a, 0)? & big(a, 1)?).into());
         /// The bit with index i, from the lowest on.
-        At(x: INT, i: INT) -> INT = |a| Ok(i64::from(big(a, 0)?.bit(index(a, 1)?)).into());
+        At(x: INT, i: INT) -> INT = at;
         /// The bits of a that are not set in b.
         Clear(a: INT, b: INT) -> INT = |a| Ok((big(a, 0)? & !big(a, 1)?).into());
         /// The number of bits of the absolute value.

@@ -34,7 +34,7 @@ fn value(data: &Data) -> Value {
             None => Value::Float(n.to_f64()),
         },
         Data::String(s) => Value::String(s.clone()),
-        Data::Bytes(b) => Value::String(String::from_utf8_lossy(b).into()),
+        Data::Bytes(b) => Value::List(b.iter().map(|b| Value::Int(i64::from(*b))).collect()),
         Data::List(items) => Value::List(items.iter().map(value).collect()),
         Data::Struct(fields) => {
             let map: BTreeMap<Arc<str>, Value> = fields.iter().map(|(l, v)| (l.clone(), value(v))).collect();
@@ -59,7 +59,9 @@ fn escape_js(s: &str) -> String {
             '\'' => out.push_str("\\'"),
             '"' => out.push_str("\\\""),
             '<' | '>' | '&' | '=' => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+            c if (c.is_control() && c != '\u{7f}')
+                || matches!(c, '\u{a0}' | '\u{2028}' | '\u{2029}' | '\u{feff}') =>
+            {
                 out.push_str(&format!("\\u{:04X}", c as u32));
             }
             c => out.push(c),

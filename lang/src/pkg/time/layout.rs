@@ -266,8 +266,7 @@ pub(super) fn format(layout: &str, t: &Moment) -> String {
                 (false, false) => "am",
             }),
             Part::Zone if t.zone.is_empty() => {
-                let offset =
-                    Part::Offset { z: false, colon: false, minutes: t.offset % 3600 != 0, seconds: false };
+                let offset = Part::Offset { z: false, colon: false, minutes: true, seconds: false };
                 out.push_str(&offset_text(offset, t.offset));
             }
             Part::Zone => out.push_str(&t.zone),
@@ -357,6 +356,29 @@ impl Scan<'_> {
         text.parse().ok()
     }
 
+    /// The name of a zone: `CEST`, `GMT+3`, `+05`. What it means is not known here.
+    fn zone(&mut self) -> Option<&str> {
+        let letters = self.rest.bytes().take_while(u8::is_ascii_uppercase).count();
+        let name = &self.rest[..letters];
+        let signed = |text: &str| {
+            let digits = text.get(1..).map_or(0, |t| t.bytes().take_while(u8::is_ascii_digit).count());
+            let hours = text.get(1..=digits).and_then(|d| d.parse::<u32>().ok());
+            (text.starts_with(['+', '-']) && hours.is_some_and(|h| h < 24)).then_some(1 + digits)
+        };
+        let len = match letters {
+            _ if ["ChST", "MeST"].iter().any(|z| self.rest.starts_with(z)) => 4,
+            0 => signed(self.rest).filter(|n| *n >= 3)?,
+            3 if name == "GMT" && self.rest[3..].starts_with(['+', '-']) => 3 + signed(&self.rest[3..])?,
+            3 => 3,
+            4 if name.ends_with('T') || name == "WITA" => 4,
+            5 if name.ends_with('T') => 5,
+            _ => return None,
+        };
+        let (zone, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        Some(zone)
+    }
+
     fn offset(&mut self, part: Part<'_>) -> Option<i64> {
         let Part::Offset { z, colon, minutes, seconds } = part else { return None };
         if z && self.eat("Z") {
@@ -421,7 +443,7 @@ pub(super) fn parse(layout: &str, value: &str) -> Result<Moment, String> {
                 scan.rest = &scan.rest[spaces..];
                 scan.number(3 - spaces, 3 - spaces).map(|n| year_day = Some(n)).is_some()
             }
-            Part::Hour24 => scan.number(2, 2).map(|n| t.hour = n).is_some(),
+            Part::Hour24 => scan.number(1, 2).map(|n| t.hour = n).is_some(),
             Part::Hour12 { padded } => scan.number(1 + usize::from(padded), 2).map(|n| t.hour = n).is_some(),
             Part::Minute { padded } => {
                 scan.number(1 + usize::from(padded), 2).map(|n| t.minute = n).is_some()
@@ -451,15 +473,7 @@ pub(super) fn parse(layout: &str, value: &str) -> Result<Moment, String> {
                 afternoon = found.map(|n| n == 1);
                 found.is_some()
             }
-            Part::Zone => {
-                let letters = scan.rest.bytes().take_while(u8::is_ascii_uppercase).count();
-                let good = (3..=5).contains(&letters);
-                if good {
-                    t.zone = scan.rest[..letters].to_owned();
-                    scan.rest = &scan.rest[letters..];
-                }
-                good
-            }
+            Part::Zone => scan.zone().map(|name| t.zone = name.to_owned()).is_some(),
             offset => scan
                 .offset(offset)
                 .map(|n| (t.offset, t.zone) = (n, if n == 0 { "UTC".into() } else { String::new() }))

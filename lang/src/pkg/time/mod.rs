@@ -109,8 +109,8 @@ fn shown(layout: &str, t: &Moment) -> Res {
 
 fn unix_nano(s: &str) -> Res {
     let t = moment(s)?;
-    let nanos = i128::from(t.unix()) * 1_000_000_000 + i128::from(t.nanosecond);
-    i64::try_from(nanos).map(Data::from).map_err(|_| "the time is out of range".into())
+    // Beyond the years 1678 to 2262 the count overflows 64 bits, as that of the reference does.
+    Ok(t.unix().wrapping_mul(1_000_000_000).wrapping_add(t.nanosecond).into())
 }
 
 fn from_unix(seconds: i64, nanos: i64) -> Res {
@@ -272,6 +272,15 @@ mod tests {
             Parse("2006-01-02", "2020-01-01x") => ! parsing time "2020-01-01x": extra text: "x"
             ToUnix("2020-01-02T03:04:05Z") => 1577934245
             ToUnix("x") => ! parsing time "x" as "2006-01-02T15:04:05.999999999Z07:00": cannot parse "x" as "2006"
+            ToUnixNano("2300-01-01T00:00:00Z") => -8032952073709551616
+            ToUnixNano("0001-01-01T00:00:00Z") => -6795364578871345152
+            FormatString("MST", "2020-01-02T03:04:05-11:00") => "-1100"
+            Time("2020-01-02T3:04:05Z") => true
+            Parse("2006-01-02 15:04 MST", "2020-05-05 10:00 GMT-3") => "2020-05-05T10:00:00Z"
+            Parse("2006-01-02 15:04 MST", "2020-05-05 10:00 +05") => "2020-05-05T10:00:00Z"
+            Parse("MST", "ChST") => "0000-01-01T00:00:00Z"
+            Parse("MST", "ABCD") => ! parsing time "ABCD" as "MST": cannot parse "ABCD" as "MST"
+            Parse("MST", "GMT+24") => ! parsing time "GMT+24" as "MST": cannot parse "GMT+24" as "MST"
             ToUnixNano("2020-01-02T03:04:05.5Z") => 1577934245500000000
             Unix(1500000000, 123456) => "2017-07-14T02:40:00.000123456Z"
             Unix(-1, 0) => "1969-12-31T23:59:59Z"
