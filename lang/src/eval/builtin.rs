@@ -29,6 +29,7 @@ impl Evaluator {
             _ => c.expr.clone(),
         };
         if let X::Function(Callee::Package(_, f)) = &callee.kind
+            && self.v(v).kind != Kind::FUNCTION
             && let Some(p) = f.params.first()
         {
             let kind = self.v(v).kind.and(p.kind);

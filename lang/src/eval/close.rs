@@ -10,6 +10,7 @@ use super::core::Evaluator;
 use super::expr::{Callee, Predeclared, X};
 use super::label::Label;
 use crate::diag::Code;
+use crate::pkg::Kind;
 use crate::syntax::ast::Constraint;
 
 /// How many names a hint lists.
@@ -168,8 +169,9 @@ impl Evaluator {
 
     /// Whether a vertex is closed, or inside of a definition, without being opened by `...` or `_`.
     pub(super) fn is_closed(&mut self, v: VId) -> bool {
-        let anything = |x: &Ext| x.top && !self.v(v).is_struct;
-        if self.ext_ref(v).is_some_and(|x| !x.open.is_empty() || !x.awaits.is_empty() || anything(x)) {
+        let x = self.v(v);
+        let known = x.is_struct || x.kind == Kind::LIST;
+        if !known || self.ext_ref(v).is_some_and(|x| !x.open.is_empty() || !x.awaits.is_empty()) {
             return false;
         }
         let mut at = v;

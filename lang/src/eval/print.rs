@@ -285,7 +285,8 @@ impl Evaluator {
             }
             _ => x.kind == Kind::TOP || x.kind == Kind(Kind::TOP.0 & !Kind::NULL.0),
         });
-        if !implied && (ext.validators.is_empty() || x.kind.0.is_power_of_two()) {
+        let function = x.kind == Kind::FUNCTION;
+        if !implied && !function && (ext.validators.is_empty() || x.kind.0.is_power_of_two()) {
             parts.push(kind(x.kind));
         }
         parts.extend(ext.bounds.iter().map(|b| self.show_bound(b)));

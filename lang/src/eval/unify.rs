@@ -445,8 +445,11 @@ impl Evaluator {
                 self.note(w, c);
                 self.add_bound(v, Bound { op: *op, value, span: c.expr.span })
             }
-            X::Function(f) if self.validates(*f, 0) => {
+            X::Function(f) => {
                 self.note(w, c);
+                if !self.validates(*f, 0) {
+                    self.restrict(v, Kind::FUNCTION, c.expr.span);
+                }
                 self.add_validator(v, c);
                 Ok(())
             }

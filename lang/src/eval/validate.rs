@@ -143,6 +143,12 @@ impl Evaluator {
         }
         let spans: Vec<_> = self.spans(t);
         let shown = self.show(t);
+        if self.v(t).kind == Kind::FUNCTION {
+            let span = spans.first().copied().unwrap_or(crate::compile::NOWHERE);
+            let e = self.error(Code::Call, span, format!("the function {shown} is not called"));
+            self.bottom_mut(e).at = t;
+            return Some(e);
+        }
         Some(self.push_error(Bottom {
             code: if branches { Code::Ambiguous } else { Code::Incomplete },
             incomplete: true,

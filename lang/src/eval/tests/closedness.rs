@@ -92,4 +92,6 @@ fn a_struct_that_is_wrong_itself_is_not_judged_by_what_it_closes() {
 fn a_value_made_on_the_way_in_a_definition_is_not_closed_by_it() {
     check_tree("#A: {a: {b: 1}, d: (a & {}).c}", "{#A: {a: {b: 1}, d: incomplete}}");
     check_tree("#A: {let x = {a: 1}, b: x.c}", "{#A: {b: error}}");
+    // What nothing is known of is not closed either.
+    check_tree("#A: {b: b.c}, #B: _, c: #B.d", "{#A: {b: incomplete}, #B: _, c: incomplete}");
 }

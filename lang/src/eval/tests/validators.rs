@@ -75,3 +75,13 @@ fn what_is_wrong_for_good_comes_before_what_is_missing() {
 fn operands_that_are_types_are_refused() {
     check("a: string == 1", "compile: invalid operand string ('==' requires concrete value)");
 }
+
+#[test]
+fn a_function_may_be_a_value() {
+    check(
+        "import \"strings\"\n#up: strings.ToUpper, _l: {n: len}, x: #up(\"a\"), y: _l.n([1, 2]), z: [strings.ToLower][0](\"B\")",
+        r#"{"x":"A","y":2,"z":"b"}"#,
+    );
+    check("import \"strings\"\nup: strings.ToUpper", "up: the function strings.ToUpper is not called");
+    check("#f: len, x: #f & 1", "x: conflicting values func and 1 (mismatched types func and int)");
+}
