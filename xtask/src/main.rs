@@ -11,6 +11,7 @@ mod apply_schema;
 mod bench;
 mod ci;
 mod conformance;
+mod differ;
 mod docs;
 mod e2e;
 mod fuzz;
@@ -44,6 +45,7 @@ enum Command {
     Bench(bench::Bench),
     Ci(ci::Ci),
     Conformance(conformance::Conformance),
+    Differ(differ::Differ),
     Docs(docs::Docs),
     Fuzz(fuzz::Fuzz),
     /// The structure of built-in kinds, for the embedded cluster
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Bench(command) => command.run(),
         Command::Ci(command) => command.run(),
         Command::Conformance(command) => command.run(),
+        Command::Differ(command) => command.run(),
         Command::Docs(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::ApplySchema(command) => command.run(),
