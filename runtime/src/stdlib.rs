@@ -44,7 +44,18 @@ mod tests {
     fn packages_are_found_by_their_paths() {
         assert_eq!(
             Stdlib::paths(),
-            ["vela/builtin", "vela/http", "vela/kube", "vela/oam", "vela/op", "vela/util"]
+            [
+                "vela/builtin",
+                "vela/config",
+                "vela/email",
+                "vela/http",
+                "vela/kube",
+                "vela/metrics",
+                "vela/oam",
+                "vela/op",
+                "vela/time",
+                "vela/util"
+            ]
         );
         assert!(Stdlib.sources("vela/kube").unwrap()[0].text.contains("#Apply"));
         assert!(Stdlib.sources("vela").is_none() && Stdlib.sources("vela/nothing").is_none());

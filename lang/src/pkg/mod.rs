@@ -161,6 +161,34 @@ impl Package {
         let functions = self.functions.iter().map(|f| f.name);
         functions.chain(self.constants.iter().map(|c| c.0)).chain(defined)
     }
+
+    /// Calls a function of the package on data, as a program of the language would.
+    ///
+    /// # Errors
+    /// A function that the package does not have or that needs an evaluation, arguments that do not fit it, and what it says itself.
+    ///
+    /// ```
+    /// use stepwell_lang::{Data, pkg};
+    /// let time = pkg::package("time").unwrap();
+    /// let seconds = time.call("ToUnix", &[Data::from("2020-01-02T03:04:05Z")]);
+    /// assert_eq!(seconds, Ok(Data::int(1577934245)));
+    /// ```
+    pub fn call(&self, function: &str, args: &[Data]) -> Result<Data, CallError> {
+        let found = self.functions.iter().find(|f| f.name == function);
+        let Some((f, Run::Data(run))) = found.map(|f| (f, f.run)) else {
+            return Err(format!(
+                "the package {} has no function {function} that can be called on data",
+                self.path
+            )
+            .into());
+        };
+        let fits =
+            args.len() == f.params.len() && f.params.iter().zip(args).all(|(p, a)| p.kind.contains(a.kind()));
+        if !fits {
+            return Err(format!("the arguments do not fit {}.{function}", self.path).into());
+        }
+        run(args)
+    }
 }
 
 /// The package with this import path.

@@ -80,6 +80,11 @@ impl Definition {
         self.source.text.contains("DoVar") || self.source.text.contains("\"var\"")
     }
 
+    /// Whether steps of this type may look at what was kept, by others or by themselves in an earlier attempt.
+    pub fn may_read_vars(&self) -> bool {
+        self.may_put_vars() || self.source.text.contains("PromCheck") || self.source.text.contains("\"promCheck\"")
+    }
+
     /// The definition, compiled once.
     ///
     /// # Errors

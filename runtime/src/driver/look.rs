@@ -71,8 +71,8 @@ impl Driver {
                 false => break,
             };
             let returns = match answer {
-                Answer::Returns(returns) => returns,
-                Answer::Message(_) | Answer::Put { .. } => Map::new(),
+                Answer::Returns(returns) | Answer::Put { returns, .. } => returns,
+                Answer::Message(_) => Map::new(),
                 _ => break,
             };
             evaluation.fill(&call, params, returns).map_err(wrong)?;

@@ -140,10 +140,10 @@ async fn run(
                 *said = Some(message);
                 Map::new()
             }
-            Ok(Answer::Put { path, value }) => {
+            Ok(Answer::Put { path, value, returns }) => {
                 work.cx.vars.insert(path.clone(), value.clone());
                 put.push((path, value));
-                Map::new()
+                returns
             }
             Ok(Answer::Wait(message)) => return Ok(waiting(work, message)),
             Ok(Answer::Suspend { duration, message }) => {

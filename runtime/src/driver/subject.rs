@@ -450,8 +450,21 @@ impl Components for Rendering {
         Ok(judged)
     }
 
-    fn names(&self) -> Vec<String> {
-        self.app.components.iter().map(|c| c.name.clone()).collect()
+    fn components(&self) -> Vec<(String, Value)> {
+        self.app.components.iter().map(|c| (c.name.clone(), c.to_value())).collect()
+    }
+
+    fn policies(&self) -> Vec<(String, Value)> {
+        let one = |p: &crate::model::application::Policy| {
+            let properties = p.properties.clone().map(Value::Object);
+            let mut fields = Map::from_iter([
+                ("name".to_string(), p.name.clone().into()),
+                ("type".to_string(), p.kind.clone().into()),
+            ]);
+            fields.extend(properties.map(|p| ("properties".to_string(), p)));
+            (p.name.clone(), Value::Object(fields))
+        };
+        self.app.policies.iter().map(one).collect()
     }
 
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str) {

@@ -47,7 +47,9 @@ impl Op for Var {
         Box::pin(async move {
             let params: Params = read(params)?;
             match (params.method, params.value) {
-                (Method::Put, Some(value)) => Ok(Answer::Put { path: params.path, value }),
+                (Method::Put, Some(value)) => {
+                    Ok(Answer::Put { path: params.path, value, returns: Map::new() })
+                }
                 (Method::Put, None) => Err(OpError::permanent("there is no `value` to put")),
                 (Method::Get, _) => match get(&cx.vars, &params.path) {
                     Some(value) => Ok(Answer::one("value", value.clone())),

@@ -2,12 +2,11 @@
 
 use super::support::cx::client_builder;
 use super::support::objects::innermost;
+use super::support::secret::{Tls, files};
 use super::{Answer, Cx, Op, OpError, read};
 use crate::model::workflow::parse_duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Identity, Method, Url};
 use serde::Deserialize;
@@ -48,13 +47,6 @@ struct SecretHeader {
     header: String,
     secret: String,
     key: String,
-}
-
-#[derive(Deserialize)]
-struct Tls {
-    secret: String,
-    #[serde(default)]
-    namespace: String,
 }
 
 impl Op for Do {
@@ -179,7 +171,7 @@ async fn headers(cx: &Cx, request: &Request) -> Result<HeaderMap, OpError> {
         set(name, value.as_bytes())?;
     }
     for h in &request.headers_from_secret {
-        let secret = secret(cx, &h.secret, "").await?;
+        let secret = files(cx, &h.secret, "").await?;
         let value = secret.get(&h.key);
         let missing = || OpError::transient(format!("the Secret `{}` has no key `{}`", h.secret, h.key));
         set(&h.header, value.ok_or_else(missing)?)?;
@@ -187,21 +179,9 @@ async fn headers(cx: &Cx, request: &Request) -> Result<HeaderMap, OpError> {
     Ok(headers)
 }
 
-async fn secret(cx: &Cx, name: &str, namespace: &str) -> Result<BTreeMap<String, Vec<u8>>, OpError> {
-    let namespace = if namespace.is_empty() { cx.owner.namespace.as_str() } else { namespace };
-    let api: Api<Secret> = Api::namespaced(cx.client.clone(), namespace);
-    let found = api
-        .get(name)
-        .await
-        .map_err(|e| super::support::objects::refused(&format!("read Secret {namespace}/{name}"), e))?;
-    Ok(found.data.unwrap_or_default().into_iter().map(|(k, v)| (k, v.0)).collect())
-}
-
 async fn with_tls(cx: &Cx, tls: &Tls) -> Result<Client, OpError> {
-    let files = secret(cx, &tls.secret, &tls.namespace).await?;
-    let wrong = |what: &str| {
-        OpError::permanent(format!("{what} in the Secret `{}` of `tls_config` cannot be used", tls.secret))
-    };
+    let files = files(cx, &tls.secret, &tls.namespace).await?;
+    let wrong = |what: &str| tls.wrong(what);
     let mut client = client_builder();
     if let Some(ca) = files.get("ca.crt") {
         let all = Certificate::from_pem_bundle(ca).ok().filter(|all| !all.is_empty());
@@ -224,6 +204,8 @@ mod tests {
     use axum::extract::Request as Incoming;
     use axum::response::IntoResponse;
     use axum::routing::any;
+    use k8s_openapi::api::core::v1::Secret;
+    use kube::Api;
     use std::sync::Arc;
     use stepwell_cluster::{EmbeddedCluster, Options};
 

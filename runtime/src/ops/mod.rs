@@ -10,6 +10,11 @@ mod builtin_message;
 mod builtin_suspend;
 mod builtin_var;
 mod builtin_wait;
+mod config_create;
+mod config_delete;
+mod config_list;
+mod config_read;
+mod email_send;
 mod http_do;
 mod kube_apply;
 mod kube_apply_in_parallel;
@@ -18,9 +23,18 @@ mod kube_list;
 mod kube_patch;
 mod kube_read;
 mod kube_ready;
+mod metrics_promcheck;
 mod oam_component_apply;
+mod oam_component_render;
+mod oam_load;
+mod oam_load_comps_in_order;
+mod oam_load_policies;
 pub mod support;
+mod time_date;
+mod time_timestamp;
 mod util_log;
+mod util_patch_k8s_object;
+mod util_string;
 
 pub use support::cx::{Components, Cx, Owner, Rendered};
 
@@ -91,12 +105,14 @@ pub enum Answer {
     Fail(Option<String>),
     /// Tell this in the status, and go on.
     Message(String),
-    /// Keep this for later steps, and go on.
+    /// Keep this for later attempts and steps, and go on.
     Put {
         /// The name.
         path: String,
         /// The value.
         value: Value,
+        /// What the op itself gives.
+        returns: Map<String, Value>,
     },
 }
 
@@ -112,7 +128,7 @@ impl Answer {
             Answer::Break(message) => json!({"break": message}),
             Answer::Fail(message) => json!({"fail": message}),
             Answer::Message(message) => json!({"message": message}),
-            Answer::Put { path, value } => json!({"put": {path: value}}),
+            Answer::Put { path, value, .. } => json!({"put": {path: value}}),
         }
     }
 
@@ -153,6 +169,11 @@ pub fn all() -> &'static [&'static dyn Op] {
         &builtin_suspend::Suspend,
         &builtin_var::Var,
         &builtin_wait::Wait,
+        &config_create::CreateConfig,
+        &config_delete::DeleteConfig,
+        &config_list::ListConfig,
+        &config_read::ReadConfig,
+        &email_send::Send,
         &http_do::Do,
         &kube_apply::Apply,
         &kube_apply_in_parallel::ApplyInParallel,
@@ -161,8 +182,17 @@ pub fn all() -> &'static [&'static dyn Op] {
         &kube_patch::Patch,
         &kube_read::Read,
         &kube_ready::Ready,
+        &metrics_promcheck::PromCheck,
         &oam_component_apply::ComponentApply,
+        &oam_component_render::ComponentRender,
+        &oam_load::LoadComponents,
+        &oam_load_comps_in_order::LoadInOrder,
+        &oam_load_policies::LoadPolicies,
+        &time_date::TimestampToDate,
+        &time_timestamp::DateToTimestamp,
         &util_log::Log,
+        &util_patch_k8s_object::PatchObject,
+        &util_string::ConvertString,
     ]
 }
 
@@ -218,7 +248,7 @@ mod tests {
                 files.insert(name.to_string());
             }
         }
-        let file = |o: &&dyn Op| format!("{}_{}", o.provider(), o.name()).replace('-', "_");
+        let file = |o: &&dyn Op| format!("{}_{}", o.provider(), o.name()).replace('-', "_").to_lowercase();
         assert_eq!(all().iter().map(file).collect::<BTreeSet<_>>(), files);
     }
 

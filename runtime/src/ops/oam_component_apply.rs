@@ -1,5 +1,6 @@
 //! `oam/component-apply`: renders a component of the application with its traits, applies it, waits until it is healthy.
 
+use super::support::application::{Named, Patch, components, rendered};
 use super::support::objects;
 use super::support::ready::{Readiness, judge};
 use super::{Answer, Cx, Op, OpError, Rendered, read};
@@ -18,12 +19,9 @@ struct Params {
     namespace: String,
     #[serde(default = "yes")]
     wait_healthy: bool,
-    value: Component,
-}
-
-#[derive(Deserialize)]
-struct Component {
-    name: String,
+    value: Named,
+    #[serde(default)]
+    patch: Patch,
 }
 
 fn yes() -> bool {
@@ -46,26 +44,17 @@ impl Op for ComponentApply {
     fn doc(&self) -> &'static str {
         "Renders the component that `value` names with its traits, applies every object of it, and unless `waitHealthy` is false waits until it is healthy: as its \
          definition judges, or where it does not, until each object's status is of its present generation and says that it is ready. \
-         Returns the main object as `output` and the others as `outputs`."
+         Returns the main object as `output` and the others as `outputs`. \
+         `patch.workload` is merged into the main object before, `patch.traits.NAME` into the other of this name."
     }
 
     fn run<'a>(&'a self, cx: &'a Cx, params: Map<String, Value>) -> BoxFuture<'a, Result<Answer, OpError>> {
         Box::pin(async move {
             let params: Params = read(params)?;
             cx.only_here(&params.cluster)?;
+            let components = components(cx, None)?;
             let name = &params.value.name;
-            let Some(components) = &cx.components else {
-                return Err(OpError::permanent(
-                    "only the workflow of an Application has components to apply",
-                ));
-            };
-            let names = components.names();
-            if !names.contains(name) {
-                let near = crate::problem::nearest(name, names.iter().map(String::as_str));
-                let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-                return Err(OpError::permanent(format!("the application has no component `{name}`{hint}")));
-            }
-            let rendered = components.render(name).map_err(OpError::permanent)?;
+            let rendered = rendered(components, &params.value, &params.patch)?;
             let live = apply(cx, rendered, &params.namespace).await?;
             let health = health(name, components.as_ref(), &live);
             let (healthy, message) = match &health {

@@ -172,7 +172,7 @@ pub(in crate::driver) fn step_work(
     let owner = record.owner();
     // Only few step types look at what others have put out, and it may be much.
     let kind = subject.plan.find(name).map(|n| subject.plan.nodes[n].step.kind.as_str());
-    let reads = kind.and_then(|k| subject.types.get(k)).is_some_and(|d| d.may_put_vars());
+    let reads = kind.and_then(|k| subject.types.get(k)).is_some_and(|d| d.may_read_vars());
     Cx {
         client: driver.client.clone(),
         kinds: driver.kinds.clone(),
@@ -182,6 +182,7 @@ pub(in crate::driver) fn step_work(
         step: name.to_string(),
         op: String::new(),
         identity: format!("{}/{id}/{attempt}", owner.uid),
+        now: driver.clock.now(),
         resumed: false,
         watches: step::watches(),
         owner,

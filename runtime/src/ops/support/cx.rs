@@ -2,6 +2,7 @@
 
 use super::objects::{Kinds, innermost};
 use crate::engine::Watched;
+use crate::model::run::Time;
 use crate::ops::OpError;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,8 +45,11 @@ pub trait Components: Send + Sync {
     /// What is wrong with the definition.
     fn healthy(&self, name: &str, live: &Rendered) -> Result<Option<(bool, String)>, String>;
 
-    /// The names of the components.
-    fn names(&self) -> Vec<String>;
+    /// The components as they are written, by name, in the order of the application.
+    fn components(&self) -> Vec<(String, Value)>;
+
+    /// The policies as they are written, by name.
+    fn policies(&self) -> Vec<(String, Value)>;
 
     /// Notes how a component was found to stand: healthy or not, and what there is to say of it.
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str);
@@ -74,6 +78,8 @@ pub struct Cx {
     pub op: String,
     /// The same for the same op in the same attempt, even if a crash repeats it; different for any other.
     pub identity: String,
+    /// When the attempt began, by the clock of the run.
+    pub now: Time,
     /// Whether this op has suspended the step before and the step was resumed.
     pub resumed: bool,
     /// What the step has read, listed or applied in this attempt.
@@ -152,6 +158,7 @@ pub(crate) mod tests {
             step: "s".into(),
             op: "op".into(),
             identity: String::new(),
+            now: Time(0),
             resumed: false,
             watches: Arc::default(),
         }

@@ -1,6 +1,10 @@
 //! What several ops share: what an op is given, how objects are reached, and when they are ready.
 
+pub(crate) mod application;
+pub(crate) mod config;
 pub mod cx;
 pub mod mask;
 pub mod objects;
 pub mod ready;
+pub(crate) mod secret;
+pub(crate) mod time;

@@ -1,0 +1,75 @@
+//! What the ops of `oam` share: the components of the application, rendered and patched.
+
+use super::cx::{Components, Cx, Rendered};
+use crate::ops::OpError;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// The component that an op is about.
+#[derive(Deserialize)]
+pub(crate) struct Named {
+    /// Its name in the application.
+    pub(crate) name: String,
+}
+
+/// What to lay over a rendered component.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Patch {
+    /// Over the main object.
+    workload: Option<Value>,
+    /// Over the other objects, by name.
+    traits: Map<String, Value>,
+}
+
+/// The components of the application.
+///
+/// # Errors
+/// Where the run is not that of an application, or of another than `app` names.
+pub(crate) fn components<'a>(cx: &'a Cx, app: Option<&str>) -> Result<&'a Arc<dyn Components>, OpError> {
+    let Some(components) = &cx.components else {
+        return Err(OpError::permanent("only the workflow of an Application has components"));
+    };
+    match app.filter(|a| !a.is_empty() && *a != cx.owner.name) {
+        Some(other) => Err(OpError::permanent(format!(
+            "`app` is `{other}`: a workflow has the components of its own application (`{}`)",
+            cx.owner.name
+        ))),
+        None => Ok(components),
+    }
+}
+
+/// Renders a component, with a patch laid over it.
+///
+/// # Errors
+/// A component that the application does not have, what is wrong with it, and a patch for an object that it does not render.
+pub(crate) fn rendered(
+    components: &Arc<dyn Components>,
+    component: &Named,
+    patch: &Patch,
+) -> Result<Rendered, OpError> {
+    let name = &component.name;
+    let names: Vec<String> = components.components().into_iter().map(|(name, _)| name).collect();
+    if !names.contains(name) {
+        let near = crate::problem::nearest(name, names.iter().map(String::as_str));
+        let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+        return Err(OpError::permanent(format!("the application has no component `{name}`{hint}")));
+    }
+    let mut rendered = components.render(name).map_err(OpError::permanent)?;
+    if let Some(patch) = &patch.workload {
+        json_patch::merge(&mut rendered.output, patch);
+    }
+    for (output, patch) in &patch.traits {
+        let Some(object) = rendered.outputs.get_mut(output) else {
+            let there: Vec<&str> = rendered.outputs.keys().map(String::as_str).collect();
+            let message = format!(
+                "the component `{name}` renders no `{output}` to patch; it renders `{}`",
+                there.join("`, `")
+            );
+            return Err(OpError::permanent(message));
+        };
+        json_patch::merge(object, patch);
+    }
+    Ok(rendered)
+}
