@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: writes the pages that are made from the program (`docs/cli.md`) and from declarations (`docs/packages.md`), or checks
+//! `cargo xtask docs`: writes the pages that are made from the program (`docs/cli.md`) and from declarations (`docs/packages.md`, `docs/ops.md`), or checks
 //! that they are up to date.
 
 use crate::process::command;
@@ -21,8 +21,11 @@ impl Docs {
         if !output.status.success() {
             return Err("stepwell help --markdown failed".into());
         }
-        let pages =
-            [("docs/cli.md", output.stdout), ("docs/packages.md", stepwell_lang::pkg::page().into_bytes())];
+        let pages = [
+            ("docs/cli.md", output.stdout),
+            ("docs/packages.md", stepwell_lang::pkg::page().into_bytes()),
+            ("docs/ops.md", stepwell_runtime::ops::page().into_bytes()),
+        ];
         for (name, text) in pages {
             let page = root().join(name);
             if !self.check {

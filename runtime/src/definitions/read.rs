@@ -82,7 +82,9 @@ impl Definition {
 
     /// Whether steps of this type may look at what was kept, by others or by themselves in an earlier attempt.
     pub fn may_read_vars(&self) -> bool {
-        self.may_put_vars() || self.source.text.contains("PromCheck") || self.source.text.contains("\"promCheck\"")
+        self.may_put_vars()
+            || self.source.text.contains("PromCheck")
+            || self.source.text.contains("\"promCheck\"")
     }
 
     /// The definition, compiled once.

@@ -2,17 +2,19 @@
 
 use super::support::cx::client_builder;
 use super::support::objects::innermost;
+use super::support::rate::{MOST_CALLS, RATES};
 use super::support::secret::{Tls, files};
 use super::{Answer, Cx, Op, OpError, read};
 use crate::model::workflow::parse_duration;
-use futures::StreamExt;
 use futures::future::BoxFuture;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Identity, Method, Url};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest body of an answer.
 const LONGEST_BODY: usize = 1 << 20;
@@ -37,9 +39,15 @@ struct Request {
     timeout: Option<String>,
     body: Option<String>,
     header: BTreeMap<String, String>,
-    trailer: Option<Value>,
-    ratelimiter: Option<Value>,
+    trailer: BTreeMap<String, String>,
+    ratelimiter: Option<Limit>,
     headers_from_secret: Vec<SecretHeader>,
+}
+
+#[derive(Deserialize)]
+struct Limit {
+    limit: usize,
+    period: String,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +77,8 @@ impl Op for Do {
     fn doc(&self) -> &'static str {
         "Sends a request over HTTP and returns status code, headers and body of the answer, whatever the code is. A call may take `request.timeout` \
          (10 s unless told otherwise), its answer may have 1 MiB. Headers can be taken from Secrets, and so can the certificates (`ca.crt`, \
-         `client.crt`, `client.key` in the Secret of `tls_config`). Each request carries an `Idempotency-Key` that is the same when it is sent again after a crash. \
+         `client.crt`, `client.key` in the Secret of `tls_config`). `request.ratelimiter` allows so many calls of the same method and address in a period. \
+         Each request carries an `Idempotency-Key` that is the same when it is sent again after a crash. \
          If there is no answer at all, the step is tried again."
     }
 
@@ -88,10 +97,6 @@ impl Op for Do {
 
 async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
     let params: Params = read(params)?;
-    if params.request.ratelimiter.is_some() || params.request.trailer.is_some() {
-        let field = if params.request.trailer.is_some() { "trailer" } else { "ratelimiter" };
-        return Err(OpError::permanent(format!("`request.{field}` is not supported")));
-    }
     // The URL may hold a token: messages show where it leads, not what it says.
     let url: Url = params.url.parse().map_err(|e| OpError::permanent(format!("`url` is no URL: {e}")))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -111,8 +116,31 @@ async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
         None => cx.http.clone().map_err(|why| OpError::permanent(format!("no calls over HTTP: {why}")))?,
     };
     let headers = headers(cx, &params.request).await?;
+    if let Some(limit) = &params.request.ratelimiter {
+        let period = parse_duration(&limit.period)
+            .map_err(|why| OpError::permanent(format!("`request.ratelimiter.period`: {why}")))?;
+        if limit.limit == 0 || limit.limit > MOST_CALLS {
+            let message =
+                format!("`request.ratelimiter.limit` is {}, and must be 1 to {MOST_CALLS}", limit.limit);
+            return Err(OpError::permanent(message));
+        }
+        let key = format!("{what}{}", url.path());
+        let booked = RATES.book(&key, (limit.limit, period), timeout, Instant::now());
+        let wait = booked.map_err(|wait| {
+            OpError::transient(format!(
+                "{what}: {} calls in {period:?} are allowed; the next one in {wait:?}",
+                limit.limit
+            ))
+        })?;
+        tokio::time::sleep(wait).await;
+    }
     let mut request = client.request(method, url).timeout(timeout).headers(headers);
-    if let Some(body) = params.request.body {
+    let body = params.request.body;
+    if !params.request.trailer.is_empty() {
+        let names: Vec<&str> = params.request.trailer.keys().map(String::as_str).collect();
+        request = request.header("trailer", names.join(", "));
+        request = request.body(with_trailers(body.unwrap_or_default(), &params.request.trailer)?);
+    } else if let Some(body) = body {
         request = request.body(body);
     }
     let failed = |e: reqwest::Error| {
@@ -122,25 +150,56 @@ async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
     };
     let answer = request.send().await.map_err(failed)?;
     let status = answer.status().as_u16();
-    let mut header: Map<String, Value> = Map::new();
-    for (name, value) in answer.headers() {
-        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let all = header.entry(canonical(name.as_str())).or_insert_with(|| json!([]));
-        if let Value::Array(all) = all {
-            all.push(Value::String(text));
-        }
-    }
+    let header = shown(answer.headers());
+    let mut trailer = Map::new();
     let mut body = Vec::new();
-    let mut chunks = answer.bytes_stream();
-    while let Some(chunk) = chunks.next().await {
-        body.extend_from_slice(&chunk.map_err(failed)?);
+    let mut frames = reqwest::Body::from(answer);
+    while let Some(frame) = frames.frame().await {
+        match frame.map_err(failed)?.into_data() {
+            Ok(data) => body.extend_from_slice(&data),
+            Err(other) => trailer = other.trailers_ref().map(shown).unwrap_or_default(),
+        }
         if body.len() > LONGEST_BODY {
             return Err(OpError::permanent(format!("{what}: the answer is longer than 1 MiB")));
         }
     }
     let body = String::from_utf8_lossy(&body).into_owned();
-    let returns = json!({"body": body, "header": header, "trailer": {}, "statusCode": status});
+    let returns = json!({"body": body, "header": header, "trailer": trailer, "statusCode": status});
     Ok(Answer::Returns(returns.as_object().cloned().unwrap_or_default()))
+}
+
+/// A body with trailers after it.
+fn with_trailers(body: String, trailers: &BTreeMap<String, String>) -> Result<reqwest::Body, OpError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in trailers {
+        set(&mut map, name, value.as_bytes())?;
+    }
+    let frames =
+        [Frame::data(bytes::Bytes::from(body)), Frame::trailers(map)].map(Ok::<_, std::convert::Infallible>);
+    Ok(reqwest::Body::wrap(StreamBody::new(futures::stream::iter(frames))))
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<(), OpError> {
+    let wrong =
+        |part: &str| OpError::permanent(format!("the {part} of header `{name}` is not allowed in HTTP"));
+    let key: HeaderName = name.parse().map_err(|_| wrong("name"))?;
+    let mut value = HeaderValue::from_bytes(value).map_err(|_| wrong("value"))?;
+    value.set_sensitive(true);
+    headers.insert(key, value);
+    Ok(())
+}
+
+/// Headers as returns, with all values of each.
+fn shown(headers: &HeaderMap) -> Map<String, Value> {
+    let mut out: Map<String, Value> = Map::new();
+    for (name, value) in headers {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let all = out.entry(canonical(name.as_str())).or_insert_with(|| json!([]));
+        if let Value::Array(all) = all {
+            all.push(Value::String(text));
+        }
+    }
+    out
 }
 
 /// `content-type` as `Content-Type`: the form under which existing definitions look for headers.
@@ -158,23 +217,14 @@ async fn headers(cx: &Cx, request: &Request) -> Result<HeaderMap, OpError> {
     if let Ok(key) = HeaderValue::from_str(&cx.identity) {
         headers.insert("idempotency-key", key);
     }
-    let mut set = |name: &str, value: &[u8]| {
-        let wrong =
-            |part: &str| OpError::permanent(format!("the {part} of header `{name}` is not allowed in HTTP"));
-        let key: HeaderName = name.parse().map_err(|_| wrong("name"))?;
-        let mut value = HeaderValue::from_bytes(value).map_err(|_| wrong("value"))?;
-        value.set_sensitive(true);
-        headers.insert(key, value);
-        Ok::<(), OpError>(())
-    };
     for (name, value) in &request.header {
-        set(name, value.as_bytes())?;
+        set(&mut headers, name, value.as_bytes())?;
     }
     for h in &request.headers_from_secret {
         let secret = files(cx, &h.secret, "").await?;
         let value = secret.get(&h.key);
         let missing = || OpError::transient(format!("the Secret `{}` has no key `{}`", h.secret, h.key));
-        set(&h.header, value.ok_or_else(missing)?)?;
+        set(&mut headers, &h.header, value.ok_or_else(missing)?)?;
     }
     Ok(headers)
 }
@@ -261,6 +311,48 @@ mod tests {
         assert_eq!(got["header"]["X-Two"], json!(["2"]));
         let got = run(json!({"url": format!("{server}/no")})).await.unwrap();
         assert_eq!((got["statusCode"].as_u64(), got["body"].as_str()), (Some(500), Some("no")));
+    }
+
+    #[tokio::test]
+    async fn trailers_go_and_come() {
+        async fn back(request: Incoming) -> impl IntoResponse {
+            let all = request.into_body().collect().await.unwrap();
+            let trailers = all.trailers().cloned().unwrap_or_default();
+            let frames = [Frame::data(all.to_bytes()), Frame::trailers(trailers)];
+            let body = StreamBody::new(futures::stream::iter(frames.map(Ok::<_, std::convert::Infallible>)));
+            ([("trailer", "x-sum")], axum::body::Body::new(body))
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/", any(back));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        // A server sends trailers to those who say that they take them.
+        let request = json!({"body": "all of it", "trailer": {"X-Sum": "42"}, "header": {"TE": "trailers"}});
+        let got = run(json!({"method": "POST", "url": format!("http://{address}"), "request": request}))
+            .await
+            .unwrap();
+        assert_eq!((&got["body"], &got["trailer"]), (&json!("all of it"), &json!({"X-Sum": ["42"]})));
+        let wrong = json!({"url": format!("http://{address}"), "request": {"trailer": {"a b": "1"}}});
+        let wrong = run(wrong).await.unwrap_err();
+        assert_eq!(wrong.message, "the name of header `a b` is not allowed in HTTP");
+    }
+
+    #[tokio::test]
+    async fn calls_are_made_no_faster_than_allowed() {
+        let server = serve().await;
+        let ask = |timeout: &str| {
+            let request = json!({"timeout": timeout, "ratelimiter": {"limit": 1, "period": "300ms"}});
+            run(json!({"url": format!("{server}/echo"), "request": request}))
+        };
+        let start = Instant::now();
+        ask("5s").await.unwrap();
+        ask("5s").await.unwrap();
+        assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
+        let busy = ask("1ms").await.unwrap_err();
+        assert!(busy.retry && busy.message.contains("1 calls in 300ms are allowed"), "{busy}");
+        let none = json!({"url": server, "request": {"ratelimiter": {"limit": 0, "period": "1s"}}});
+        let none = run(none).await.unwrap_err();
+        assert!(none.message.starts_with("`request.ratelimiter.limit` is 0, and must be 1 to "), "{none}");
     }
 
     /// What an op is given on an embedded cluster with this Secret `files` in the namespace `default`.
@@ -396,7 +488,7 @@ mod tests {
             json!({"url": "http://x", "request": {"timeout": "soon"}}),
             json!({"url": "http://x", "request": {"header": {"a b": "SECRET"}}}),
             json!({"url": "http://x", "request": {"header": {"a": "SE\nCRET"}}}),
-            json!({"url": "http://x", "request": {"ratelimiter": {"limit": 1, "period": "1s"}}}),
+            json!({"url": "http://x", "request": {"ratelimiter": {"limit": 1, "period": "soon"}}}),
             json!({}),
         ] {
             let e = run(bad).await.unwrap_err();

@@ -37,6 +37,7 @@ mod util_patch_k8s_object;
 mod util_string;
 
 pub use support::cx::{Components, Cx, Owner, Rendered};
+pub use support::page::page;
 
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;

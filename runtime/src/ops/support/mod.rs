@@ -5,6 +5,8 @@ pub(crate) mod config;
 pub mod cx;
 pub mod mask;
 pub mod objects;
+pub mod page;
+pub(crate) mod rate;
 pub mod ready;
 pub(crate) mod secret;
 pub(crate) mod time;
