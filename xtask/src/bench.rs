@@ -22,6 +22,12 @@ pub(crate) struct Bench {
     /// Only a configuration of many services, beside the reference implementation
     #[arg(long)]
     services: bool,
+    /// Only the archives that are made to be slow, beside the reference implementation
+    #[arg(long)]
+    archives: bool,
+    /// Only one template evaluated very often in one process
+    #[arg(long)]
+    templates: bool,
     /// Count instructions instead of time, and fail where they have become more
     #[arg(long)]
     instructions: bool,
@@ -45,6 +51,12 @@ impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         if self.services {
             return crate::services::compare();
+        }
+        if self.archives {
+            return crate::archives::compare();
+        }
+        if self.templates {
+            return crate::templates::measure();
         }
         if self.parse {
             return crate::parse_speed::compare();

@@ -8,6 +8,7 @@
 
 mod api_suite;
 mod apply_schema;
+mod archives;
 mod bench;
 mod ci;
 mod conformance;
@@ -17,10 +18,12 @@ mod e2e;
 mod fuzz;
 mod instructions;
 mod parse_speed;
+mod peers;
 mod plane;
 mod process;
 mod protobuf_schema;
 mod services;
+mod templates;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

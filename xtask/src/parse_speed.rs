@@ -1,6 +1,6 @@
 //! `cargo xtask bench --parse`: the speed of the parser beside that of the reference implementation's, on the same texts, in turns. Needs Go.
 
-use crate::process::{command, run, there_is};
+use crate::process::{command, release, run, there_is};
 use crate::{Result, root};
 use std::process::Command;
 
@@ -14,13 +14,8 @@ pub(crate) fn compare() -> Result<()> {
     }
     let folder = root().join("target").join("bench");
     std::fs::create_dir_all(&folder)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    let ours = root().join(target).join("release").join("examples").join("parse");
+    let ours = release("stepwell-parse")?;
     let theirs = folder.join("reference-parse");
-    run(&mut command(
-        "cargo",
-        &["build", "--release", "--quiet", "--package", "stepwell-lang", "--example", "parse"],
-    ))?;
     let build = ["build", "-o", theirs.to_str().ok_or("the path of the workspace is not UTF-8")?, "."];
     run(command("go", &build).current_dir(root().join("tests/peers/go")))?;
     println!("{:<16} {:>9} {:>12} {:>12} {:>7}", "parse", "bytes", "ours MB/s", "theirs MB/s", "ratio");

@@ -4,13 +4,11 @@
 //! programs must print the same JSON, or no figure is given. `cue` is looked for on PATH and where Go installs programs.
 
 use crate::Result;
+use crate::peers::{Taken, least, reference, there_is_none};
 use crate::process::release;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use wait4::Wait4 as _;
+use std::path::Path;
+use std::process::Command;
 
 /// How many services; how often each is measured.
 const SIZES: &[(usize, usize)] = &[(1, 20), (100, 10), (1_000, 5), (5_000, 5)];
@@ -76,22 +74,12 @@ fn configuration(n: usize) -> String {
     text
 }
 
-/// What one process took.
-#[derive(Clone, Copy)]
-struct Taken {
-    time: Duration,
-    /// Bytes, at the most.
-    memory: u64,
-}
-
 /// Measures both and prints the ratios.
 pub(crate) fn compare() -> Result<()> {
     let ours = release("stepwell")?;
     let reference = reference();
     if reference.is_none() {
-        println!(
-            "the reference is not here (go install cuelang.org/go/cmd/cue@v0.17.1): only our own figures"
-        );
+        there_is_none();
     }
     let folder = crate::root().join("target/bench-services");
     std::fs::create_dir_all(&folder)?;
@@ -102,12 +90,10 @@ pub(crate) fn compare() -> Result<()> {
     for &(n, runs) in SIZES {
         let file = folder.join(format!("{n}.cue"));
         std::fs::write(&file, configuration(n))?;
-        let (mine, my_output) = least(&ours, &file, &folder.join("ours.json"), runs)?;
-        let millis = |t: Taken| t.time.as_secs_f64() * 1_000.0;
-        let megabytes = |t: Taken| t.memory as f64 / 1e6;
-        print!("{n:>8}  {:>9.1} {:>8.1}", millis(mine), megabytes(mine));
+        let (mine, my_output) = export(&ours, &file, &folder.join("ours.json"), runs)?;
+        print!("{n:>8}  {:>9.1} {:>8.1}", mine.millis(), mine.megabytes());
         if let Some(reference) = &reference {
-            let (theirs, output) = least(reference, &file, &folder.join("reference.json"), runs)?;
+            let (theirs, output) = export(reference, &file, &folder.join("reference.json"), runs)?;
             if serde_json::from_slice::<serde_json::Value>(&my_output)?
                 != serde_json::from_slice::<serde_json::Value>(&output)?
             {
@@ -115,10 +101,10 @@ pub(crate) fn compare() -> Result<()> {
             }
             print!(
                 "  {:>9.1} {:>8.1}  {:>5.1}x {:>5.1}x",
-                millis(theirs),
-                megabytes(theirs),
-                millis(theirs) / millis(mine),
-                megabytes(theirs) / megabytes(mine)
+                theirs.millis(),
+                theirs.megabytes(),
+                theirs.millis() / mine.millis(),
+                theirs.megabytes() / mine.megabytes()
             );
         }
         println!();
@@ -126,34 +112,11 @@ pub(crate) fn compare() -> Result<()> {
     Ok(())
 }
 
-fn reference() -> Option<PathBuf> {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let go = std::env::var_os("HOME").map(|home| Path::new(&home).join("go/bin"));
-    std::env::split_paths(&paths).chain(go).map(|folder| folder.join("cue")).find(|program| program.is_file())
-}
-
-/// The least of several runs, and what was printed.
-fn least(program: &Path, file: &Path, output: &Path, runs: usize) -> Result<(Taken, Vec<u8>)> {
-    let mut best: Option<Taken> = None;
-    for _ in 0..runs.max(1) {
-        let start = Instant::now();
-        let child = Command::new(program)
-            .arg("export")
-            .arg(file)
-            .stdin(Stdio::null())
-            .stdout(File::create(output)?)
-            .spawn()?;
-        let used = child.wait4()?;
-        let time = start.elapsed();
-        if !used.status.success() {
-            return Err(format!("{} export failed", program.display()).into());
-        }
-        let taken = Taken { time, memory: used.rusage.maxrss };
-        best = Some(match best {
-            Some(b) => Taken { time: b.time.min(time), memory: b.memory.min(taken.memory) },
-            None => taken,
-        });
+/// The least that several runs of an export took, and what was printed.
+fn export(program: &Path, file: &Path, output: &Path, runs: usize) -> Result<(Taken, Vec<u8>)> {
+    let (taken, status) = least(Command::new(program).arg("export").arg(file), output, runs)?;
+    if !status.success() {
+        return Err(format!("{} export failed", program.display()).into());
     }
-    let best = best.ok_or("nothing was measured")?;
-    Ok((best, std::fs::read(output)?))
+    Ok((taken, std::fs::read(output)?))
 }

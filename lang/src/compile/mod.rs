@@ -62,7 +62,7 @@ pub(crate) fn program(
     if c.diagnostics.is_empty() {
         let units = c.units.into_iter().flatten().collect();
         let (labels, named) = (Arc::new(c.labels), c.named);
-        return Ok(Compiled { units, labels, named, sources: c.sources, room: Room::default() });
+        return Ok(Compiled { units, labels, named, sources: c.sources, room: Room::for_fields(c.fields) });
     }
     Err((c.diagnostics, c.sources))
 }
@@ -84,7 +84,7 @@ pub(crate) fn expression(
     sources: &mut SourceMap,
 ) -> Detached {
     let file = sources.add(source.clone());
-    let (expr, mut diagnostics) = crate::syntax::parse_expr(file, &source.text);
+    let (mut expr, mut diagnostics) = crate::syntax::parse_expr(file, &source.text);
     let taken = std::mem::take(labels);
     let mut c = Compiler::new(taken, std::mem::take(sources), &crate::api::NoPackages);
     for names in scopes {
@@ -94,7 +94,7 @@ pub(crate) fn expression(
         }
     }
     c.short_imports = imports;
-    let expr = if diagnostics.is_empty() { c.expr(&expr) } else { Expr::new(X::Bottom, expr.span) };
+    let expr = if diagnostics.is_empty() { c.expr(&mut expr) } else { Expr::new(X::Bottom, expr.span) };
     diagnostics.append(&mut c.diagnostics);
     *labels = c.labels;
     *sources = c.sources;
@@ -104,6 +104,8 @@ pub(crate) fn expression(
 struct Compiler<'p> {
     labels: Labels,
     named: FxHashSet<Label>,
+    /// How many fields there were up to now.
+    fields: usize,
     sources: SourceMap,
     packages: &'p dyn Packages,
     /// `None` while a package is being compiled: an import of it then is a cycle.
@@ -130,6 +132,7 @@ impl<'p> Compiler<'p> {
         Compiler {
             labels,
             named: FxHashSet::default(),
+            fields: 0,
             sources,
             packages,
             units: Vec::new(),
@@ -179,11 +182,11 @@ impl<'p> Compiler<'p> {
             self.declare_fields(&tree.decls);
         }
         let mut out = Struct::default();
-        for tree in &trees {
+        for tree in &mut trees {
             self.imports = self.file_imports(tree);
             self.file_attributes(tree, number == 0);
             self.declare_locals(&tree.decls, &mut out);
-            self.decls(&tree.decls, &mut out);
+            self.decls(std::mem::take(&mut tree.decls), &mut out);
             self.scopes.close_file(&mut self.diagnostics);
             self.unused_imports();
         }
@@ -239,9 +242,10 @@ impl<'p> Compiler<'p> {
             }
         }
         for (alias, label) in dynamic {
+            // The field has use for it as well.
             let label = match &label.kind {
-                ast::ExprKind::Alias { value, .. } => self.expr(value),
-                _ => self.expr(label),
+                ast::ExprKind::Alias { value, .. } => self.expr(&mut value.clone()),
+                _ => self.expr(&mut label.clone()),
             };
             self.declare_local(alias, Binding::Dynamic(label));
         }
@@ -257,23 +261,25 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    fn struct_lit(&mut self, s: &ast::StructLit) -> Struct {
+    fn struct_lit(&mut self, s: &mut ast::StructLit) -> Struct {
         let mut out = Struct::default();
         self.scopes.push_struct();
         self.declare_fields(&s.decls);
         self.declare_locals(&s.decls, &mut out);
-        self.decls(&s.decls, &mut out);
+        self.decls(std::mem::take(&mut s.decls), &mut out);
         self.scopes.pop(&mut self.diagnostics);
         out.is_struct = shape(&out);
         out.decls.shrink_to_fit();
         out
     }
 
-    fn decls(&mut self, decls: &[ast::Decl], out: &mut Struct) {
-        for d in decls {
-            match &d.kind {
+    /// Compiles declarations. Trees are large, so that each part is dropped as soon as it is compiled.
+    fn decls(&mut self, decls: Vec<ast::Decl>, out: &mut Struct) {
+        for mut d in decls {
+            match &mut d.kind {
                 ast::DeclKind::Field(f) => {
-                    let decl = self.field(d, f);
+                    let decl = self.field(&d.comments, f);
+                    self.fields += 1;
                     out.decls.push(decl);
                     out.own_end = out.decls.len();
                 }
@@ -313,9 +319,9 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    fn field(&mut self, d: &ast::Decl, f: &ast::Field) -> Decl {
+    fn field(&mut self, comments: &ast::Comments, f: &mut ast::Field) -> Decl {
         // The parser has given the comment before a chain `a: b: c` to its innermost field, which is what patch markers rely on.
-        let docs = docs(&d.comments);
+        let docs = docs(comments);
         let label_span = f.label.span;
         let attributes = f.attributes.iter().map(|a| (a.name.into(), a.body.into())).collect();
         let mut decl = FieldDecl {
@@ -327,7 +333,8 @@ impl<'p> Compiler<'p> {
             attributes,
             label_span,
         };
-        let key = match &f.label.kind {
+        let is_pattern = matches!(f.label.kind, ast::LabelKind::Pattern(_));
+        let key = match &mut f.label.kind {
             ast::LabelKind::Ident(name) => {
                 if *name == "_" {
                     self.diagnostics.push(
@@ -344,12 +351,12 @@ impl<'p> Compiler<'p> {
                 None
             }
             ast::LabelKind::Interpolation(x) => Some((self.expr(x), None, false)),
-            ast::LabelKind::Dynamic(x) => Some(match &x.kind {
-                ast::ExprKind::Alias { name, value } => (self.expr(value), Some(name), false),
+            ast::LabelKind::Dynamic(x) => Some(match &mut x.kind {
+                ast::ExprKind::Alias { name, value } => (self.expr(value), Some(&*name), false),
                 _ => (self.expr(x), None, false),
             }),
-            ast::LabelKind::Pattern(x) => Some(match &x.kind {
-                ast::ExprKind::Alias { name, value } => (self.expr(value), Some(name), true),
+            ast::LabelKind::Pattern(x) => Some(match &mut x.kind {
+                ast::ExprKind::Alias { name, value } => (self.expr(value), Some(&*name), true),
                 ast::ExprKind::Comprehension(_) => {
                     self.error(Code::Syntax, x.span, "comprehension values are not allowed as a pattern");
                     (Expr::new(X::Bottom, x.span), None, true)
@@ -362,22 +369,18 @@ impl<'p> Compiler<'p> {
             decl.label_alias = true;
             self.scopes.push_label_alias(alias);
         }
-        let value_alias = match (&f.alias, &f.label.kind) {
-            (Some(a), ast::LabelKind::Pattern(_)) => Some(a),
-            _ => None,
-        };
-        let constrains =
-            f.constraint == ast::Constraint::Optional || matches!(f.label.kind, ast::LabelKind::Pattern(_));
+        let value_alias = f.alias.as_ref().filter(|_| is_pattern);
+        let constrains = f.constraint == ast::Constraint::Optional || is_pattern;
         let place = self.enter(if constrains { AttributePlace::Constraint } else { AttributePlace::Field });
         decl.value = match value_alias {
             Some(name) => {
                 self.scopes.push_value_alias(name);
-                let value = self.expr(&f.value);
+                let value = self.expr(&mut f.value);
                 self.scopes.pop(&mut self.diagnostics);
                 let span = value.span;
                 Expr::new(X::Alias(value), span)
             }
-            None => self.expr(&f.value),
+            None => self.expr(&mut f.value),
         };
         decl.value = self.with_attributes(decl.value, &f.attributes);
         self.leave(place);
@@ -392,7 +395,7 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    fn expr(&mut self, e: &ast::Expr) -> E {
+    fn expr(&mut self, e: &mut ast::Expr) -> E {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             self.depth -= 1;
@@ -407,9 +410,10 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    fn kind(&mut self, e: &ast::Expr) -> Result<X, E> {
+    fn kind(&mut self, e: &mut ast::Expr) -> Result<X, E> {
         use ast::ExprKind as K;
-        Ok(match &e.kind {
+        let span = e.span;
+        Ok(match &mut e.kind {
             K::Bad => X::Bottom,
             K::Bottom => X::Bottom,
             K::Null => X::Scalar(Scalar::Null),
@@ -417,7 +421,7 @@ impl<'p> Compiler<'p> {
             K::Number(text) => match Number::parse_literal(text) {
                 Ok(n) => X::Scalar(Scalar::Number(n)),
                 Err(why) => {
-                    self.error(Code::Literal, e.span, format!("invalid number {text}: {why}"));
+                    self.error(Code::Literal, span, format!("invalid number {text}: {why}"));
                     X::Bottom
                 }
             },
@@ -429,7 +433,7 @@ impl<'p> Compiler<'p> {
                     if !part.value().is_empty() {
                         parts.push(Part::Text(part.value().into()));
                     }
-                    if let Some(x) = i.exprs.get(n) {
+                    if let Some(x) = i.exprs.get_mut(n) {
                         parts.push(Part::Expr(self.expr(x)));
                     }
                 }
@@ -438,15 +442,15 @@ impl<'p> Compiler<'p> {
             K::Struct(s) => X::Struct(Box::new(self.struct_lit(s))),
             K::List(l) => {
                 let place = self.enter(AttributePlace::List);
-                let elems = l.elems.iter().map(|x| self.expr(x)).collect();
-                let ellipsis = l.ellipsis.as_ref().map(|x| x.value.as_ref().map(|v| self.expr(v)));
+                let elems = l.elems.iter_mut().map(|x| self.expr(x)).collect();
+                let ellipsis = l.ellipsis.as_mut().map(|x| x.value.as_mut().map(|v| self.expr(v)));
                 self.leave(place);
                 X::List(List { elems, ellipsis })
             }
             K::Comprehension(c) => self.comprehension(c),
             K::Unary { op, x, .. } => match op {
                 ast::UnaryOp::Default => {
-                    self.error(Code::Syntax, e.span, "a default mark is only allowed in a disjunction");
+                    self.error(Code::Syntax, span, "a default mark is only allowed in a disjunction");
                     X::Bottom
                 }
                 ast::UnaryOp::Plus | ast::UnaryOp::Minus | ast::UnaryOp::Not => {
@@ -480,13 +484,13 @@ impl<'p> Compiler<'p> {
                 X::Alias(value)
             }
             K::Open(x) => {
-                self.error(Code::Syntax, e.span, "postfix ... is not supported");
+                self.error(Code::Syntax, span, "postfix ... is not supported");
                 return Err(self.expr(x));
             }
-            K::Ident(name) => self.identifier(name, e.span),
+            K::Ident(name) => self.identifier(name, span),
             K::Selector { x, sel } => {
                 if let ast::ExprKind::Ident(package) = &x.kind
-                    && let Some(found) = self.qualified(package, sel, e.span)
+                    && let Some(found) = self.qualified(package, sel, span)
                 {
                     return Ok(found);
                 }
@@ -503,7 +507,7 @@ impl<'p> Compiler<'p> {
             }
             K::Slice { x, lo, hi } => {
                 let x = self.expr(x);
-                let mut end = |e: &Option<Box<ast::Expr>>| e.as_ref().map(|e| self.expr(e));
+                let mut end = |e: &mut Option<Box<ast::Expr>>| e.as_mut().map(|e| self.expr(e));
                 let (lo, hi) = (end(lo), end(hi));
                 X::Slice(x, lo, hi)
             }
@@ -517,7 +521,7 @@ impl<'p> Compiler<'p> {
             }
             K::Call { fun, args, .. } => {
                 let fun = self.expr(fun);
-                X::Call(fun, args.iter().map(|a| self.expr(a)).collect())
+                X::Call(fun, args.iter_mut().map(|a| self.expr(a)).collect())
             }
         })
     }
@@ -537,11 +541,12 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    fn conjuncts(&mut self, e: &ast::Expr, out: &mut Vec<E>) {
+    fn conjuncts(&mut self, e: &mut ast::Expr, out: &mut Vec<E>) {
         let mut rest = e;
         let mut right = Vec::new();
-        while let ast::ExprKind::Binary { op: ast::BinaryOp::And, l, r, .. } = &rest.kind {
-            right.push(&**r);
+        while matches!(rest.kind, ast::ExprKind::Binary { op: ast::BinaryOp::And, .. }) {
+            let ast::ExprKind::Binary { l, r, .. } = &mut rest.kind else { return };
+            right.push(&mut **r);
             rest = l;
         }
         out.push(self.expr(rest));
@@ -562,30 +567,31 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    fn disjuncts(&mut self, e: &ast::Expr, out: &mut Vec<(E, bool)>) {
+    fn disjuncts(&mut self, e: &mut ast::Expr, out: &mut Vec<(E, bool)>) {
         let mut rest = e;
         let mut right = Vec::new();
-        while let ast::ExprKind::Binary { op: ast::BinaryOp::Or, l, r, .. } = &rest.kind {
-            right.push(&**r);
+        while matches!(rest.kind, ast::ExprKind::Binary { op: ast::BinaryOp::Or, .. }) {
+            let ast::ExprKind::Binary { l, r, .. } = &mut rest.kind else { return };
+            right.push(&mut **r);
             rest = l;
         }
         right.push(rest);
         for r in right.into_iter().rev() {
-            match &r.kind {
+            match &mut r.kind {
                 ast::ExprKind::Unary { op: ast::UnaryOp::Default, x, .. } => out.push((self.expr(x), true)),
                 _ => out.push((self.expr(r), false)),
             }
         }
     }
 
-    fn comprehension(&mut self, c: &ast::Comprehension) -> X {
+    fn comprehension(&mut self, c: &mut ast::Comprehension) -> X {
         let mut clauses = Vec::new();
         let mut pushed = 0;
-        for clause in &c.clauses {
-            clauses.push(match &clause.kind {
+        for clause in &mut c.clauses {
+            clauses.push(match &mut clause.kind {
                 ast::ClauseKind::For { key, value, source } => {
                     let source = self.expr(source);
-                    let names: Vec<_> = key.iter().chain([value]).collect();
+                    let names: Vec<&ast::Ident> = key.iter().chain([&*value]).collect();
                     let labels: Vec<_> =
                         names.iter().map(|n| self.labels.identifier(n.name, &self.package)).collect();
                     self.scopes.push_struct();
@@ -612,12 +618,12 @@ impl<'p> Compiler<'p> {
             });
         }
         let place = self.enter(AttributePlace::Comprehension);
-        let value = self.expr(&c.value);
+        let value = self.expr(&mut c.value);
         self.leave(place);
         for _ in 0..pushed {
             self.scopes.pop(&mut self.diagnostics);
         }
-        let otherwise = c.otherwise.as_ref().map(|x| self.expr(x));
+        let otherwise = c.otherwise.as_mut().map(|x| self.expr(x));
         X::Comprehension(Comprehension { clauses, value, otherwise })
     }
 

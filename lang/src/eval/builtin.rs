@@ -704,6 +704,16 @@ impl Evaluator {
 
     /// Whether `a` comes before `b` by a comparer `{x: _, y: _, less: bool}`.
     fn less(&mut self, a: VId, b: VId, env: EnvId, comparer: &E) -> Res<bool> {
+        self.mark_aside();
+        let less = self.compared(a, b, env, comparer);
+        if less.is_err() {
+            self.keep_all();
+        }
+        self.unmark();
+        less
+    }
+
+    fn compared(&mut self, a: VId, b: VId, env: EnvId, comparer: &E) -> Res<bool> {
         let shown = match self.less_of(a, b, env, comparer)? {
             Some(Val::Scalar(Scalar::Bool(b))) => return Ok(b),
             Some(other) => format!("{} and not a bool", self.show_val(&other)),

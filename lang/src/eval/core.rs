@@ -66,7 +66,16 @@ pub(crate) struct Room([AtomicUsize; 4]);
 /// One that was large says little of the next.
 const MAX_ROOM: usize = 1 << 12;
 
+/// Room is not made for more fields than these.
+const MAX_FIELDS: usize = 1 << 17;
+
 impl Room {
+    /// For the first evaluation of a program of so many fields. Room that is not used costs nothing, while a list that grows is copied, and leaves holes.
+    pub(crate) fn for_fields(fields: usize) -> Room {
+        let n = if fields * 4 > MAX_ROOM { fields.min(MAX_FIELDS) } else { 0 };
+        Room([4 * n, 4 * n, 4 * n, n].map(AtomicUsize::new))
+    }
+
     fn known(&self) -> [usize; 4] {
         self.0.each_ref().map(|n| n.load(Ordering::Relaxed))
     }
@@ -126,7 +135,7 @@ impl Evaluator {
             arc_pool: Pool::with_capacity(arcs),
             exts: Vec::with_capacity(exts),
             types: Vec::new(),
-            scalars: Vec::new(),
+            scalars: Vec::with_capacity(if vertices > MAX_ROOM { vertices / 2 } else { 0 }),
             readers: Vec::new(),
             envs: Vec::new(),
             lets: FxHashMap::default(),

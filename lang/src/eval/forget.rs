@@ -35,13 +35,16 @@ pub(super) struct Forgetting {
 /// Where everything ended before a field was worked on.
 #[derive(Debug)]
 struct Mark {
+    /// The field; [`NONE`] for what is made on the way.
     field: VId,
     /// The field as it was.
-    before: Vertex,
+    before: Option<Vertex>,
     /// Whether something else changed.
     kept: bool,
     /// Vertices from before that were read, with the last reader that each had.
     read: Vec<(VId, u32)>,
+    /// Vertices from before that pass on what they still get, once for each that they pass it on to.
+    passed_on: Vec<VId>,
     conjuncts: pool::Mark,
     arcs: pool::Mark,
     vertices: VId,
@@ -54,6 +57,7 @@ struct Mark {
     chains: usize,
     errors: usize,
     missed: usize,
+    provisional: usize,
     memory: u64,
 }
 
@@ -80,11 +84,24 @@ impl Evaluator {
         {
             return false;
         }
+        let before = Some(x.clone());
+        self.push_mark(field, before);
+        true
+    }
+
+    /// Marks the place before something is worked out on the way of which only the result is of interest. [`Evaluator::unmark`] must follow, and
+    /// [`Evaluator::keep_all`] before it if the result is an error.
+    pub(super) fn mark_aside(&mut self) {
+        self.push_mark(NONE, None);
+    }
+
+    fn push_mark(&mut self, field: VId, before: Option<Vertex>) {
         let mark = Mark {
             field,
-            before: x.clone(),
+            before,
             kept: false,
             read: Vec::new(),
+            passed_on: Vec::new(),
             conjuncts: self.conjunct_pool.mark(),
             arcs: self.arc_pool.mark(),
             vertices: self.vs.len() as VId,
@@ -97,27 +114,35 @@ impl Evaluator {
             chains: self.chains.len(),
             errors: self.errors.len(),
             missed: self.missed.len(),
+            provisional: self.provisional.len(),
             memory: self.memory,
         };
         self.forgetting.floor = mark.vertices;
         self.forgetting.marks.push(mark);
-        true
     }
 
     /// Ends the innermost mark: what was made after it is thrown away, if it is of no use to anything else.
     pub(super) fn unmark(&mut self) {
         let Some(mark) = self.forgetting.marks.pop() else { return };
         self.forgetting.floor = self.forgetting.marks.last().map_or(0, |m| m.vertices);
-        if mark.kept || self.exhausted().is_some() {
+        if mark.kept || self.exhausted().is_some() || self.provisional.len() > mark.provisional {
             if let Some(outer) = self.forgetting.marks.last_mut() {
                 outer.read.extend(mark.read);
+                outer.passed_on.extend(mark.passed_on);
             }
             self.conjunct_pool.keep(mark.conjuncts);
             self.arc_pool.keep(mark.arcs);
+            if self.forgetting.marks.is_empty() {
+                self.forgetting.lets.clear();
+            }
             return;
         }
         for (v, last) in mark.read.into_iter().rev() {
             self.vs[v as usize].readers = last;
+        }
+        for v in mark.passed_on {
+            let ext = self.vs[v as usize].ext as usize;
+            self.exts.get_mut(ext).and_then(|x| x.notify.pop());
         }
         while self.forgetting.lets.pop_if(|env| *env >= mark.envs).is_some_and(|env| {
             self.lets.remove(&env);
@@ -137,8 +162,10 @@ impl Evaluator {
         self.missed.truncate(mark.missed);
         self.memory = mark.memory;
         self.outcome = None;
-        self.forgetting.times += 1;
-        self.vs[mark.field as usize] = Vertex { forgotten: true, ..mark.before };
+        if let Some(before) = mark.before {
+            self.forgetting.times += 1;
+            self.vs[mark.field as usize] = Vertex { forgotten: true, ..before };
+        }
     }
 
     /// A vertex changes.
@@ -168,6 +195,20 @@ impl Evaluator {
         {
             mark.read.push((v, last));
         }
+    }
+
+    /// Lets `target` pass on to `v` what it still gets: no change of what it is.
+    pub(super) fn pass_on(&mut self, target: VId, v: VId, ci: Ci) {
+        let ext = self.vs[target as usize].ext as usize;
+        if target < self.forgetting.floor
+            && let Some(mark) = self.forgetting.marks.last_mut()
+            && let Some(x) = self.exts.get_mut(ext)
+        {
+            mark.passed_on.push(target);
+            push(&mut x.notify, (v, ci));
+            return;
+        }
+        push(&mut self.ext(target).notify, (v, ci));
     }
 
     /// Something is made that belongs to no field.
@@ -284,6 +325,30 @@ out: {for k, s in services {"\(k)": {n: s.name, let p = s.port, ports: [p, p + 1
         assert_eq!(at("out.s7.ports").json().unwrap(), "[\n    90,\n    91\n]");
         let after = instance.root().json().unwrap();
         assert_eq!((after.matches("80").count(), after.matches("90").count()), (38, 2));
+    }
+
+    #[test]
+    fn a_sort_keeps_no_comparison() {
+        let text = |n: usize| {
+            let items: Vec<String> = (0..n).map(|i| format!("{{v: {}}}", i * 7919 % n)).collect();
+            format!(
+                "import \"list\"\nout: list.Sort([{}], {{x: _, y: _, less: x.v < y.v}})",
+                items.join(", ")
+            )
+        };
+        let made = |n| {
+            let compiled = of(&text(n)).compiled();
+            let labels = Labels::above(compiled.labels.clone());
+            let mut evaluator = Evaluator::new(compiled, labels, Budget::default());
+            let root = evaluator.root(0);
+            let text = evaluator.json_in_one(root).unwrap().to_string();
+            let numbers: Vec<usize> =
+                text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+            assert_eq!(numbers, (0..n).collect::<Vec<_>>());
+            evaluator.vs.len()
+        };
+        // Elements are compared more often, the more there are of them.
+        assert!(made(800) < 10 * made(100), "{} {}", made(100), made(800));
     }
 
     #[test]

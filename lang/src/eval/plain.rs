@@ -15,6 +15,7 @@ use super::unify::Choice;
 use crate::pkg::Kind;
 use crate::source::Span;
 use crate::syntax::ast::{Constraint, UnaryOp};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// What a vertex may still be, with the choices that lead there.
@@ -268,6 +269,7 @@ impl Evaluator {
         if self.v(v).stands_for != v || self.v(target).stands_for == v {
             return false;
         }
+        self.settle_line(target);
         if self.growing(target) || !self.is_plain(target) {
             return false;
         }
@@ -282,6 +284,33 @@ impl Evaluator {
             x.scalar = scalar;
         }
         true
+    }
+
+    /// Works on fields that are nothing but a reference to the next one, up to plain data: the last one first, so that each shares what it
+    /// refers to, and a long line is gone through once.
+    fn settle_line(&mut self, v: VId) {
+        let mut line = Vec::new();
+        let mut met = FxHashSet::default();
+        let mut at = v;
+        while let Some(next) = self.next_in_line(at).filter(|_| met.insert(at)) {
+            line.push(at);
+            at = next;
+        }
+        if !line.is_empty() && self.next_in_line(at).is_none() && self.is_plain(at) {
+            line.into_iter().rev().for_each(|v| self.expand(v));
+        }
+    }
+
+    /// What a field refers to that is nothing but a reference and that nobody has worked on.
+    fn next_in_line(&self, v: VId) -> Option<VId> {
+        let [only] = self.conjuncts(v) else { return None };
+        let X::Field { up, label } = only.expr.kind else { return None };
+        if self.v(v).state != State::Unprocessed || self.v(v).ext != NONE {
+            return None;
+        }
+        let Some(Scope::Vertex(scope)) = self.scope(only.env, up) else { return None };
+        let found = self.arc(scope, label).filter(|a| a.constraint == Constraint::Regular)?;
+        (self.v(scope).state == State::Done && !self.v(scope).provisional).then_some(found.vertex)
     }
 
     /// Whether a vertex is finished plain data.

@@ -18,7 +18,7 @@ impl Evaluator {
         e
     }
 
-    fn scope(&self, env: EnvId, up: u32) -> Option<Scope> {
+    pub(super) fn scope(&self, env: EnvId, up: u32) -> Option<Scope> {
         self.envs.get(self.env_up(env, up) as usize).map(|e| e.scope)
     }
 

@@ -5,6 +5,7 @@ mod cycles;
 mod disjunctions;
 mod incomplete;
 mod laws;
+mod lines;
 mod packages;
 mod validators;
 

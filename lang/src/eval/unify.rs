@@ -876,7 +876,7 @@ impl Evaluator {
         }
         w.order.place = place;
         if growing {
-            push(&mut self.ext(target).notify, (v, ci));
+            self.pass_on(target, v, ci);
         }
         if n == 0 {
             // A vertex that an operation made and that has a value but no conjuncts.

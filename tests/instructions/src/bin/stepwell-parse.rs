@@ -1,7 +1,7 @@
-//! Parses one file again and again and prints the best speed in MB/s: `parse FILE SECONDS`. `parse --input FILE` writes a file to parse.
+//! Parses one file again and again and prints the best speed in MB/s: `stepwell-parse FILE SECONDS`. `stepwell-parse --input FILE` writes a file to parse.
 //! `cargo xtask bench --parse` runs it beside the same program for the reference implementation.
 
-#[path = "../benches/input/mod.rs"]
+#[path = "../../../../lang/benches/input/mod.rs"]
 mod input;
 
 use std::hint::black_box;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use stepwell_lang::source::FileId;
 use stepwell_lang::syntax;
 
-#[allow(clippy::print_stdout, reason = "an example program")]
+#[allow(clippy::print_stdout, reason = "it is a program that prints")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (name, seconds) = match args.as_slice() {
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             return Ok(std::fs::write(name, text)?);
         }
         [name, seconds] => (name, seconds.parse::<f64>()?),
-        _ => return Err("usage: parse FILE SECONDS, or parse --input FILE".into()),
+        _ => return Err("usage: stepwell-parse FILE SECONDS, or stepwell-parse --input FILE".into()),
     };
     let text = std::fs::read_to_string(name)?;
     let (_, mistakes) = syntax::parse(FileId(0), &text);
