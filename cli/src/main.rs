@@ -1,6 +1,7 @@
 //! The program `stepwell`: reads its arguments, calls the libraries, shows what they give. No logic of the language or of workflows
 //! belongs here. Whole-program tests are in `tests/program/`.
 
+mod admission;
 mod commands;
 mod connect;
 mod delivery;

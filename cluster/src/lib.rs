@@ -22,7 +22,7 @@
 //! **What it is not.** It runs no containers: the status of workloads follows rules (`rules/default.yaml`), which
 //! [`Options::rules`] and annotations on objects can change. Deployments and the like make neither replica sets nor pods, CronJobs start
 //! no jobs, Services send nothing anywhere. There are no nodes, no users and permissions (RBAC objects are only
-//! stored), no admission webhooks, no CEL rules, no quotas. Old versions of objects are not kept: a list that is read in
+//! stored), no admission but validating webhooks with a URL, no CEL rules, no quotas. Old versions of objects are not kept: a list that is read in
 //! pages shows the present state on each.
 //!
 //! **Durability.** A write is on disk before it is answered. Writers that wait at the same time share one commit, so one
@@ -32,6 +32,7 @@
 //! `strategy.rs` (what the server fills in), `schema/` (structure and defaults), `validate.rs` (rules) and `patch/`; `crd/` makes
 //! kinds from definitions; `gc.rs` and `sim/` are the controllers; `serve.rs` and `share.rs` let others in.
 
+mod admission;
 mod api;
 mod clock;
 mod convert;

@@ -1,17 +1,20 @@
-//! How fast and how large the engine is, whole, on the embedded cluster in memory: a run of 1,000 trivial steps, 100 runs of 3 apply steps at once, and
-//! 10,000 suspended runs held by one process.
+//! How fast and how large the engine is, whole, on the embedded cluster: a run of 1,000 trivial steps, what a step costs in short and long runs, 100 runs of
+//! 3 apply steps at once, how soon a change wakes a step that waits for it, and 10,000 suspended runs held by one process.
 //!
-//! `cargo bench -p stepwell-runtime --bench engine` prints a line for each, with its promise; `-- --check` fails where one is not kept. Names of
-//! measurements after `--` choose among them.
+//! `cargo bench --bench engine` prints a line for each, with its promise; `-- --check` fails where one is not kept. Names of measurements after `--`
+//! choose among them: `trivial`, `apply`, `once`, `wake`, `suspended`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use stepwell_cluster::{EmbeddedCluster, Options};
 use stepwell_runtime::definitions::Library;
 use stepwell_runtime::document::Document;
-use stepwell_runtime::driver::{Delivery, Driver, RunRef, Until};
-use stepwell_runtime::model::run::{RunPhase, RunStatus};
+use stepwell_runtime::driver::{Delivery, Driver, Observed, Observer, RunRef, Until};
+use stepwell_runtime::model::run::{Reason, RunPhase, RunStatus};
 
 fn delivery(name: &str, steps: &[Value]) -> Delivery {
     let document = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "WorkflowRun", "metadata": {"name": name},
@@ -31,7 +34,7 @@ async fn until(driver: &Driver, run: &RunRef, holds: impl Fn(&RunStatus) -> bool
     }
 }
 
-/// CPU time of this process so far.
+/// CPU time of this process so far, in seconds: of the engine and of the cluster.
 fn cpu() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = text.rsplit(')').next().unwrap_or("").split_whitespace().collect();
@@ -92,30 +95,97 @@ async fn at_once(n: usize) -> f64 {
     took
 }
 
-async fn suspended(n: usize) -> f64 {
-    let (cluster, driver) = driver().await;
-    let serving = tokio::spawn({
-        let driver = driver.clone();
-        async move { driver.serve(None).await }
-    });
-    let mut last = Vec::new();
-    for run in 0..n {
-        let steps = [json!({"name": "stop", "type": "suspend"})];
-        last.push(driver.record(&delivery(&format!("run-{run}"), &steps), "default").await.unwrap());
-        if last.len() == 200 {
-            for run in last.drain(..) {
-                until(&driver, &run, |s| s.phase == RunPhase::Suspending).await;
+/// Notes when ops were carried out.
+#[derive(Default)]
+struct Moments(Mutex<Vec<Instant>>);
+
+impl Observer for Moments {
+    fn op(&self, _: &Observed<'_>) {
+        self.0.lock().unwrap().push(Instant::now());
+    }
+}
+
+const WAIT: &str = r#"
+kind: WorkflowStepDefinition
+metadata: {name: wait}
+spec:
+  schematic:
+    cue:
+      template: |
+        import ("vela/kube", "vela/builtin")
+        read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: name: parameter.name}}
+        wait: builtin.#ConditionalWait & {$params: continue: read.$returns.value.data.ready == "yes"}
+        parameter: name: string
+"#;
+
+/// How long it takes from the answer to a write until the steps that it wakes have read it: in the middle, and at worst, in ms.
+async fn wake(n: usize) -> (f64, f64) {
+    let cluster = EmbeddedCluster::in_memory(Options::default()).await.unwrap();
+    let moments = Arc::new(Moments::default());
+    let library = Library::builtin().with_text("wait.yaml", WAIT).unwrap();
+    let driver = Driver::new(cluster.client(), library).with_observer(moments.clone());
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
+    let mut all = Vec::new();
+    for i in 0..n {
+        let name = format!("flag-{i}");
+        let step = json!({"name": "w", "type": "wait", "properties": {"name": name}});
+        let run = driver.submit(&delivery(&format!("run-{i}"), &[step])).await.unwrap();
+        let driven = driver.drive(run.clone(), Until::Finished);
+        until(&driver, &run, |s| s.step("w").is_some_and(|w| w.reason == Some(Reason::Wait))).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let flag = json!({"metadata": {"name": name}, "data": {"ready": "yes"}});
+        maps.create(&Default::default(), &serde_json::from_value(flag).unwrap()).await.unwrap();
+        let written = Instant::now();
+        driven.wait().await.unwrap();
+        let read = *moments.0.lock().unwrap().iter().rev().nth(1).unwrap();
+        all.push(read.saturating_duration_since(written).as_secs_f64() * 1e3);
+    }
+    all.sort_by(f64::total_cmp);
+    (all[n / 2], all[n - 1])
+}
+
+/// Memory with this many suspended runs, of the process that has seen them begin and of one that has found them there, in MB; the cluster is on disk.
+async fn suspended(n: usize) -> (f64, f64) {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut held, mut found) = (0.0, 0.0);
+    for life in 0..2 {
+        let cluster = EmbeddedCluster::open(dir.path(), Options::default()).await.unwrap();
+        let driver = Driver::new(cluster.client(), Library::builtin());
+        let serving = tokio::spawn({
+            let driver = driver.clone();
+            async move { driver.serve(None).await }
+        });
+        if life == 0 {
+            let steps = [json!({"name": "stop", "type": "suspend"})];
+            let all: Vec<usize> = (0..n).collect();
+            for some in all.chunks(200) {
+                let record = |run: &usize| {
+                    let (driver, delivery) = (driver.clone(), delivery(&format!("run-{run}"), &steps));
+                    async move { driver.record(&delivery, "default").await.unwrap() }
+                };
+                for run in futures::future::join_all(some.iter().map(record)).await {
+                    until(&driver, &run, |s| s.phase == RunPhase::Suspending).await;
+                }
             }
         }
+        tokio::time::sleep(Duration::from_millis(2000)).await;
+        match life {
+            0 => held = memory(),
+            _ => {
+                found = memory();
+                // They are still there to be resumed.
+                for run in [0, n / 2, n - 1] {
+                    let run = RunRef::workflow_run("default", format!("run-{run}"));
+                    driver.resume(&run, None).await.unwrap();
+                    until(&driver, &run, |s| s.phase == RunPhase::Succeeded).await;
+                }
+            }
+        }
+        serving.abort();
+        let _ = serving.await;
+        cluster.close().await;
     }
-    for run in last {
-        until(&driver, &run, |s| s.phase == RunPhase::Suspending).await;
-    }
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let held = memory();
-    serving.abort();
-    cluster.close().await;
-    held
+    (held, found)
 }
 
 fn main() {
@@ -134,28 +204,36 @@ fn main() {
         );
     };
     let asked = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(w.as_str()));
-    if asked("trivial") {
-        let (took, cpu) = runtime.block_on(steps("trivial", 1000));
-        tell("1,000 trivial steps", took, "s", 1.0, format!(", {:.3} ms of CPU a step", cpu));
-    }
-    if asked("apply") {
-        let mut last = 0.0;
-        for n in [10, 100, 400] {
-            let (took, cpu) = runtime.block_on(steps("apply", n));
-            last = took;
-            println!(
-                "{n} apply steps: {took:.3} s, {:.3} ms a step, {:.3} ms of CPU a step",
-                took * 1e3 / n as f64,
-                cpu * 1e3 / n as f64
-            );
+    for kind in ["trivial", "apply"].into_iter().filter(|k| asked(k)) {
+        let mut costs = Vec::new();
+        for n in [10, 100, 1000] {
+            let (took, cpu) = runtime.block_on(steps(kind, n));
+            costs.push(cpu * 1e3 / n as f64);
+            println!("{n:>6} {kind} steps: {took:.3} s, {:.3} ms of CPU a step", cpu * 1e3 / n as f64);
+            match (kind, n) {
+                ("trivial", 1000) => {
+                    tell("1,000 trivial steps", took, "s", 1.0, String::new());
+                    tell("CPU of a trivial step", cpu, "ms", 0.25, ", engine and cluster".into());
+                }
+                ("apply", 1000) => {
+                    let more = format!(", engine and cluster; {:.2} ms in a run of 100", costs[1]);
+                    tell("CPU of an apply step", cpu, "ms", 2.5, more);
+                }
+                _ => {}
+            }
         }
-        tell("400 apply steps", last, "s", 2.0, String::new());
     }
     if asked("once") {
         tell("100 runs of 3 apply steps", runtime.block_on(at_once(100)), "s", 2.0, String::new());
     }
+    if asked("wake") {
+        let (middle, worst) = runtime.block_on(wake(50));
+        tell("a change wakes its step", middle, "ms", 50.0, format!(", {worst:.1} ms at worst of 50"));
+    }
     if asked("suspended") {
-        tell("10,000 suspended runs", runtime.block_on(suspended(10_000)), "MB", 200.0, String::new());
+        let (held, found) = runtime.block_on(suspended(10_000));
+        tell("10,000 suspended runs", held, "MB", 200.0, String::new());
+        tell("the same after a restart", found, "MB", 200.0, ", in the same process".into());
     }
     if check && broken > 0 {
         std::process::exit(1);

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod admission;
 mod definitions;
 mod diagnostics;
 mod facts;

@@ -27,6 +27,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    admission::{self, Webhook},
     clock::SharedClock,
     convert, crd,
     error::{ApiError, ApiResult},
@@ -45,6 +46,7 @@ pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) clock: SharedClock,
     kinds: Arc<RwLock<Arc<Vec<Arc<Resource>>>>>,
+    webhooks: Arc<RwLock<Arc<Vec<Arc<Webhook>>>>>,
 }
 
 /// A request to a resource, read and resolved.
@@ -69,10 +71,26 @@ impl Api {
             served.extend(crd::resources(&parse(bytes)?));
             Ok(true)
         })?;
+        let mut asked = Vec::new();
+        store.list(&Key::prefix(admission::STORED_AS, None), None, |_, bytes| {
+            asked.extend(admission::webhooks(&parse(bytes)?));
+            Ok(true)
+        })?;
         let kinds = Arc::new(RwLock::new(Arc::new(served)));
-        let api = Api { store, clock, kinds: kinds.clone() };
-        // A definition is served before it is acknowledged.
+        let webhooks = Arc::new(RwLock::new(Arc::new(asked)));
+        let api = Api { store, clock, kinds: kinds.clone(), webhooks: webhooks.clone() };
+        // A definition is served, and a webhook asked, before it is acknowledged.
         api.store.on_commit(move |events| {
+            for event in events.iter().filter(|event| event.key.resource() == admission::STORED_AS) {
+                let Ok(configuration) = parse(&event.object) else { continue };
+                let mut webhooks = webhooks.write().unwrap_or_else(PoisonError::into_inner);
+                let mut asked: Vec<Arc<Webhook>> = webhooks.to_vec();
+                asked.retain(|w| w.configuration != event.key.name());
+                if !matches!(event.change, Change::Deleted) {
+                    asked.extend(admission::webhooks(&configuration));
+                }
+                *webhooks = Arc::new(asked);
+            }
             for event in events.iter().filter(|event| event.key.resource() == crd::STORED_AS) {
                 let Ok(definition) = parse(&event.object) else { continue };
                 let mut kinds = kinds.write().unwrap_or_else(PoisonError::into_inner);
@@ -91,6 +109,13 @@ impl Api {
     /// Every kind served now.
     pub(crate) fn kinds(&self) -> Arc<Vec<Arc<Resource>>> {
         self.kinds.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The webhooks to ask about changes; none about their own configurations, which could lock everybody out.
+    fn webhooks(&self, call: &Call) -> Option<Arc<Vec<Arc<Webhook>>>> {
+        let webhooks = self.webhooks.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let own = call.resource.stored_as == admission::STORED_AS;
+        (!webhooks.is_empty() && !own).then_some(webhooks)
     }
 
     /// The resource of a group version by its plural.

@@ -16,6 +16,7 @@ use super::{
     value_answer,
 };
 use crate::{
+    admission::admit,
     convert,
     error::{ApiError, ApiResult, FieldError},
     kinds::Resource,
@@ -207,6 +208,9 @@ impl Api {
             let name = objects::text(&object["metadata"]["name"]);
             return Err(ApiError::invalid(&call.resource, &name, errors));
         }
+        if let Some(webhooks) = self.webhooks(&call) {
+            admit(&webhooks, &call, "CREATE", object.clone(), None).await?;
+        }
         let api = self.clone();
         let (call, object) = self
             .store
@@ -241,6 +245,7 @@ impl Api {
             let error = FieldError::invalid("metadata.resourceVersion", 0, "must be specified for an update");
             return Err(ApiError::invalid_resource(&call.resource, &name, &error));
         }
+        self.admit_update(&call, |_| Ok(object.clone())).await?;
         let response = self
             .change(call, move |_, call, old| {
                 Ok((convert::to_storage(&call.resource, object, Some(old)), vec![]))
@@ -259,6 +264,10 @@ impl Api {
             let error = FieldError::forbidden("force", "may not be specified for non-apply patch");
             return Err(ApiError::invalid_options("PatchOptions", &error));
         }
+        self.admit_update(&call, |old| {
+            patch.apply(&call.resource, &convert::from_storage(&call.resource, old.clone()))
+        })
+        .await?;
         self.change(call, move |_, call, old| {
             let served = convert::from_storage(&call.resource, old.clone());
             let object = patch.apply(&call.resource, &served)?;
@@ -279,6 +288,16 @@ impl Api {
             Ok((convert::to_storage(&call.resource, object, Some(old)), warnings))
         })
         .await
+    }
+
+    /// Asks the webhooks about a change, as it would be of the object that is there now. One that is not there, or a change that cannot be made, is refused
+    /// afterwards.
+    async fn admit_update(&self, call: &Call, new: impl FnOnce(&Value) -> ApiResult<Value>) -> ApiResult<()> {
+        let Some(webhooks) = self.webhooks(call) else { return Ok(()) };
+        let Some(bytes) = self.store.get(&call.key())? else { return Ok(()) };
+        let old = parse(&bytes)?;
+        let Ok(new) = new(&old) else { return Ok(()) };
+        admit(&webhooks, call, "UPDATE", new, Some(old)).await
     }
 
     /// Reads, changes and stores one object in a single write.
@@ -316,6 +335,19 @@ impl Api {
         let dry_run = call.query.get("dryRun").is_some();
         let config = check_applied(&call.resource, call.name(), config)?;
         check_namespace_of_body(&call, &config)?;
+        if let Some(webhooks) = self.webhooks(&call) {
+            match self.store.get(&call.key())? {
+                None => admit(&webhooks, &call, "CREATE", config.clone(), None).await?,
+                Some(_) => {
+                    let write = Write { manager: &manager, applied: true, ..call.write(self) };
+                    let merged = |old: &Value| {
+                        let config = convert::to_storage(&call.resource, config.clone(), Some(old));
+                        apply(write.writer(), Some(old), &config, force)
+                    };
+                    self.admit_update(&call, merged).await?;
+                }
+            }
+        }
         let api = self.clone();
         let (call, code, object) =
             self.store

@@ -3,9 +3,11 @@
 //! One code path for every cluster: a [`kube::Client`]. A [`Driver`] is cheap to clone; [`Driver::drive`] takes a run up from its record, however it
 //! was left. The operations (`resume`, `terminate`, ...) change the record of a run, or ask whoever drives it (`asked`). `active` is the
 //! loop, `record` what is saved, `step` and `evaluate` one attempt, `types` the step types, `watch` what wakes a step, `told` what is told besides the
-//! status, `fleet` all runs of a cluster, `look` the ways to look at one. Tests: `tests.rs`.
+//! status, `fleet` all runs of a cluster, `look` the ways to look at one, `admission` what is
+//! answered to a cluster that asks before it takes one. Tests: `tests.rs`.
 
 mod active;
+mod admission;
 mod asked;
 mod crds;
 mod evaluate;

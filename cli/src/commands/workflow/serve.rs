@@ -1,5 +1,6 @@
 //! `stepwell workflow serve`: carries out every run of a cluster, as a controller does.
 
+use crate::admission;
 use crate::connect::{Target, block_on};
 use crate::drive::{Interrupt, LimitOptions};
 use crate::error::Error;
@@ -20,6 +21,8 @@ pub(in crate::commands) struct Arguments {
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
+    admission: admission::Options,
+    #[command(flatten)]
     definitions: Definitions,
     #[command(flatten)]
     target: Target,
@@ -33,11 +36,22 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         let driver = Driver::new(connection.client.clone(), library).with_limits(args.limits.limits());
         let namespace = (!args.all_namespaces).then_some(connection.namespace.as_str());
         let place = namespace.map_or("all namespaces".to_owned(), |n| format!("namespace {n}"));
-        out.note(&format!("carrying out the runs in {place} of {}; Ctrl-C ends it", connection.name));
-        let done = tokio::select! {
-            end = driver.serve(namespace) => end.map_err(Error::from),
-            () = interrupt.happens() => Ok(()),
+        let done = async {
+            let asked = admission::serve(&args.admission, driver.clone(), &connection.client).await?;
+            out.note(&format!("carrying out the runs in {place} of {}; Ctrl-C ends it", connection.name));
+            if let Some(asked) = &asked {
+                out.note(&format!("what is written to the cluster is checked at {}", asked.url));
+            }
+            let done = tokio::select! {
+                end = driver.serve(namespace) => end.map_err(Error::from),
+                () = interrupt.happens() => Ok(()),
+            };
+            if let Some(asked) = asked {
+                asked.end().await;
+            }
+            done
         };
+        let done = done.await;
         connection.close().await;
         done
     })
