@@ -333,16 +333,53 @@ mod tests {
                 "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "readyReplicas": 1}}}}),
             ),
             ("apply-object", json!({"value": object}), json!({})),
+            (
+                "check-metrics",
+                json!({"query": "up", "condition": ">= 1", "duration": "1m", "failDuration": "10s"}),
+                json!({"check": {"result": false, "failed": true, "message": "0 is not >= 1"}}),
+            ),
+            ("clean-jobs", json!({"labelselector": {"app": "a"}}), json!({})),
+            ("create-config", json!({"name": "c", "template": "t", "config": {"a": 1}}), json!({})),
+            ("delete-config", json!({"name": "c"}), json!({})),
             ("delete-object", json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "c"}), json!({})),
+            (
+                "depends-on-app",
+                json!({"name": "db", "namespace": "data"}),
+                json!({
+                    "read": {"err": "there is none"},
+                    "missing.stored": {"value": {"data": {"application": "kind: Application\nmetadata: {name: db}"}}},
+                }),
+            ),
+            ("export2config", json!({"configName": "c", "data": {"a": "1"}}), json!({})),
+            (
+                "export2secret",
+                json!({"secretName": "s", "kind": "docker-registry", "dockerRegistry": {"username": "u", "password": "p"}}),
+                json!({}),
+            ),
+            (
+                "generate-jdbc-connection",
+                json!({"name": "db"}),
+                json!({"output": {"value": {"data": {"DB_HOST": "aA==", "DB_PORT": "MQ==", "DB_NAME": "bg==", "DB_USER": "dQ==", "DB_PASSWORD": "cA=="}}}}),
+            ),
+            (
+                "list-config",
+                json!({"template": "t"}),
+                json!({"list": {"configs": [{"name": "c", "config": {"a": 1}}]}}),
+            ),
             (
                 "notification",
                 json!({
                     "slack": {"url": {"value": "http://host"}, "message": {"text": "hi"}},
                     "dingding": {"url": hook, "message": {"text": {"content": "hi"}}},
+                    "email": {
+                        "from": {"address": "ci@host", "password": hook, "host": "mail.host"},
+                        "to": ["a@host"], "content": {"subject": "hi", "body": "done"},
+                    },
                 }),
-                json!({"ding.secret.read": secret}),
+                json!({"ding.secret.read": secret, "mail.secret.read": secret}),
             ),
             ("print-message-in-status", json!({"message": "hi"}), json!({})),
+            ("read-config", json!({"name": "c"}), json!({"read": {"config": {"a": 1}}})),
             ("read-object", json!({"name": "a"}), json!({})),
             (
                 "request",
