@@ -183,24 +183,32 @@ impl Text {
     pub fn write(&self, out: &mut dyn io::Write) -> io::Result<()> {
         const BLANKS: [u8; 64] = [b' '; 64];
         let mut laid = Vec::with_capacity(2 * CHUNK);
-        let lines = self.parts.iter().flat_map(|part| part.split('\n').enumerate());
-        for (i, line) in lines {
-            let mut rest = line.chars();
+        for part in &self.parts {
+            let mut rest = part.as_str();
             // A part does not begin with a new line.
-            if i > 0 {
-                let level = rest.next().map_or(0, |c| u32::from(c) - FIRST_MARK) as usize;
-                laid.push(b'\n');
-                let mut blanks = level * INDENT.len();
-                while blanks > 0 {
-                    let some = blanks.min(BLANKS.len());
-                    laid.extend_from_slice(&BLANKS[..some]);
-                    blanks -= some;
+            let mut new = false;
+            loop {
+                if new {
+                    let level = rest.chars().next().map_or(0, |c| u32::from(c) - FIRST_MARK) as usize;
+                    rest = &rest[mark(level).len_utf8()..];
+                    laid.push(b'\n');
+                    let mut blanks = level * INDENT.len();
+                    while blanks > 0 {
+                        let some = blanks.min(BLANKS.len());
+                        laid.extend_from_slice(&BLANKS[..some]);
+                        blanks -= some;
+                    }
                 }
-            }
-            laid.extend_from_slice(rest.as_str().as_bytes());
-            if laid.len() >= CHUNK {
-                out.write_all(&laid)?;
-                laid.clear();
+                // Lines are short: nothing is gained by looking at several bytes at once.
+                let end = rest.bytes().position(|b| b == b'\n');
+                laid.extend_from_slice(&rest.as_bytes()[..end.unwrap_or(rest.len())]);
+                let Some(end) = end else { break };
+                rest = &rest[end + 1..];
+                new = true;
+                if laid.len() >= CHUNK {
+                    out.write_all(&laid)?;
+                    laid.clear();
+                }
             }
         }
         out.write_all(&laid)

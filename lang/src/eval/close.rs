@@ -54,7 +54,7 @@ impl Evaluator {
         let mut out: Vec<Closer> = own.iter().copied().filter(|c| c.holds).collect();
         let parent = self.v(v).parent;
         let root = parent == NONE || self.v(v).label == Label::NONE;
-        if root {
+        if root || (out.is_empty() && self.v(parent).unclosed) {
             self.note_unclosed(v, out.is_empty());
             return out;
         }
@@ -205,7 +205,7 @@ impl Evaluator {
     /// Marks the fields of `v` that are not allowed. The vertex and those around it must be done.
     pub(super) fn deny(&mut self, v: VId) {
         // What fails itself is not judged by what else is wrong with it.
-        if self.v(v).unclosed || self.failed(v) {
+        if self.v(v).unclosed || self.v(v).arcs.is_empty() || self.failed(v) {
             return;
         }
         let closers = self.closers(v);

@@ -493,7 +493,7 @@ impl Evaluator {
                 }
             }
             State::Processing => {}
-            State::Unprocessed if self.is_scalar(v) => {}
+            State::Unprocessed if self.is_simple(v) => {}
             State::Unprocessed => stack(|| self.work_on(v)),
         }
     }

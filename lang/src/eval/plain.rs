@@ -31,10 +31,25 @@ struct Candidate {
 const MAX_CANDIDATES: usize = 64;
 
 impl Evaluator {
-    /// Works on a vertex that is made of one scalar and at most types that it has. Gives whether it was one: then it is done.
-    pub(super) fn is_scalar(&mut self, v: VId) -> bool {
+    /// Works on a vertex that is made of one scalar and at most types that it has, or of a disjunction that was decided before. Gives whether it was one: then
+    /// it is done.
+    pub(super) fn is_simple(&mut self, v: VId) -> bool {
         if self.v(v).ext != NONE || self.too_deep(v) {
             return false;
+        }
+        if let [only] = self.conjuncts(v)
+            && matches!(only.expr.kind, X::Or(_))
+        {
+            let known = self.plain_choices.get(&(Arc::as_ptr(&only.expr) as usize)).map(|(_, known)| *known);
+            let Some(known) = known.filter(|known| self.v(*known).plain == Plain::Yes) else { return false };
+            if self.step().is_err() {
+                return false;
+            }
+            self.is_asked_for(v);
+            let x = self.v_mut(v);
+            x.forward = known;
+            x.state = State::Done;
+            return true;
         }
         let (mut kind, mut scalar) = (Kind::TOP, None);
         for c in self.conjuncts(v) {
@@ -85,13 +100,15 @@ impl Evaluator {
                 let c = Conj { env: NONE, expr: expr.clone(), ci: Ci::default(), decl: None };
                 self.push_conjunct(known, c);
                 self.v_mut(known).state = State::Done;
+                let default = self.with_default(known);
+                let decided = !self.failed(known) && self.v(default).scalar != NONE;
+                self.v_mut(known).plain = if decided { Plain::Yes } else { Plain::No };
                 self.keep_all();
                 self.plain_choices.insert(key, (expr, known));
                 known
             }
         };
-        let default = self.with_default(known);
-        if self.failed(known) || self.v(default).scalar == NONE {
+        if self.v(known).plain != Plain::Yes {
             return self.decide_among(v, ors);
         }
         self.v_mut(v).forward = known;
@@ -350,6 +367,10 @@ impl Evaluator {
         let (x, y) = (self.v(v), self.v(t));
         if x.err.is_some() || y.err.is_some() || x.denied.is_some() || y.provisional {
             return Some(false);
+        }
+        // A disjunction that is decided for all places where it stands.
+        if t != v && y.plain == Plain::Yes {
+            return Some(true);
         }
         if let Some(e) = self.ext_ref(t)
             && (!e.branches.is_empty() || !e.validators.is_empty() || e.unchecked)
