@@ -44,6 +44,7 @@ mod names;
 mod objects;
 mod patch;
 mod schema;
+mod seal;
 mod selector;
 mod serve;
 mod share;

@@ -23,6 +23,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::{ApiError, ApiResult};
+use crate::seal::Seal;
 
 const OBJECTS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("objects");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
@@ -141,6 +142,8 @@ pub(crate) struct Store {
 }
 
 struct Shared {
+    /// Seals Secrets on their way to the disk.
+    seal: Seal,
     database: RwLock<Option<Arc<Database>>>,
     log: Mutex<Log>,
     /// The version of the last commit; every change moves it.
@@ -203,9 +206,12 @@ impl Store {
         };
         let (database, last) = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)?;
 
+        let seal = Seal::open(path.map(|p| p.with_extension("key")).as_deref());
+        let seal = seal.map_err(|error| Box::new(OpenError::Io(error)))?;
         let database = Arc::new(database);
         let (jobs, queue) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared {
+            seal,
             database: RwLock::new(Some(database.clone())),
             log: Mutex::new(Log { forgotten: last, ..Log::default() }),
             version: watch::Sender::new(last),
@@ -283,7 +289,10 @@ impl Store {
         let database = self.database()?;
         guarded(|| {
             let table = database.begin_read().map_err(broken)?.open_table(OBJECTS).map_err(broken)?;
-            Ok(table.get(key.as_str()).map_err(broken)?.map(|v| Bytes::copy_from_slice(v.value())))
+            let stored = table.get(key.as_str()).map_err(broken)?;
+            stored
+                .map(|v| self.shared.seal.bytes(key.as_str(), v.value()).map_err(ApiError::internal))
+                .transpose()
         })
     }
 
@@ -310,7 +319,8 @@ impl Store {
                 if after == Some(key) {
                     continue;
                 }
-                if !keep(Key { text: key.into() }, value.value())? {
+                let value = self.shared.seal.open_object(key, value.value()).map_err(ApiError::internal)?;
+                if !keep(Key { text: key.into() }, &value)? {
                     break;
                 }
             }
@@ -406,6 +416,7 @@ fn write_batch(
     {
         let table = redb_txn.open_table(OBJECTS).map_err(broken)?;
         let mut txn = Txn {
+            seal: &shared.seal,
             table,
             version: last,
             events: Vec::new(),
@@ -451,6 +462,7 @@ fn publish(shared: &Shared, events: &[Arc<Event>]) {
 
 /// A write in progress: sees all earlier writes and its own.
 pub(crate) struct Txn<'t> {
+    seal: &'t Seal,
     table: Table<'t, &'static str, &'static [u8]>,
     version: u64,
     /// Events of accepted writes of this batch.
@@ -465,7 +477,8 @@ impl Txn<'_> {
         if let Some(staged) = self.staged.get(key) {
             return Ok(staged.clone());
         }
-        Ok(self.table.get(key.as_str()).map_err(broken)?.map(|v| Bytes::copy_from_slice(v.value())))
+        let stored = self.table.get(key.as_str()).map_err(broken)?;
+        stored.map(|v| self.seal.bytes(key.as_str(), v.value()).map_err(ApiError::internal)).transpose()
     }
 
     /// The object under `key`.
@@ -486,7 +499,8 @@ impl Txn<'_> {
             if !key.value().starts_with(prefix) {
                 break;
             }
-            found.insert(Key { text: key.value().into() }, Some(Bytes::copy_from_slice(value.value())));
+            let bytes = self.seal.bytes(key.value(), value.value()).map_err(ApiError::internal)?;
+            found.insert(Key { text: key.value().into() }, Some(bytes));
         }
         for (key, staged) in &self.staged {
             if key.as_str().starts_with(prefix) {
@@ -533,7 +547,10 @@ impl Txn<'_> {
     fn accept(&mut self) -> ApiResult<()> {
         for (key, staged) in std::mem::take(&mut self.staged) {
             match staged {
-                Some(bytes) => self.table.insert(key.as_str(), bytes.as_ref()).map_err(broken)?,
+                Some(bytes) => {
+                    let stored = self.seal.seal(&key, &bytes).map_err(ApiError::internal)?;
+                    self.table.insert(key.as_str(), &*stored).map_err(broken)?
+                }
                 None => self.table.remove(key.as_str()).map_err(broken)?,
             };
         }

@@ -17,6 +17,7 @@ mod modules;
 mod runs;
 mod sandbox;
 mod saves;
+mod secrets;
 mod terminal;
 mod workflows;
 

@@ -70,6 +70,7 @@ impl Driver {
                 true => call.op.run(&cx, params.clone()).await.unwrap_or(Answer::Returns(Map::new())),
                 false => break,
             };
+            cx.learn(&answer.told());
             let returns = match answer {
                 Answer::Returns(returns) | Answer::Put { returns, .. } => returns,
                 Answer::Message(_) => Map::new(),
@@ -77,7 +78,7 @@ impl Driver {
             };
             evaluation.fill(&call, params, returns).map_err(wrong)?;
         }
-        Ok(evaluation.to_source())
+        Ok(cx.hide(&evaluation.to_source()))
     }
 
     /// Puts the object of a run back to the last content with which it succeeded and that is not the present one. A run of it then starts over.

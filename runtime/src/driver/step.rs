@@ -8,7 +8,6 @@ use crate::definitions::{Definition, Library};
 use crate::engine::{Outcome, StepResult};
 use crate::model::run::Reason;
 use crate::model::workflow::Output;
-use crate::ops::support::mask::mask;
 use crate::ops::{Answer, Cx, OpError};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -48,19 +47,19 @@ fn failed(reason: Reason, message: String) -> Outcome {
 }
 
 fn observe(work: &Work, call: &Call, params: &Map<String, Value>, answer: &Result<Answer, OpError>) {
+    let told = answer.as_ref().map(Answer::told);
+    for data in [Ok(&Value::Object(params.clone())), told.as_ref()].into_iter().flatten() {
+        work.cx.learn(data);
+    }
     let Some(observer) = &work.observer else { return };
-    let returns = match answer {
-        Ok(Answer::Returns(returns)) => Ok(mask(&Value::Object(returns.clone()))),
-        Ok(other) => Ok(mask(&other.told())),
-        Err(e) => Err(e.message.clone()),
-    };
+    let returns = told.map(|t| work.cx.mask(&t)).map_err(|e| work.cx.hide(&e.message));
     observer.op(&Observed {
         run: &work.cx.owner,
         step: &work.cx.step,
         attempt: work.attempt,
         op: &call.name,
         call: format!("{}/{}", call.op.provider(), call.op.name()),
-        params: mask(&Value::Object(params.clone())),
+        params: work.cx.mask(&Value::Object(params.clone())),
         returns,
     });
 }
@@ -86,7 +85,19 @@ pub(super) async fn attempt(mut work: Work) -> Option<StepResult> {
     };
     let (outcome, mut outputs) = outputs(&work, &evaluation, outcome);
     put.append(&mut outputs);
-    Some(StepResult { outcome, message: said, outputs: put })
+    let outcome = shown(&work.cx, outcome);
+    Some(StepResult { outcome, message: said.map(|m| work.cx.hide(&m)), outputs: put })
+}
+
+/// An outcome whose message holds nothing secret.
+fn shown(cx: &Cx, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Waiting { message, watches } => Outcome::Waiting { message: cx.hide(&message), watches },
+        Outcome::Failed { reason, message, retry } => {
+            Outcome::Failed { reason, message: cx.hide(&message), retry }
+        }
+        other => other,
+    }
 }
 
 enum Stop {

@@ -182,6 +182,7 @@ pub(in crate::driver) fn step_work(
         step: name.to_string(),
         op: String::new(),
         identity: format!("{}/{id}/{attempt}", owner.uid),
+        secrets: std::sync::Mutex::default(),
         now: driver.clock.now(),
         resumed: false,
         watches: step::watches(),

@@ -1,5 +1,6 @@
 //! What an op is given besides its parameters: the cluster, whose step it is, and what the step has read so far.
 
+use super::known::Known;
 use super::objects::{Kinds, innermost};
 use crate::engine::Watched;
 use crate::model::run::Time;
@@ -78,6 +79,8 @@ pub struct Cx {
     pub op: String,
     /// The same for the same op in the same attempt, even if a crash repeats it; different for any other.
     pub identity: String,
+    /// What the Secrets hold that this attempt has read.
+    pub(crate) secrets: Mutex<Known>,
     /// When the attempt began, by the clock of the run.
     pub now: Time,
     /// Whether this op has suspended the step before and the step was resumed.
@@ -111,6 +114,21 @@ impl Cx {
                 || w.selector != watched.selector
         });
         all.push(watched);
+    }
+
+    /// Takes up what is secret in what an op was given or gives.
+    pub(crate) fn learn(&self, data: &Value) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).learn(data);
+    }
+
+    /// A text for people to read, without what is known to be secret.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).hide(text)
+    }
+
+    /// Data for people to read, without what is secret.
+    pub(crate) fn mask(&self, data: &Value) -> Value {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).mask(data)
     }
 
     /// An op that names another cluster than the one the run is on is refused.
@@ -158,6 +176,7 @@ pub(crate) mod tests {
             step: "s".into(),
             op: "op".into(),
             identity: String::new(),
+            secrets: Mutex::default(),
             now: Time(0),
             resumed: false,
             watches: Arc::default(),

@@ -3,6 +3,7 @@
 pub(crate) mod application;
 pub(crate) mod config;
 pub mod cx;
+pub(crate) mod known;
 pub mod mask;
 pub mod objects;
 pub mod page;
