@@ -8,6 +8,8 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use stepwell_cluster::{EmbeddedCluster, Options};
@@ -144,49 +146,55 @@ async fn wake(n: usize) -> (f64, f64) {
     (all[n / 2], all[n - 1])
 }
 
-/// Memory with this many suspended runs, of the process that has seen them begin and of one that has found them there, in MB; the cluster is on disk.
-async fn suspended(n: usize) -> (f64, f64) {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut held, mut found) = (0.0, 0.0);
-    for life in 0..2 {
-        let cluster = EmbeddedCluster::open(dir.path(), Options::default()).await.unwrap();
-        let driver = Driver::new(cluster.client(), Library::builtin());
-        let serving = tokio::spawn({
-            let driver = driver.clone();
-            async move { driver.serve(None).await }
-        });
-        if life == 0 {
-            let steps = [json!({"name": "stop", "type": "suspend"})];
-            let all: Vec<usize> = (0..n).collect();
-            for some in all.chunks(200) {
-                let record = |run: &usize| {
-                    let (driver, delivery) = (driver.clone(), delivery(&format!("run-{run}"), &steps));
-                    async move { driver.record(&delivery, "default").await.unwrap() }
-                };
-                for run in futures::future::join_all(some.iter().map(record)).await {
-                    until(&driver, &run, |s| s.phase == RunPhase::Suspending).await;
-                }
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(2000)).await;
-        match life {
-            0 => held = memory(),
-            _ => {
-                found = memory();
-                // They are still there to be resumed.
-                for run in [0, n / 2, n - 1] {
-                    let run = RunRef::workflow_run("default", format!("run-{run}"));
-                    driver.resume(&run, None).await.unwrap();
-                    until(&driver, &run, |s| s.phase == RunPhase::Succeeded).await;
-                }
-            }
-        }
-        serving.abort();
-        let _ = serving.await;
-        cluster.close().await;
-    }
-    (held, found)
+async fn served(dir: &Path) -> (EmbeddedCluster, Driver, tokio::task::JoinHandle<()>) {
+    let cluster = EmbeddedCluster::open(dir, Options::default()).await.unwrap();
+    let driver = Driver::new(cluster.client(), Library::builtin());
+    let serving = tokio::spawn({
+        let driver = driver.clone();
+        async move { driver.serve(None).await.unwrap() }
+    });
+    (cluster, driver, serving)
 }
+
+/// Memory of a process that has seen this many runs begin and suspend, in MB; the cluster is on disk.
+async fn suspended(dir: &Path, n: usize) -> f64 {
+    let (cluster, driver, serving) = served(dir).await;
+    let steps = [json!({"name": "stop", "type": "suspend"})];
+    let all: Vec<usize> = (0..n).collect();
+    for some in all.chunks(200) {
+        let record = |run: &usize| {
+            let (driver, delivery) = (driver.clone(), delivery(&format!("run-{run}"), &steps));
+            async move { driver.record(&delivery, "default").await.unwrap() }
+        };
+        for run in futures::future::join_all(some.iter().map(record)).await {
+            until(&driver, &run, |s| s.phase == RunPhase::Suspending).await;
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(2000)).await;
+    let held = memory();
+    serving.abort();
+    cluster.close().await;
+    held
+}
+
+/// Memory of a process that has found them there, with and without the engine; and they can be resumed.
+async fn found(dir: &Path, n: usize) {
+    let cluster = EmbeddedCluster::open(dir, Options::default()).await.unwrap();
+    let before = memory();
+    cluster.close().await;
+    let (_cluster, driver, _) = served(dir).await;
+    tokio::time::sleep(Duration::from_millis(4000)).await;
+    let held = memory();
+    for run in [0, n / 2, n - 1] {
+        let run = RunRef::workflow_run("default", format!("run-{run}"));
+        driver.resume(&run, None).await.unwrap();
+        until(&driver, &run, |s| s.phase == RunPhase::Succeeded).await;
+    }
+    println!("{held} {before}");
+}
+
+/// The argument of the process that finds the runs.
+const FOUND: &str = "--found";
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -194,6 +202,11 @@ fn main() {
     let wanted: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(64 << 20).build().unwrap();
+    if let [what, dir] = &args[..]
+        && what == FOUND
+    {
+        return runtime.block_on(found(Path::new(dir), 10_000));
+    }
     let mut broken = 0;
     let mut tell = |name: &str, value: f64, unit: &str, promise: f64, more: String| {
         let kept = value <= promise;
@@ -231,9 +244,21 @@ fn main() {
         tell("a change wakes its step", middle, "ms", 50.0, format!(", {worst:.1} ms at worst of 50"));
     }
     if asked("suspended") {
-        let (held, found) = runtime.block_on(suspended(10_000));
+        let dir = tempfile::tempdir().unwrap();
+        let held = runtime.block_on(suspended(dir.path(), 10_000));
         tell("10,000 suspended runs", held, "MB", 200.0, String::new());
-        tell("the same after a restart", found, "MB", 200.0, ", in the same process".into());
+        let again =
+            Command::new(std::env::current_exe().unwrap()).arg(FOUND).arg(dir.path()).output().unwrap();
+        let told = String::from_utf8(again.stdout).unwrap();
+        let mut told = told.split_whitespace().map(|n| n.parse::<f64>().unwrap());
+        let (found, cluster) = (told.next().unwrap(), told.next().unwrap());
+        tell(
+            "found by a new process",
+            found,
+            "MB",
+            200.0,
+            format!(", {cluster:.0} MB before they are looked at"),
+        );
     }
     if check && broken > 0 {
         std::process::exit(1);

@@ -283,6 +283,35 @@ fn messages_and_waits_and_sizes() {
     assert!(status["steps"][0]["message"].as_str().unwrap().len() < 20_000);
 }
 
+/// More than the status, or the outputs, have room for beside each other.
+#[test]
+fn a_record_that_becomes_too_big_is_cut_and_saved() {
+    let long = definition(
+        "long",
+        "import \"vela/builtin\"\nimport \"strings\"\nm: builtin.#Message & {$params: message: context.stepName + strings.Repeat(\"x\", 15000)}\nout: strings.Repeat(\"y\", parameter.size)\nparameter: size: *1 | int",
+    );
+    let steps: String = (0..120).map(|i| format!("    - {{name: s{i:03}, type: long}}\n")).collect();
+    let status = simulate(&format!("  workflowSpec:\n    steps:\n{steps}"), &long);
+    assert_eq!(status["status"], "succeeded", "{}", status["message"]);
+    let said: Vec<&str> =
+        status["steps"].as_array().unwrap().iter().map(|s| s["message"].as_str().unwrap()).collect();
+    assert!(said.len() == 120 && said[0].starts_with("s000xxx") && said[0].len() < 200, "{}", said[0].len());
+    // The outputs of a run have 900 KiB together: three fit, the fourth is told.
+    let step = |i: usize| {
+        format!(
+            "    - {{name: o{i}, type: long, properties: {{size: 280000}}, outputs: [{{name: o{i}, valueFrom: out}}]}}\n"
+        )
+    };
+    let steps: String = (0..4).map(step).collect();
+    let read = "    - {name: read, type: print-message-in-status, if: always, inputs: [{from: o2, parameterKey: message}]}\n";
+    let status = simulate(&format!("  workflowSpec:\n    steps:\n{steps}{read}"), &long);
+    assert_eq!(
+        line(&status),
+        "failed; o0 succeeded; o1 succeeded; o2 succeeded; o3 failed Output; read succeeded"
+    );
+    assert!(status["steps"][4]["message"].as_str().unwrap().starts_with("yyyy"));
+}
+
 #[test]
 fn ends_breaks_and_durations() {
     let breaks = definition(

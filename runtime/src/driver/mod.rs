@@ -327,7 +327,8 @@ impl Driver {
     /// Takes a run up from its record and drives it. A run has one driver at a time: where there is one, waiting for this one gives [`DriveError::Busy`].
     pub fn drive(&self, reference: RunRef, until: Until) -> Run {
         let (commands, messages) = mpsc::channel(256);
-        let (progress, receiver) = broadcast::channel(4096);
+        // Its room is taken at once, and there may be many runs.
+        let (progress, receiver) = broadcast::channel(512);
         let task =
             tokio::spawn(active::drive(self.clone(), reference, until, commands.clone(), messages, progress));
         Run { progress: receiver, commands, task }

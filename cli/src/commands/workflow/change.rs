@@ -105,14 +105,14 @@ pub(super) fn cancel(args: &Cancel, out: &Output) -> Result<(), Error> {
 }
 
 pub(super) fn suspend(args: &Suspend, out: &Output) -> Result<(), Error> {
-    args.which.with(&Options::default(), async |drive| {
+    args.which.look(async |drive| {
         drive.driver.suspend(&drive.reference).await?;
         out.result(format!("{}: suspended\n", drive.reference.name))
     })
 }
 
 pub(super) fn terminate(args: &Terminate, out: &Output) -> Result<(), Error> {
-    args.which.with(&Options::default(), async |drive| {
+    args.which.look(async |drive| {
         drive.driver.terminate(&drive.reference).await?;
         out.result(format!("{}: terminated\n", drive.reference.name))
     })

@@ -1,7 +1,6 @@
 //! `stepwell workflow debug NAME --step STEP`: the values of a step as they are now.
 
 use super::Which;
-use crate::drive::Options;
 use crate::error::Error;
 use crate::output::Output;
 use clap::Args;
@@ -19,7 +18,7 @@ pub(in crate::commands) struct Arguments {
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    args.which.with(&Options::default(), async |drive| {
+    args.which.look(async |drive| {
         let text = drive.driver.values(&drive.reference, &args.step).await?;
         out.result(format!("{}\n", text.trim_end()))
     })

@@ -1,7 +1,6 @@
 //! `stepwell workflow graph NAME`: the steps of a run, what waits for what, and how each stands; as text or as a picture.
 
 use super::Which;
-use crate::drive::Options;
 use crate::error::Error;
 use crate::output::{Output, printable};
 use crate::progress::step_text;
@@ -32,7 +31,7 @@ enum Form {
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    args.which.with(&Options::default(), async |drive| {
+    args.which.look(async |drive| {
         let (plan, status) = drive.driver.plan(&drive.reference).await?;
         let graph = Graph::of(&plan);
         out.result(match args.output {

@@ -1,7 +1,6 @@
 //! `stepwell workflow logs NAME`: every op that the steps of a run carried out.
 
 use super::Which;
-use crate::drive::Options;
 use crate::error::Error;
 use crate::log;
 use crate::output::{Output, printable};
@@ -33,7 +32,7 @@ enum Form {
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    args.which.with(&Options::default(), async |drive| {
+    args.which.look(async |drive| {
         drive.driver.status(&drive.reference).await?;
         let path = drive.log();
         let lines = log::read(&path).map_err(|e| Error::file(&path, "read", &e))?;

@@ -114,7 +114,12 @@ impl Which {
         }
     }
 
-    /// Does something with the run.
+    /// Looks at the run, or asks something of it for which it need not be driven here.
+    fn look<T>(&self, work: impl AsyncFnOnce(&Drive) -> Result<T, Error>) -> Result<T, Error> {
+        self.with(&Options::default(), work)
+    }
+
+    /// Does something with the run, driving it in this way.
     fn with<T>(
         &self,
         options: &Options,

@@ -1,7 +1,6 @@
 //! `stepwell workflow status NAME`.
 
 use super::Which;
-use crate::drive::Options;
 use crate::error::Error;
 use crate::output::{Output, table};
 use crate::progress::{run_word, step_text};
@@ -40,7 +39,7 @@ enum Form {
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    args.which.with(&Options::default(), async |drive| {
+    args.which.look(async |drive| {
         let mut shown = String::new();
         loop {
             let status = drive.driver.status(&drive.reference).await?;
