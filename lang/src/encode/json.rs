@@ -66,10 +66,23 @@ impl<'a> Writer<'a> {
         Writer::new(Layout::Marked, format!("\n{}", mark(0)))
     }
 
-    /// Leaves out everything up to here, as if others had written it.
-    pub(crate) fn skip(&mut self) {
-        self.out.clear();
+    /// For a part of a [`Text`]: so many lists and structs further in, and whether nothing stands in the innermost one yet.
+    pub(crate) fn inside(level: usize, first: bool) -> Self {
+        let mut writer = Writer::new(Layout::Marked, format!("\n{}", mark(level)));
+        writer.lists = vec![false; level];
+        writer.first = first;
+        writer
+    }
+
+    /// How many lists and structs are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.lists.len()
+    }
+
+    /// What was written up to here. What stands in the innermost list or struct is written by others; then it goes on here.
+    pub(crate) fn leave(&mut self) -> String {
         self.first = false;
+        std::mem::take(&mut self.out)
     }
 
     fn new(layout: Layout<'a>, line: String) -> Self {
@@ -166,17 +179,9 @@ impl From<Writer<'_>> for Text {
 }
 
 impl Text {
-    /// Of what several writers have written in turns: each of them a first time, then each a second time, and so on. The first one has the last word.
-    pub(crate) fn joined(mut all: Vec<Vec<String>>) -> Option<Text> {
-        let turns = all.first()?.len();
-        if !all.iter().skip(1).all(|texts| texts.len() + 1 == turns) {
-            return None;
-        }
-        let mut parts = Vec::new();
-        for turn in 0..turns {
-            parts.extend(all.iter_mut().filter_map(|texts| texts.get_mut(turn)).map(std::mem::take));
-        }
-        Some(Text { parts })
+    /// Of texts that were written apart ([`Writer::inside`]), in order.
+    pub(crate) fn joined(parts: Vec<String>) -> Text {
+        Text { parts }
     }
 
     /// Writes it with line breaks, without one at the end.

@@ -244,6 +244,19 @@ pub(crate) enum Mode {
     NotDefault,
 }
 
+/// What becomes of a vertex that is written (`forget.rs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It stays.
+    Kept,
+    /// It is forgotten together with others, and nobody has worked on it yet.
+    Fleeting,
+    /// It is forgotten together with others, and what it was before is noted.
+    Noted,
+    /// It was forgotten.
+    Forgotten,
+}
+
 /// What is known about a vertex being plain data: scalars, or structs and lists of them, written without any reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plain {
@@ -333,8 +346,8 @@ pub(crate) struct Vertex {
     pub err: Option<ErrId>,
     /// The error of being a field that is not allowed.
     pub denied: Option<ErrId>,
-    /// Whether it was worked on, written and forgotten.
-    pub forgotten: bool,
+    /// Whether it is forgotten once it is written.
+    pub fate: Fate,
     /// While it is being worked on: its place on the stack. While it is provisional: the place of what it waits for.
     pub frame: u32,
     /// Whether what it was computed from was still being worked on.

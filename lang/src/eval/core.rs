@@ -202,7 +202,7 @@ impl Evaluator {
             is_struct: false,
             err: None,
             denied: None,
-            forgotten: false,
+            fate: Fate::Kept,
             frame: 0,
             provisional: false,
             ext: NONE,

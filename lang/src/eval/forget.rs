@@ -4,7 +4,8 @@
 //! for the field itself, all of that is cut off at the mark and the field is as it was; nothing can be left that refers to what is gone. If something else did
 //! change (a definition or another field was evaluated on the way, for the first time) everything is kept. So it is always right to forget; whether it is
 //! worth while is another question:
-//! - only the fields of large structs and lists are forgotten one by one, and only where no expression of the program names what they are in;
+//! - the fields of large structs and lists are forgotten one by one, where no expression of the program names what they are in;
+//! - ranges of fields that are written together (`parts.rs`) are forgotten together, named or not: those that refer to each other mostly stand alike;
 //! - if one that was forgotten is asked for again all the same, nothing is forgotten from then on. So nothing is evaluated three times.
 
 use super::arena::*;
@@ -41,6 +42,10 @@ struct Mark {
     before: Option<Vertex>,
     /// Whether something else changed.
     kept: bool,
+    /// Whether fields are forgotten together: it is the outermost mark then.
+    group: bool,
+    /// Fields that are forgotten together and were worked on, as they were.
+    together: Vec<(VId, Vertex)>,
     /// Vertices from before that were read, with the last reader that each had.
     read: Vec<(VId, u32)>,
     /// Vertices from before that pass on what they still get, once for each that they pass it on to.
@@ -95,11 +100,42 @@ impl Evaluator {
         self.push_mark(NONE, None);
     }
 
+    /// Marks the place before fields are written that are to be forgotten together. Gives whether it did: then [`Evaluator::unmark_together`] must
+    /// follow.
+    pub(super) fn mark_together(&mut self, fields: impl Iterator<Item = VId>) -> bool {
+        let nested = !self.forgetting.marks.is_empty();
+        if nested || self.forgetting.regretted || !self.frames.is_empty() || !self.provisional.is_empty() {
+            return false;
+        }
+        for v in fields {
+            let x = &mut self.vs[v as usize];
+            if x.state == State::Unprocessed && x.ext == NONE && x.fate == Fate::Kept {
+                x.fate = Fate::Fleeting;
+            }
+        }
+        self.push_mark(NONE, None);
+        self.forgetting.marks.iter_mut().for_each(|m| m.group = true);
+        true
+    }
+
+    /// Ends a mark of [`Evaluator::mark_together`].
+    pub(super) fn unmark_together(&mut self, fields: impl Iterator<Item = VId>) {
+        self.unmark();
+        for v in fields {
+            let fate = &mut self.vs[v as usize].fate;
+            if matches!(fate, Fate::Fleeting | Fate::Noted) {
+                *fate = Fate::Kept;
+            }
+        }
+    }
+
     fn push_mark(&mut self, field: VId, before: Option<Vertex>) {
         let mark = Mark {
             field,
             before,
             kept: false,
+            group: false,
+            together: Vec::new(),
             read: Vec::new(),
             passed_on: Vec::new(),
             conjuncts: self.conjunct_pool.mark(),
@@ -140,6 +176,10 @@ impl Evaluator {
         for (v, last) in mark.read.into_iter().rev() {
             self.vs[v as usize].readers = last;
         }
+        for (v, before) in mark.together.into_iter().rev() {
+            self.forgetting.times += 1;
+            self.vs[v as usize] = Vertex { fate: Fate::Forgotten, ..before };
+        }
         for v in mark.passed_on {
             let ext = self.vs[v as usize].ext as usize;
             self.exts.get_mut(ext).and_then(|x| x.notify.pop());
@@ -164,7 +204,7 @@ impl Evaluator {
         self.outcome = None;
         if let Some(before) = mark.before {
             self.forgetting.times += 1;
-            self.vs[mark.field as usize] = Vertex { forgotten: true, ..before };
+            self.vs[mark.field as usize] = Vertex { fate: Fate::Forgotten, ..before };
         }
     }
 
@@ -178,14 +218,23 @@ impl Evaluator {
 
     #[cold]
     fn changes_what_was_there(&mut self, v: VId) {
+        let x = &mut self.vs[v as usize];
+        let fate = x.fate;
         for mark in self.forgetting.marks.iter_mut().rev().take_while(|m| v < m.vertices) {
-            mark.kept |= v != mark.field;
+            match fate {
+                Fate::Fleeting if mark.group => {
+                    mark.together.push((v, x.clone()));
+                    x.fate = Fate::Noted;
+                }
+                Fate::Noted if mark.group => {}
+                _ => mark.kept |= v != mark.field,
+            }
         }
     }
 
     /// A vertex is worked on.
     pub(super) fn is_asked_for(&mut self, v: VId) {
-        self.forgetting.regretted |= self.v(v).forgotten;
+        self.forgetting.regretted |= self.v(v).fate == Fate::Forgotten;
     }
 
     /// A vertex gets another reader beside the last one: no change of what it is.
