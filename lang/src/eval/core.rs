@@ -648,9 +648,13 @@ impl Evaluator {
             _ => Vec::new(),
         };
         for (n, ci) in notify {
-            let c = Conj { ci, decl: None, ..c.clone() };
-            self.push_conjunct(n, c);
-            self.touch(n);
+            // A struct that is gone through again makes what was passed on before.
+            let known = |k: &Conj| Arc::ptr_eq(&k.expr, &c.expr) && self.same_scope(k.env, c.env);
+            if !self.conjuncts(n).iter().any(known) {
+                let c = Conj { ci, decl: None, ..c.clone() };
+                self.push_conjunct(n, c);
+                self.touch(n);
+            }
         }
         self.push_conjunct(v, c);
         self.touch(v);

@@ -181,7 +181,7 @@ impl Evaluator {
     }
 
     /// Whether names are found in the same places, branches of one vertex being the same.
-    fn same_scope(&self, a: EnvId, b: EnvId) -> bool {
+    pub(super) fn same_scope(&self, a: EnvId, b: EnvId) -> bool {
         let (mut a, mut b) = (a, b);
         while a != b {
             let (Some(x), Some(y)) = (self.envs.get(a as usize), self.envs.get(b as usize)) else {
@@ -297,11 +297,26 @@ fn same_history(a: &[Choice], b: &[Choice]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
+/// What is still there in any branch, by the place of a disjunction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Alive {
+    /// A marked term.
+    marked: bool,
+    /// A term without a mark that has a default of its own.
+    nested: bool,
+}
+
 fn modes(leaves: &[Leaf]) -> Vec<Mode> {
-    // Whether a marked term of a disjunction is still there in any branch.
-    let mut alive: FxHashMap<usize, bool> = FxHashMap::default();
-    for c in leaves.iter().flat_map(|l| &l.histories).flatten() {
-        *alive.entry(c.site).or_default() |= c.marked;
+    let mut alive: FxHashMap<usize, Alive> = FxHashMap::default();
+    let histories = || leaves.iter().flat_map(|l| &l.histories);
+    for c in histories().flatten() {
+        alive.entry(c.site).or_default().marked |= c.marked;
+    }
+    for h in histories() {
+        for (i, c) in h.iter().enumerate() {
+            let nested = !c.has_marks && under(h, i as u32 + 1, &alive) == Mode::Default;
+            alive.entry(c.site).or_default().nested |= nested;
+        }
     }
     let mode =
         |l: &Leaf| l.histories.iter().map(|h| under(h, 0, &alive)).reduce(stronger).unwrap_or(Mode::Maybe);
@@ -309,19 +324,21 @@ fn modes(leaves: &[Leaf]) -> Vec<Mode> {
 }
 
 /// The mode of all choices that are part of the term chosen in disjunction `parent`.
-fn under(history: &[Choice], parent: u32, alive: &FxHashMap<usize, bool>) -> Mode {
+fn under(history: &[Choice], parent: u32, alive: &FxHashMap<usize, Alive>) -> Mode {
     let mut mode = Mode::Maybe;
     for (i, c) in history.iter().enumerate() {
         if c.parent != parent {
             continue;
         }
         let nested = under(history, i as u32 + 1, alive);
-        let alive = alive.get(&c.site).copied().unwrap_or(false);
+        let alive = alive.get(&c.site).copied().unwrap_or_default();
         let own = match (c.has_marks, c.marked) {
             (true, true) if nested == Mode::Maybe => Mode::Default,
             // An unmarked term beside a marked one has no default of its own, even where no marked one is left.
-            (true, false) if alive => Mode::NotDefault,
+            (true, false) if alive.marked => Mode::NotDefault,
             (true, false) => Mode::Maybe,
+            // A term beside one that has a default.
+            (false, _) if nested == Mode::Maybe && alive.nested => Mode::NotDefault,
             _ => nested,
         };
         mode = together(mode, own);

@@ -38,6 +38,8 @@ pub(super) struct Work {
     itself: bool,
     /// The order of the fields.
     order: Order,
+    /// What was referred to inside of the vertex itself.
+    own: Vec<VId>,
     /// What was referred to already, and how: the same once more adds nothing.
     added: FxHashSet<Added>,
 }
@@ -182,6 +184,9 @@ impl Evaluator {
             if let Some(e) = self.exhausted() {
                 self.v_mut(v).err = Some(e);
                 return;
+            }
+            if self.look_again(v, w) {
+                continue;
             }
             self.finish_list(v);
             if w.tasks.is_empty() || self.failed(v) {
@@ -860,8 +865,13 @@ impl Evaluator {
         if !place.alone && ci.site == 0 {
             ci.site = super::order::site(c.expr.span);
         }
-        for i in 0..n {
-            let t = self.conjuncts(target)[i].clone();
+        let mut i = 0;
+        // What is added here may add to the target itself. Alternatives that come so are left out: with each of them it would begin again.
+        while let Some(t) = self.conjuncts(target).get(i).cloned() {
+            i += 1;
+            if i > n && matches!(t.expr.kind, X::Or(_)) {
+                continue;
+            }
             let mut ci = ci;
             if place.alone {
                 ci.site = t.ci.site;
@@ -877,12 +887,29 @@ impl Evaluator {
         w.order.place = place;
         if growing {
             self.pass_on(target, v, ci);
+            if self.inside(target, v) {
+                w.own.push(target);
+            }
         }
         if n == 0 {
             // A vertex that an operation made and that has a value but no conjuncts.
             self.note(w, c);
         }
         Ok(())
+    }
+
+    /// Works again on what `v` refers to inside of itself, where that got more since: gives whether it passed on more to `v`.
+    fn look_again(&mut self, v: VId, w: &Work) -> bool {
+        for target in &w.own {
+            let mut around = Vec::new();
+            let mut at = self.v(*target).parent;
+            while at != v && at != NONE {
+                around.push(at);
+                at = self.v(at).parent;
+            }
+            around.into_iter().rev().for_each(|a| self.expand(a));
+        }
+        w.next < self.conjuncts(v).len()
     }
 
     /// Whether a vertex is part of a value outside the tree.

@@ -4,14 +4,15 @@
 //! are remembered with what they were wanted to be.
 
 use super::program::{Part, Sort};
+use super::themes;
 
 /// Chance that can be repeated (splitmix64).
 #[derive(Debug)]
-struct Chance(u64);
+pub(super) struct Chance(u64);
 
 impl Chance {
     /// A number below `n`.
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,12 +20,12 @@ impl Chance {
         ((z ^ (z >> 31)) % n.max(1) as u64) as usize
     }
 
-    fn pick(&mut self, of: &[&'static str]) -> &'static str {
+    pub(super) fn pick(&mut self, of: &[&'static str]) -> &'static str {
         of[self.below(of.len())]
     }
 
     /// True once in `n` times.
-    fn once_in(&mut self, n: usize) -> bool {
+    pub(super) fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 }
@@ -53,8 +54,19 @@ pub(super) struct Grammar {
 }
 
 impl Grammar {
+    /// The program of a seed: every other one about anything, the others about one thing.
     pub(super) fn program(seed: u64) -> Part {
-        let mut g = Grammar { chance: Chance(seed), names: Vec::new() };
+        let mut chance = Chance(seed);
+        match seed % 6 {
+            1 => themes::closed(&mut chance),
+            3 => themes::choices(&mut chance),
+            5 => themes::cycles(&mut chance),
+            _ => Grammar { chance, names: Vec::new() }.anything(),
+        }
+    }
+
+    fn anything(mut self) -> Part {
+        let g = &mut self;
         let n = 2 + g.chance.below(5);
         for _ in 0..n {
             let name = g.chance.pick(TOP);

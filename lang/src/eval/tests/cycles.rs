@@ -1,6 +1,6 @@
 //! Cycles: which references are an error, which are not, and where the error is.
 
-use super::check_tree;
+use super::{check, check_tree, json};
 
 #[test]
 fn a_reference_to_something_around_it_has_no_end() {
@@ -85,4 +85,16 @@ fn a_value_made_on_the_way_may_hold_what_contains_it() {
         "{#t: {i: {}, o: incomplete}, x: {r: 1, a: 1}}",
     );
     check_tree("a: {b: ({c: a}).c.b}", "{a: {b: cycle}}");
+}
+
+#[test]
+fn what_is_embedded_from_inside_is_embedded_with_what_it_gets_so() {
+    check("t: {c, c: c: g: 1}", r#"{"t":{"c":{"g":1,"c":{"g":1}},"g":1}}"#);
+    check(
+        "t: {e: {}, c: d: e: f: 1, c.d, c: d: c: d: e: g: 1}",
+        r#"{"t":{"e":{"f":1,"g":1},"c":{"d":{"e":{"f":1,"g":1},"c":{"d":{"e":{"g":1}}}}}}}"#,
+    );
+    // Alternatives that come so are not, as that would not end.
+    let said = json("r: L=L.a, d: a: a: a: {b: 4} | d, out: r & d");
+    assert!(said.contains("incomplete value") && !said.contains("budget"), "{said}");
 }

@@ -87,3 +87,13 @@ fn a_failed_disjunction_tells_why_each_branch_fell() {
     assert_eq!(inner, ["conflicting values null and \"x\" (mismatched types null and string)"]);
     assert_eq!(at("int}"), ["conflicting values int and \"x\" (mismatched types int and string)"]);
 }
+
+#[test]
+fn a_default_within_a_term_makes_the_others_none() {
+    check_tree("a: ((*1 | 2) | 3) & (1 | *3)", "{a: int}");
+    check_tree("a: ((*1 | 2) | (3 | 4)) & (*3 | 1)", "{a: int}");
+    check_tree("a: ((*1 | 2) | 3) & (1 | 3)", "{a: int *1}");
+    check_tree("a: ((*1 | 2) | 3) & (2 | *3)", "{a: int *3}");
+    check_tree("a: ((*_ | _) | null) & ((*_ | _) | null)", "{a: _ *_}");
+    check_tree("a: ({b: 1} | (*{b: 2} | {b: 3})) & {b: *1 | int}", "{a: struct *{b: 2}}");
+}
