@@ -475,6 +475,14 @@ async fn a_fleet_carries_out_what_is_written_to_the_cluster_and_parks_what_waits
     for run in &runs {
         until(&one, run, |s| is(s, "stop", StepPhase::Suspending)).await;
     }
+    // What waits for a person has no task: what is left are those of the fleet, the cluster and its clients.
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    within(async {
+        while tasks() >= runs.len() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
     // A fleet that is started anew goes on where the last one was.
     serving.abort();
     let _ = serving.await;

@@ -22,7 +22,7 @@ pub(super) struct Asked {
     pub(super) event: Event,
 }
 
-/// The requests at an object, oldest name first. What cannot be understood is passed over.
+/// The requests at an object, by name. What cannot be understood is passed over.
 pub(super) fn of(object: &DynamicObject) -> Vec<Asked> {
     let read = |(key, text): (&String, &String)| {
         let id = key.strip_prefix(PREFIX)?.to_string();
@@ -74,6 +74,9 @@ impl Driver {
 impl Record {
     /// Takes away requests that were carried out.
     pub(super) async fn forget_asked(&mut self, done: &[Asked]) -> Result<(), DriveError> {
+        if done.is_empty() {
+            return Ok(());
+        }
         let gone: Map<String, Value> =
             done.iter().map(|a| (format!("{PREFIX}{}", a.id), Value::Null)).collect();
         let patch = json!({"metadata": {"annotations": gone}});

@@ -150,7 +150,7 @@ impl Fleet {
 
     fn drive(&mut self, reference: RunRef) {
         self.driven.insert(reference.clone(), false);
-        let run = self.driver.drive(reference.clone(), Until::Suspended);
+        let run = self.driver.drive_telling(reference.clone(), Until::Suspended, 1);
         let told = self.told.clone();
         tokio::spawn(async move {
             let end = run.wait().await.map(drop);

@@ -42,13 +42,14 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use record::{PENDING, Record, Saved};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use subject::Found;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use types::{Known, StepTypes};
 
 /// How long an operation waits for whoever drives the run to do it.
-const ANSWERED: std::time::Duration = std::time::Duration::from_secs(3);
+const ANSWERED: Duration = Duration::from_secs(3);
 
 /// Why a run cannot be driven or changed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -326,9 +327,13 @@ impl Driver {
 
     /// Takes a run up from its record and drives it. A run has one driver at a time: where there is one, waiting for this one gives [`DriveError::Busy`].
     pub fn drive(&self, reference: RunRef, until: Until) -> Run {
+        self.drive_telling(reference, until, 512)
+    }
+
+    /// The same, with room for so much that is told and not yet heard. It is taken at once, and there may be thousands of runs.
+    fn drive_telling(&self, reference: RunRef, until: Until, room: usize) -> Run {
         let (commands, messages) = mpsc::channel(256);
-        // Its room is taken at once, and there may be many runs.
-        let (progress, receiver) = broadcast::channel(512);
+        let (progress, receiver) = broadcast::channel(room);
         let task =
             tokio::spawn(active::drive(self.clone(), reference, until, commands.clone(), messages, progress));
         Run { progress: receiver, commands, task }
@@ -385,7 +390,8 @@ impl Driver {
     /// Changes the record as the engine says; the effects are left to whoever drives the run next. Of a run that is driven, it is asked.
     async fn operate(&self, reference: &RunRef, event: Event) -> Result<RunStatus, DriveError> {
         let mut asked: Option<String> = None;
-        let since = std::time::Instant::now();
+        let since = Instant::now();
+        let mut pause = Duration::from_millis(5);
         loop {
             let (mut record, mut state) = Record::load(&self.client, &self.kinds, reference).await?;
             if let Some(id) = &asked
@@ -397,9 +403,9 @@ impl Driver {
                 return self.let_start(reference, state.status).await;
             }
             let (uid, owner) = (record.owner().uid, record.owner_reference());
-            let changed = self.change(&record, &mut state, event.clone()).await;
+            // What does not apply is refused before anything is asked.
             if asked.is_none() {
-                changed?;
+                self.change(&record, &mut state, event.clone()).await?;
             }
             let busy = match lease::take(&self.client, reference, owner, &uid).await {
                 Ok(held) => {
@@ -419,7 +425,8 @@ impl Driver {
                 }
                 Some(_) => {}
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(200));
         }
     }
 
@@ -452,20 +459,30 @@ impl Driver {
     ) -> Result<RunStatus, DriveError> {
         for _ in 0..20 {
             let mut state = record.reload().await?;
-            let mut touched = self.change(record, &mut state, event.clone()).await?;
-            if matches!(event, Event::Restart { from: None }) {
+            let mut request = asked::of(&record.object);
+            request.retain(|a| Some(a.id.as_str()) == asked);
+            // Whoever was asked may have done it, and gone before the request was taken away.
+            let done = request.iter().any(|a| state.book.answered.contains(&a.id));
+            let changed = match done {
+                true => Ok(Touched::default()),
+                false => self.change(record, &mut state, event.clone()).await,
+            };
+            let mut touched = match changed {
+                Ok(touched) => touched,
+                Err(e) => {
+                    record.forget_asked(&request).await?;
+                    return Err(e);
+                }
+            };
+            if matches!(event, Event::Restart { from: None }) && !done {
                 self.forget_types(&record.reference).await?;
             }
-            if let Some(id) = asked {
-                state.book.answered.push(id.to_string());
+            for a in request.iter().filter(|_| !done) {
+                state.book.answered.push(a.id.clone());
                 touched.notes = true;
             }
             if let Saved::Done = record.save(&mut state, &touched, true, self.clock.now()).await? {
-                let mut done = asked::of(&record.object);
-                done.retain(|a| Some(a.id.as_str()) == asked);
-                if !done.is_empty() {
-                    record.forget_asked(&done).await?;
-                }
+                record.forget_asked(&request).await?;
                 return Ok(state.status);
             }
         }
