@@ -27,6 +27,11 @@ pub trait Packages {
         None
     }
 
+    /// Whether `+` and `*` still work on lists, as they did up to version 0.10 of the language: for collections of files that were written then.
+    fn list_arithmetic(&self) -> bool {
+        false
+    }
+
     /// What an attribute of a field or struct is unified into it. Attributes that mean nothing give nothing.
     fn attribute(&self, attribute: &Attribute<'_>) -> Result<Vec<Placed>, Refusal> {
         let _ = attribute;

@@ -48,6 +48,8 @@ pub(crate) struct Compiled {
     pub(crate) named: FxHashSet<Label>,
     /// All files.
     pub(crate) sources: SourceMap,
+    /// Whether `+` and `*` work on lists.
+    pub(crate) list_arithmetic: bool,
     /// What evaluations of it take.
     pub(crate) room: Room,
 }
@@ -62,7 +64,9 @@ pub(crate) fn program(
     if c.diagnostics.is_empty() {
         let units = c.units.into_iter().flatten().collect();
         let (labels, named) = (Arc::new(c.labels), c.named);
-        return Ok(Compiled { units, labels, named, sources: c.sources, room: Room::for_fields(c.fields) });
+        let list_arithmetic = packages.list_arithmetic();
+        let room = Room::for_fields(c.fields);
+        return Ok(Compiled { units, labels, named, sources: c.sources, list_arithmetic, room });
     }
     Err((c.diagnostics, c.sources))
 }

@@ -3,8 +3,10 @@
 use super::arena::*;
 use super::core::{Evaluator, Res, Val};
 use super::expr::{E, Expr, List, Scalar, X};
+use crate::diag::Code;
 use crate::pkg::Kind;
 use crate::source::Span;
+use crate::syntax::ast::BinaryOp;
 
 /// Whether a function of package `list` only moves elements.
 pub(super) fn moves(name: &str) -> bool {
@@ -48,6 +50,36 @@ impl Evaluator {
         Some(Val::Vertex(self.local(NONE, list)))
     }
 
+    /// `a + b` and `n * a` of lists as they were up to version 0.10 of the language; `None` for other operands.
+    pub(super) fn list_arithmetic(&mut self, op: BinaryOp, a: &Val, b: &Val, span: Span) -> Res<Option<VId>> {
+        let mut items = |v: &Val| match v {
+            Val::Vertex(v) => self.elements(*v),
+            Val::Scalar(_) => None,
+        };
+        let times = |v: &Val| match v {
+            Val::Scalar(Scalar::Number(n)) if n.is_int() => usize::try_from(n.to_i64()?).ok(),
+            _ => None,
+        };
+        let found = match (op, items(a), items(b)) {
+            (BinaryOp::Add, Some(a), Some(b)) => [a, b].concat(),
+            (BinaryOp::Multiply, Some(items), None) | (BinaryOp::Multiply, None, Some(items)) => {
+                match times(a).or_else(|| times(b)) {
+                    Some(n) if n.saturating_mul(items.len()) <= MANY => items.repeat(n),
+                    Some(n) => {
+                        let message =
+                            format!("a list of {} elements {n} times has more than {MANY}", items.len());
+                        return Err(self.error(Code::Budget, span, message));
+                    }
+                    None => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        let elems = found.into_iter().map(|v| Self::link(v, span)).collect();
+        let list = Expr::new(X::List(List { elems, ellipsis: None }), span);
+        Ok(Some(self.local(NONE, list)))
+    }
+
     fn count(&mut self, env: EnvId, e: &E) -> Option<i64> {
         match self.operand(env, e).ok()? {
             Val::Scalar(Scalar::Number(n)) if n.is_int() => n.to_i64(),
@@ -78,5 +110,42 @@ impl Evaluator {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use crate::{Packages, Program, Source};
+
+    struct Old;
+
+    impl Packages for Old {
+        fn sources(&self, _: &str) -> Option<Vec<Source>> {
+            None
+        }
+
+        fn list_arithmetic(&self) -> bool {
+            true
+        }
+    }
+
+    fn value(packages: &dyn Packages, text: &str) -> Result<String, String> {
+        let source = Source::new("x.cue", format!("n: 3, l: [n, *4 | int], x: {text}"));
+        let program = Program::compile(vec![source], packages).unwrap();
+        let data = program.instance().root().get("x").unwrap().data();
+        data.map(|d| d.to_json_value().to_string()).map_err(|f| f.diagnostics[0].message.clone())
+    }
+
+    #[test]
+    fn lists_are_added_and_repeated_where_that_still_works() {
+        assert_eq!(value(&Old, "[1, 2] + l").unwrap(), "[1,2,3,4]");
+        assert_eq!(value(&Old, "l + []").unwrap(), "[3,4]");
+        assert_eq!(value(&Old, "n * [\"a\"]").unwrap(), "[\"a\",\"a\",\"a\"]");
+        assert_eq!(value(&Old, "l * 0").unwrap(), "[]");
+        let superseded = |r: Result<String, String>| r.unwrap_err().contains("superseded by list.");
+        assert!(superseded(value(&Old, "l + 1")) && superseded(value(&Old, "l * l")));
+        assert!(superseded(value(&crate::NoPackages, "[1] + l")));
+        assert!(value(&Old, "[0] * 1000000000000").unwrap_err().contains("has more than"));
     }
 }

@@ -134,6 +134,11 @@ impl Evaluator {
                 if matches!(op, B::Add | B::Multiply)
                     && [&a, &b].iter().any(|x| self.val_kind(x) == Kind::LIST)
                 {
+                    if self.compiled.list_arithmetic
+                        && let Some(list) = self.list_arithmetic(op, &a, &b, e.span)?
+                    {
+                        return Ok(Val::Vertex(list));
+                    }
                     let instead = if op == B::Add { "list.Concat" } else { "list.Repeat" };
                     let what = if op == B::Add { "Addition" } else { "Multiplication" };
                     let message = format!(
