@@ -56,6 +56,7 @@ mod tests {
                 "vela/http",
                 "vela/kube",
                 "vela/metrics",
+                "vela/multicluster",
                 "vela/oam",
                 "vela/op",
                 "vela/time",

@@ -6,6 +6,7 @@
 
 mod admission;
 mod definitions;
+mod deploys;
 mod diagnostics;
 mod facts;
 mod help;

@@ -350,6 +350,7 @@ mod tests {
                     "missing.stored": {"value": {"data": {"application": "kind: Application\nmetadata: {name: db}"}}},
                 }),
             ),
+            ("deploy", json!({"auto": false, "policies": ["a"]}), json!({})),
             ("export2config", json!({"configName": "c", "data": {"a": "1"}}), json!({})),
             (
                 "export2secret",

@@ -10,12 +10,12 @@ use super::{DriveError, Driver};
 use crate::definitions::Library;
 use crate::document::Document;
 use crate::engine::{self, Limits, Plan, Watched};
-use crate::model::application::{Application, Component};
+use crate::model::application::{Application, Component, Policy};
 use crate::model::definition::Kind;
 use crate::model::workflow::{Input, Mode, Modes, Output, Step, Workflow};
 use crate::model::workflow_run::{self, WorkflowRun, placed, read_workflow};
 use crate::ops::support::objects::{innermost, plain};
-use crate::ops::{Components, Rendered};
+use crate::ops::{Components, Deployment, Rendered};
 use crate::problem::{Problem, Problems, nearest};
 use crate::render::{self, RenderOptions};
 use kube::api::{Api, DynamicObject};
@@ -455,7 +455,7 @@ impl Components for Rendering {
     }
 
     fn policies(&self) -> Vec<(String, Value)> {
-        let one = |p: &crate::model::application::Policy| {
+        let one = |p: &Policy| {
             let properties = p.properties.clone().map(Value::Object);
             let mut fields = Map::from_iter([
                 ("name".to_string(), p.name.clone().into()),
@@ -465,6 +465,40 @@ impl Components for Rendering {
             (p.name.clone(), Value::Object(fields))
         };
         self.app.policies.iter().map(one).collect()
+    }
+
+    fn deployment(&self, policies: &[String], inline: &[Value]) -> Result<Deployment, String> {
+        let mut inlined = Vec::new();
+        for (i, p) in inline.iter().enumerate() {
+            let text = |name: &str| p.get(name).and_then(Value::as_str).unwrap_or_default().to_string();
+            let properties = p.get("properties").and_then(Value::as_object).cloned();
+            inlined.push(Policy {
+                name: text("name"),
+                kind: text("type"),
+                properties,
+                path: format!("inlinePolicies[{i}]"),
+            });
+        }
+        let mut chosen: Vec<&Policy> = Vec::new();
+        for name in policies {
+            let known = || self.app.policies.iter().map(|p| p.name.as_str());
+            match self.app.policies.iter().find(|p| p.name == *name) {
+                Some(p) => chosen.push(p),
+                None => {
+                    let hint =
+                        nearest(name, known()).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+                    return Err(format!("the application has no policy `{name}`{hint}"));
+                }
+            }
+        }
+        chosen.extend(&inlined);
+        let (components, places) = render::placement::deployment(&self.app, &chosen)
+            .map_err(|faults| faults.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("; "))?;
+        let order = components.iter().map(|c| (c.name.clone(), c.depends_on.clone())).collect();
+        let app = Application { components: components.into_owned(), ..self.app.clone() };
+        let components =
+            Arc::new(Rendering { library: self.library.clone(), app, services: Mutex::default() });
+        Ok(Deployment { components, places, order })
     }
 
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str) {

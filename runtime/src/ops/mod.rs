@@ -24,6 +24,7 @@ mod kube_patch;
 mod kube_read;
 mod kube_ready;
 mod metrics_promcheck;
+mod multicluster_deploy;
 mod oam_component_apply;
 mod oam_component_render;
 mod oam_load;
@@ -36,7 +37,7 @@ mod util_log;
 mod util_patch_k8s_object;
 mod util_string;
 
-pub use support::cx::{Components, Cx, Owner, Rendered};
+pub use support::cx::{Components, Cx, Deployment, Owner, Rendered};
 pub use support::page::page;
 
 use futures::future::BoxFuture;
@@ -184,6 +185,7 @@ pub fn all() -> &'static [&'static dyn Op] {
         &kube_read::Read,
         &kube_ready::Ready,
         &metrics_promcheck::PromCheck,
+        &multicluster_deploy::Deploy,
         &oam_component_apply::ComponentApply,
         &oam_component_render::ComponentRender,
         &oam_load::LoadComponents,

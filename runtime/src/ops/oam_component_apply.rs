@@ -75,7 +75,7 @@ impl Op for ComponentApply {
 }
 
 /// Applies the objects, the main one first, and gives them as the cluster has them.
-async fn apply(cx: &Cx, rendered: Rendered, namespace: &str) -> Result<Rendered, OpError> {
+pub(super) async fn apply(cx: &Cx, rendered: Rendered, namespace: &str) -> Result<Rendered, OpError> {
     let mut live = Rendered::default();
     if !rendered.output.is_null() {
         live.output = apply_one(cx, rendered.output, namespace).await?;
@@ -99,7 +99,7 @@ async fn apply_one(cx: &Cx, object: Value, namespace: &str) -> Result<Value, OpE
 }
 
 /// What there is to say of a healthy component, or what keeps it from being healthy.
-fn health(
+pub(super) fn health(
     name: &str,
     components: &dyn super::Components,
     live: &Rendered,

@@ -10,7 +10,7 @@ mod explain;
 mod health;
 mod object;
 mod patch;
-mod placement;
+pub(crate) mod placement;
 mod tree;
 
 pub use health::{Health, health};

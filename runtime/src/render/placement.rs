@@ -86,6 +86,60 @@ pub(crate) fn variants<'a>(
     if problems.is_empty() { Ok(out) } else { Err(problems) }
 }
 
+/// Where a topology puts components; what is empty is the run's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The cluster.
+    pub cluster: String,
+    /// The namespace.
+    pub namespace: String,
+}
+
+/// The components of an Application, and where they are put.
+pub(crate) type Placed<'a> = (Cow<'a, [Component]>, Vec<Place>);
+
+/// The components of an Application with these override policies laid over them, and the places where its topologies among them put
+/// them.
+///
+/// # Errors
+/// All that is wrong in the policies.
+pub(crate) fn deployment<'a>(app: &'a Application, policies: &[&Policy]) -> Result<Placed<'a>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let variant = variant(app, policies, &mut problems);
+    let mut places = Vec::new();
+    for p in policies.iter().filter(|p| p.kind == "topology") {
+        let text = |name: &str| {
+            p.properties
+                .as_ref()
+                .and_then(|m| m.get(name))
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+                .to_string()
+        };
+        for selector in ["clusterLabelSelector", "clusterSelector"] {
+            if p.properties.as_ref().is_some_and(|m| m.get(selector).is_some_and(|v| !v.is_null())) {
+                let path = field(&field(&p.path, "properties"), selector);
+                let message =
+                    "clusters cannot be chosen by their labels: a run works on its own cluster (`local`)";
+                problems.push(app.problem("cluster", path, message));
+            }
+        }
+        let clusters = p.properties.as_ref().and_then(|m| m.get("clusters")).and_then(Json::as_array);
+        let place = |cluster: &str| Place { cluster: cluster.to_string(), namespace: text("namespace") };
+        match clusters {
+            Some(names) => places.extend(names.iter().map(|n| place(n.as_str().unwrap_or_default()))),
+            None => places.push(place("")),
+        }
+    }
+    if places.is_empty() {
+        places.push(Place::default());
+    }
+    match variant {
+        Some(variant) if problems.is_empty() => Ok((variant.components, places)),
+        _ => Err(problems),
+    }
+}
+
 fn variant<'a>(
     app: &'a Application,
     policies: &[&Policy],

@@ -5,6 +5,7 @@ use super::objects::{Kinds, innermost};
 use crate::engine::Watched;
 use crate::model::run::Time;
 use crate::ops::OpError;
+pub use crate::render::placement::Place;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,6 +33,16 @@ pub struct Rendered {
     pub outputs: Map<String, Value>,
 }
 
+/// An application as a deploy step puts it somewhere.
+pub struct Deployment {
+    /// Its components, with the override policies laid over them.
+    pub components: Arc<dyn Components>,
+    /// Where it is put.
+    pub places: Vec<Place>,
+    /// The components that each component depends on, in the order of the application.
+    pub order: Vec<(String, Vec<String>)>,
+}
+
 /// Renders components of the application and judges their health: what ops need of the render half of this crate.
 pub trait Components: Send + Sync {
     /// Renders the component of this name, with what `patch` says laid over it.
@@ -51,6 +62,12 @@ pub trait Components: Send + Sync {
 
     /// The policies as they are written, by name.
     fn policies(&self) -> Vec<(String, Value)>;
+
+    /// The application as these policies (by name, and as they are written) say.
+    ///
+    /// # Errors
+    /// What is wrong with them, all at once.
+    fn deployment(&self, policies: &[String], inline: &[Value]) -> Result<Deployment, String>;
 
     /// Notes how a component was found to stand: healthy or not, and what there is to say of it.
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str);
