@@ -33,7 +33,7 @@
 //! | a DAG runs one step at a time; slow calls hold all runs up | `parallel_steps_hold_nobody_up` |
 //! | a call without an answer is made again and again without a pause | `a_call_without_an_answer_is_told`, `failures_are_tried_again_ten_times` |
 //! | a webhook that answers 500 is a success | `a_refused_notification_fails_the_step` |
-//! | a restart from a step races with the controller; outputs are null after it | `restart_as_a_whole_and_from_a_step`, `a_restart_is_asked_for_once` |
+//! | a restart from a step races with the controller; outputs are null after it | `restart_as_a_whole_and_from_a_step`, `a_restart_is_asked_for_once`, `a_restart_that_is_killed_is_carried_out` |
 //! | `#Break` ends as failed, and later steps run | `ends_breaks_and_durations` |
 //! | a definition named `suspend` on the cluster is passed over | `ends_breaks_and_durations` |
 //! | a status that is too big is never written | `messages_and_waits_and_sizes`, `what_the_record_has_no_room_for` |

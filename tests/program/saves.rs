@@ -182,6 +182,42 @@ fn a_process_killed_at_each_save_point_loses_nothing() {
     }
 }
 
+/// Starting over is one write: once it is made, whoever comes next starts over.
+#[test]
+fn a_restart_that_is_killed_is_carried_out() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for step in [None, Some("s01")] {
+        let sandbox = Sandbox::new();
+        sandbox.file("run.yaml", &steps("twenty", 3, 1));
+        let mut watched = runtime.block_on(cluster(&sandbox));
+        let at = ["--kubeconfig", "kubeconfig"];
+        assert_eq!(sandbox.run(&[&["run", "run.yaml"][..], &at].concat()).status, 0);
+        let ids = |run: &Value| -> Vec<Value> {
+            run["status"]["steps"].as_array().unwrap().iter().map(|s| s["id"].clone()).collect()
+        };
+        let before = ids(&runtime.block_on(run(&watched.client)));
+        watched.gate.lock().unwrap().left = Some(0);
+        let mut args = vec!["workflow", "restart", "twenty"];
+        args.extend(step.iter().flat_map(|s| ["--step", s]));
+        args.extend(at);
+        let mut child = sandbox.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        assert_eq!(runtime.block_on(ended(&mut child, &mut watched.closed)), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Nobody can see it in the status yet.
+        assert_eq!(ids(&runtime.block_on(run(&watched.client))), before);
+        watched.gate.lock().unwrap().left = None;
+        let ended = sandbox.run(&[&["workflow", "resume", "twenty"][..], &at].concat());
+        assert_eq!(ended.status, 0, "{}", ended.shown());
+        let after = ids(&runtime.block_on(run(&watched.client)));
+        let kept = usize::from(step.is_some());
+        assert_eq!(after[..kept], before[..kept]);
+        assert!(after.len() == 3 && (kept..3).all(|i| after[i] != before[i]), "{before:?} {after:?}");
+        let effects = watched.gate.lock().unwrap().effects.clone();
+        assert_eq!((effects["c00"], effects["c01"], effects["c02"]), (2 - kept, 2, 2));
+    }
+}
+
 /// The program with files that may not become larger than this.
 fn with_limit(sandbox: &Sandbox, args: &[&str], kib: usize) -> Ended {
     let program = sandbox.command(args);

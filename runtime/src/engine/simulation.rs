@@ -326,6 +326,42 @@ impl World {
     }
 }
 
+impl World {
+    fn run_to_the_end(&mut self, seed: u64, rng: &mut StdRng) {
+        let mut turns = 0;
+        while !self.finished {
+            self.turn(rng);
+            turns += 1;
+            assert!(turns < 20_000, "seed {seed}: no end: {:?}", self.memory.status);
+        }
+    }
+
+    /// Whether the run has ended as it must, and all is published.
+    fn check(&self, seed: u64, want: &BTreeMap<String, StepPhase>) {
+        let saved = self.read().1;
+        assert_eq!(
+            saved.status.steps.len(),
+            self.published.steps.len(),
+            "seed {seed}: at the end all is published"
+        );
+        let got: BTreeMap<String, StepPhase> =
+            self.published.all().map(|s| (s.name.clone(), s.phase)).collect();
+        assert_eq!(got, *want, "seed {seed}");
+        let failed = want.values().any(|p| *p == StepPhase::Failed);
+        assert_eq!(self.published.phase == RunPhase::Failed, failed, "seed {seed}");
+        assert!(self.published.finished && saved.book.steps.is_empty(), "seed {seed}");
+        for node in &self.plan.nodes {
+            for o in &node.step.outputs {
+                let value = match got[&node.step.name] {
+                    StepPhase::Skipped => Value::Null,
+                    _ => json!(node.step.name),
+                };
+                assert_eq!(saved.vars[&o.name], value, "seed {seed}");
+            }
+        }
+    }
+}
+
 fn simulate(seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     let (workflow, scripts) = workflow(&mut rng);
@@ -349,33 +385,28 @@ fn simulate(seed: u64) {
         timer: None,
         finished: false,
     };
-    let crashes = w.crashes;
+    let allowed = w.crashes;
     w.deliver(Event::Start, &mut rng);
-    let mut turns = 0;
-    while !w.finished {
-        w.turn(&mut rng);
-        turns += 1;
-        assert!(turns < 20_000, "seed {seed}: no end: {:?}", w.memory.status);
-    }
-    let saved = w.read().1;
-    assert_eq!(saved.status.steps.len(), w.published.steps.len(), "seed {seed}: at the end all is published");
-    let got: BTreeMap<String, StepPhase> = w.published.all().map(|s| (s.name.clone(), s.phase)).collect();
-    assert_eq!(got, want, "seed {seed}");
-    let failed = want.values().any(|p| *p == StepPhase::Failed);
-    assert_eq!(w.published.phase == RunPhase::Failed, failed, "seed {seed}");
-    assert!(w.published.finished && saved.book.steps.is_empty(), "seed {seed}");
-    for node in &w.plan.nodes {
-        for o in &node.step.outputs {
-            let value = match got[&node.step.name] {
-                StepPhase::Skipped => Value::Null,
-                _ => json!(node.step.name),
-            };
-            assert_eq!(saved.vars[&o.name], value, "seed {seed}");
-        }
+    w.run_to_the_end(seed, &mut rng);
+    w.check(seed, &want);
+    // Started over: asked for in one write, after which the process may be gone.
+    if rng.random_bool(0.3) {
+        let before: Vec<String> = w.published.all().map(|s| s.id.clone()).collect();
+        w.finished = false;
+        let effects = apply(&w.plan, &mut w.memory, Event::Restart { from: None }, w.now, &Paths).unwrap();
+        let Some(Effect::Save(touched)) = effects.first() else { panic!("seed {seed}: nothing to save") };
+        w.unsaved.add(touched.clone());
+        w.save(&mut rng);
+        w.crashes += 1;
+        w.crash(&mut rng);
+        w.run_to_the_end(seed, &mut rng);
+        w.check(seed, &want);
+        assert!(w.published.all().all(|s| !before.contains(&s.id)), "seed {seed}: it did not start over");
+        w.crashes = w.crashes.min(allowed);
     }
     let repeats: u32 = w.touched.values().map(|n| n - 1).sum();
     // Each touch saves the results before it, so a crash can lose only the result of the latest.
-    let crashes = crashes - w.crashes;
+    let crashes = allowed - w.crashes;
     assert!(repeats <= crashes, "seed {seed}: {repeats} repeats for {crashes} crashes");
 }
 
