@@ -93,7 +93,8 @@ impl Evaluator {
                 let output = matches!(a.label.kind(), LabelType::Regular | LabelType::Index);
                 self.collect(a.vertex, concrete && output, first, out);
             }
-            Constraint::Required if concrete && a.label.is_regular() => {
+            // A definition or hidden field of what is output as well: whoever asks for it computes with it.
+            Constraint::Required if concrete => {
                 let name = self.labels.selector(a.label);
                 let spans: Vec<_> = self
                     .conjuncts(a.vertex)

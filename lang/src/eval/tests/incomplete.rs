@@ -112,3 +112,11 @@ fn lists_and_structs_are_compared_once_they_are_concrete() {
     // Numbers are the same whatever they are written as, but values that hold them are not.
     check("a: 1 == 1.0, b: [1] == [1.0]", r#"{"a":true,"b":false}"#);
 }
+
+#[test]
+fn a_required_field_must_be_there_whatever_its_name() {
+    let said = "field is required but not present";
+    check("x: {_h!: 1}", &format!("x._h: {said}"));
+    check("#F: {#in!: int, out: 1}, x: #F", &format!("x.#in: {said}"));
+    check("#F: {#in!: int, out: #in}, x: #F & {#in: 2}, _y: {h!: 1}", r#"{"x":{"out":2}}"#);
+}
