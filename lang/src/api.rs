@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicBool;
 /// What went wrong: every mistake, with the sources that its spans lie in.
 #[derive(Clone, Debug, Default)]
 pub struct Failure {
-    /// The mistakes, in the order in which they were found.
+    /// The mistakes: what is wrong, then what is not concrete yet, each in the order in which they were found.
     pub diagnostics: Vec<Diagnostic>,
     /// The files that spans refer to.
     pub sources: SourceMap,
@@ -244,7 +244,10 @@ impl Instance {
     fn failure(&self, errors: Vec<ErrId>) -> Failure {
         let ev = self.evaluator.borrow();
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
-        for e in errors {
+        // What is wrong goes before what is only not said yet, which may be for that very reason.
+        let (open, wrong): (Vec<ErrId>, Vec<ErrId>) =
+            errors.into_iter().partition(|e| ev.bottom(*e).incomplete);
+        for e in wrong.into_iter().chain(open) {
             let d = ev.diagnostic(e);
             if !diagnostics.contains(&d) {
                 diagnostics.push(d);

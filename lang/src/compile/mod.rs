@@ -156,6 +156,21 @@ impl<'p> Compiler<'p> {
         self.diagnostics.push(Diagnostic::new(code, message).at(span, ""));
     }
 
+    /// The mistakes found since there were so many are in the part of a value that `step` names.
+    fn below(&mut self, found: usize, step: &str) {
+        for d in self.diagnostics.iter_mut().skip(found) {
+            let dot = if d.path.is_empty() { "" } else { "." };
+            d.path = format!("{step}{dot}{}", d.path);
+        }
+    }
+
+    /// What is written at a place.
+    fn text(&self, span: Span) -> String {
+        let text =
+            self.sources.get(span.file).and_then(|s| s.text.get(span.start as usize..span.end as usize));
+        text.unwrap_or("_").to_owned()
+    }
+
     /// Compiles a package; gives its number.
     fn unit(&mut self, path: &str, span: Span, files: Vec<Source>) -> u32 {
         let number = self.units.len() as u32;
@@ -376,6 +391,7 @@ impl<'p> Compiler<'p> {
         let value_alias = f.alias.as_ref().filter(|_| is_pattern);
         let constrains = f.constraint == ast::Constraint::Optional || is_pattern;
         let place = self.enter(if constrains { AttributePlace::Constraint } else { AttributePlace::Field });
+        let found = self.diagnostics.len();
         decl.value = match value_alias {
             Some(name) => {
                 self.scopes.push_value_alias(name);
@@ -387,6 +403,13 @@ impl<'p> Compiler<'p> {
             None => self.expr(&mut f.value),
         };
         decl.value = self.with_attributes(decl.value, &f.attributes);
+        if self.diagnostics.len() > found {
+            let step = match &key {
+                None => self.labels.selector(decl.label),
+                Some(_) => self.text(label_span),
+            };
+            self.below(found, &step);
+        }
         self.leave(place);
         if alias.is_some() {
             self.scopes.pop(&mut self.diagnostics);
@@ -446,7 +469,13 @@ impl<'p> Compiler<'p> {
             K::Struct(s) => X::Struct(Box::new(self.struct_lit(s))),
             K::List(l) => {
                 let place = self.enter(AttributePlace::List);
-                let elems = l.elems.iter_mut().map(|x| self.expr(x)).collect();
+                let mut element = |(i, x): (usize, &mut ast::Expr)| {
+                    let found = self.diagnostics.len();
+                    let x = self.expr(x);
+                    self.below(found, &i.to_string());
+                    x
+                };
+                let elems = l.elems.iter_mut().enumerate().map(&mut element).collect();
                 let ellipsis = l.ellipsis.as_mut().map(|x| x.value.as_mut().map(|v| self.expr(v)));
                 self.leave(place);
                 X::List(List { elems, ellipsis })

@@ -7,6 +7,7 @@ use crate::data::Data;
 use crate::diag::Code;
 use crate::number::Number;
 use crate::pkg::{Function, Kind, Run};
+use crate::source::Span;
 use crate::syntax::ast::Constraint;
 
 impl Evaluator {
@@ -69,7 +70,10 @@ impl Evaluator {
                         for a in args {
                             data.push(self.argument_expr(f.env, a)?);
                         }
-                        self.check_kinds(path, function, &data, span)?;
+                        // The first argument is the value that is checked.
+                        let place =
+                            |i: usize| i.checked_sub(1).and_then(|i| args.get(i)).map_or(span, |a| a.span);
+                        self.check_kinds(path, function, &data, place)?;
                         match run(&data) {
                             Ok(d) => Val::Scalar(match d {
                                 Data::Bool(b) => Scalar::Bool(b),
@@ -230,7 +234,10 @@ impl Evaluator {
         match self.ext_ref(target).map_or(&[][..], |x| &x.validators) {
             [only] if matches!(only.expr.kind, X::Function(_)) => Ok(only.expr.clone()),
             [only] if matches!(only.expr.kind, X::Call(..)) => not(self, "a function called already"),
-            _ => not(self, "not a function"),
+            _ => {
+                let kind = super::print::kind(self.v(target).kind);
+                not(self, &format!("not a function but of type {kind}"))
+            }
         }
     }
 
@@ -379,7 +386,7 @@ impl Evaluator {
     }
 
     /// What a text without a document is: `null` by default, and whatever it is unified with.
-    fn of_nothing(&mut self, given: &Data, span: crate::source::Span) -> Val {
+    fn of_nothing(&mut self, given: &Data, span: Span) -> Val {
         let (null, top) = (Expr::new(X::Scalar(Scalar::Null), span), Expr::new(X::Top, span));
         let mut x = Expr::new(X::Or(vec![(null, true), (top, false)]), span);
         if matches!(given, Data::List(_)) {
@@ -409,7 +416,7 @@ impl Evaluator {
                     (self.show(v), super::print::kind(self.v(v).kind), super::print::kind(p.kind));
                 let (n, name) = (data.len() + 1, short(path, f.name));
                 let message = format!("cannot use {shown} (type {have}) as {want} in argument {n} to {name}");
-                return Err(self.error(Code::Call, e.span, message));
+                return Err(self.error(Code::Call, a.span, message));
             }
             data.push(match value {
                 Val::Scalar(s) => super::export::scalar_data(&s),
@@ -417,14 +424,21 @@ impl Evaluator {
             });
         }
         data.extend(f.params[data.len()..].iter().filter_map(|p| p.default).map(Data::from));
-        self.check_kinds(path, f, &data, e.span)?;
+        self.check_kinds(path, f, &data, |i| args.get(i).map_or(e.span, |a| a.span))?;
         run(&data).map_err(|why| {
             let name = short(path, f.name);
             self.error(Code::Call, e.span, format!("error in call to {name}: {}", why.0))
         })
     }
 
-    fn check_kinds(&mut self, path: &str, f: &Function, data: &[Data], span: crate::source::Span) -> Res<()> {
+    /// Refuses an argument of a kind that the function does not take. `place` tells where each is written.
+    fn check_kinds(
+        &mut self,
+        path: &str,
+        f: &Function,
+        data: &[Data],
+        place: impl Fn(usize) -> Span,
+    ) -> Res<()> {
         for (i, (d, p)) in data.iter().zip(f.params).enumerate() {
             if p.kind.and(d.kind()).is_bottom() {
                 let shown = super::print::data(d);
@@ -432,7 +446,7 @@ impl Evaluator {
                 let name = short(path, f.name);
                 let message =
                     format!("cannot use {shown} (type {have}) as {want} in argument {} to {name}", i + 1);
-                return Err(self.error(Code::Call, span, message));
+                return Err(self.error(Code::Call, place(i), message));
             }
         }
         Ok(())
@@ -446,7 +460,7 @@ impl Evaluator {
         }
     }
 
-    fn argument(&mut self, v: VId, span: crate::source::Span) -> Res<Data> {
+    fn argument(&mut self, v: VId, span: Span) -> Res<Data> {
         let _ = span;
         if let Some((s, _)) = self.scalar_at(v) {
             return Ok(super::export::scalar_data(s));
@@ -511,7 +525,7 @@ impl Evaluator {
         env: EnvId,
         subject: Option<VId>,
         args: &[E],
-        span: crate::source::Span,
+        span: Span,
     ) -> Res<Val> {
         let truth = |b| Ok(Val::Scalar(Scalar::Bool(b)));
         let mut all: Vec<(EnvId, E)> = Vec::new();
@@ -740,7 +754,7 @@ impl Evaluator {
         self.concrete(result, &Self::link(result, span)).map(Some)
     }
 
-    fn sort(&mut self, le: EnvId, list: &E, ce: EnvId, comparer: &E, span: crate::source::Span) -> Res<VId> {
+    fn sort(&mut self, le: EnvId, list: &E, ce: EnvId, comparer: &E, span: Span) -> Res<VId> {
         let items = self.list_elements(le, list)?;
         let sorted = self.merge_sort(items, ce, comparer)?;
         let elems = sorted.into_iter().map(|v| Self::link(v, span)).collect();

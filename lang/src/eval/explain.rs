@@ -21,15 +21,21 @@ impl Evaluator {
         // Why each branch of a failed disjunction fell, at the places where it did.
         for c in self.last_causes(e) {
             let c = self.bottom(c);
+            let at = if c.at == NONE { String::new() } else { self.path_text(c.at) };
+            // What is meant is said where it is not the value itself.
+            let message = match at.strip_prefix(&d.path).map(|rest| rest.trim_start_matches('.')) {
+                Some("") | None => c.message.clone(),
+                Some(below) => format!("{below}: {}", c.message),
+            };
             let mut said = false;
             for l in d.labels.iter_mut().filter(|l| c.spans.contains(&l.span) && l.message.is_empty()) {
-                l.message = c.message.clone();
+                l.message = message.clone();
                 said = true;
             }
             if let Some(l) = d.labels.iter_mut().find(|l| !said && c.spans.contains(&l.span))
-                && !l.message.contains(&c.message)
+                && !l.message.contains(&message)
             {
-                l.message = format!("{}; {}", l.message, c.message);
+                l.message = format!("{}; {message}", l.message);
             }
         }
         label(b.code, &b.message, &mut d.labels);
@@ -44,8 +50,12 @@ impl Evaluator {
         let at = self.missed.binary_search_by_key(&e, |m| m.0).ok()?;
         let names: Vec<_> =
             self.arcs(self.missed.get(at)?.1).iter().map(|a| self.labels.selector(a.label)).collect();
-        let near = crate::text::nearest(name, names.iter().map(|n| &**n))?;
-        Some(format!("did you mean {near}?"))
+        if let Some(near) = crate::text::nearest(name, names.iter().map(|n| &**n)) {
+            return Some(format!("did you mean {near}?"));
+        }
+        let more = if names.len() > 8 { ", ..." } else { "" };
+        let first = names.iter().take(8).map(|n| &**n).collect::<Vec<_>>().join(", ");
+        (!names.is_empty()).then(|| format!("there are: {first}{more}"))
     }
 
     /// The errors that led to an error in the end: causes that have causes themselves are followed.
@@ -99,8 +109,15 @@ fn label(code: Code, message: &str, labels: &mut [Label]) {
             }
         }
         Code::Required => say(0, "required here"),
-        Code::Cycle => say(0, "this needs the value itself"),
+        Code::Cycle => {
+            say(0, "this needs the value itself");
+            say(1, "this needs it as well");
+        }
         Code::StructuralCycle => say(0, "this contains what it is in"),
+        Code::Operand if message.starts_with("invalid operands") => {
+            say(0, "the left one");
+            say(1, "the right one");
+        }
         Code::Operand if message == "division by zero" => say(0, "the divisor is 0"),
         Code::Ambiguous => say(0, "more than one of these is left"),
         _ => {}

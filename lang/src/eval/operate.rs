@@ -151,14 +151,9 @@ impl Evaluator {
         let (x, y) = (self.show_val(&a), self.show_val(&b));
         let (j, k) = (super::print::kind(self.val_kind(&a)), super::print::kind(self.val_kind(&b)));
         let o = op.as_str();
-        let err = self.error(
-            Code::Operand,
-            e.span,
-            format!("invalid operands {x} and {y} to '{o}' (type {j} and {k})"),
-        );
-        let spans = &mut self.bottom_mut(err).spans;
-        spans.push(l.span);
-        spans.push(r.span);
+        let message = format!("invalid operands {x} and {y} to '{o}' (type {j} and {k})");
+        let err = self.error(Code::Operand, l.span, message);
+        self.bottom_mut(err).spans.push(r.span);
         Err(err)
     }
 

@@ -21,6 +21,14 @@ pub(crate) fn scalar(s: &Scalar) -> String {
     }
 }
 
+/// A text cut short where it is too long for a message.
+pub(super) fn brief(text: String) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// Data in one line, cut short where it is long.
 pub(super) fn data(d: &Data) -> String {
     match d {

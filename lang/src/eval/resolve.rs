@@ -384,7 +384,11 @@ impl Evaluator {
             if !self.is_incomplete(err) {
                 return Err(err);
             }
-            return Err(self.blocked(err));
+            let blocked = self.blocked(err);
+            if self.bottom(err).code == Code::Cycle {
+                self.bottom_mut(blocked).spans.push(e.span);
+            }
+            return Err(blocked);
         }
         if self.ext_ref(t).is_some_and(|x| !x.branches.is_empty()) {
             let shown = self.show(t);

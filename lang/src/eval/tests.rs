@@ -113,7 +113,7 @@ fn definitions_close() {
     check("#A: {b: c: int}, x: {#A, b: {c: 1, d: 2}, e: 3}", r#"{"x":{"b":{"c":1,"d":2},"e":3}}"#);
     check(
         "#A: {b: c: int}, B: {#A, f: 1}, x: {B, b: c: 1, g: 1}, y: x & {h: 1}",
-        "B.b.c: incomplete value int\ny.h: field not allowed",
+        "y.h: field not allowed\nB.b.c: incomplete value int",
     );
     check("#A: {a: int, ...}, x: #A & {a: 1, b: 2}", r#"{"x":{"a":1,"b":2}}"#);
 }

@@ -370,7 +370,7 @@ impl Evaluator {
             X::Struct(s) => self.add_struct(v, w, s, c),
             X::List(l) => {
                 self.note(w, c);
-                self.restrict(v, Kind::LIST, c.expr.span);
+                self.restrict_to(v, Kind::LIST, c);
                 self.hold(v, c.ci.origin);
                 if l.elems.iter().any(|e| matches!(e.kind, X::Comprehension(_))) {
                     w.later(TaskKind::List(c.clone()), None);
@@ -565,6 +565,14 @@ impl Evaluator {
         self.restrict_shown(v, kind, span, || super::print::kind(kind));
     }
 
+    /// Restricts a vertex to the kind of a literal, which is shown where the two conflict.
+    fn restrict_to(&mut self, v: VId, kind: Kind, c: &Conj) {
+        let conflict = self.v(v).kind.and(kind).is_bottom();
+        let shown =
+            if conflict { super::print::brief(super::print::expr(self, &c.expr)) } else { String::new() };
+        self.restrict_shown(v, kind, c.expr.span, || shown);
+    }
+
     fn restrict_shown(&mut self, v: VId, kind: Kind, span: Span, shown: impl FnOnce() -> String) {
         let old = self.v(v).kind;
         let new = old.and(kind);
@@ -596,8 +604,14 @@ impl Evaluator {
         match types.iter().find(|(k, _)| k.and(kind).is_bottom()).or(types.first()) {
             Some((k, span)) => (super::print::kind(*k), *span),
             None => {
-                let first = self.conjuncts(v).first().map_or(crate::compile::NOWHERE, |c| c.expr.span);
-                (super::print::kind(self.v(v).kind), first)
+                let whole = |c: &&Conj| matches!(c.expr.kind, X::Struct(_) | X::List(_));
+                let conjuncts = self.conjuncts(v);
+                let first = conjuncts.iter().find(whole).or(conjuncts.first());
+                let shown = match first.filter(whole) {
+                    Some(c) => super::print::brief(super::print::expr(self, &c.expr)),
+                    None => super::print::kind(self.v(v).kind),
+                };
+                (shown, first.map_or(crate::compile::NOWHERE, |c| c.expr.span))
             }
         }
     }
@@ -607,7 +621,7 @@ impl Evaluator {
     fn add_struct(&mut self, v: VId, w: &mut Work, s: &Struct, c: &Conj) {
         if s.is_struct || s.decls.is_empty() {
             self.note(w, c);
-            self.restrict(v, Kind::STRUCT, c.expr.span);
+            self.restrict_to(v, Kind::STRUCT, c);
         }
         self.v_mut(v).is_struct = true;
         let check =

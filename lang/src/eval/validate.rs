@@ -72,7 +72,9 @@ impl Evaluator {
             };
             out.extend(e.filter(|e| (concrete || !self.is_incomplete(*e)) && !out.contains(e)));
         }
-        if out.len() > before && self.failed(t) {
+        // An error that is shared with another value is told once.
+        let told = [self.v(t).err, self.v(v).err].into_iter().flatten().any(|e| out.contains(&e));
+        if (told || out.len() > before) && self.failed(t) {
             return None;
         }
         if concrete

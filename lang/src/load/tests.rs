@@ -240,10 +240,10 @@ fn functions_come_with_a_version_of_the_language() {
     let own = "package a\nx: *error(\"no\") | 1\n";
     assert_eq!(said("v0.14.0", own), r#"{"x":1}"#);
     let old = "the function error is not there before language version v0.14";
-    assert!(said("v0.13.2", own).starts_with(&format!("{old} [a.cue:2:5]")), "{}", said("v0.13.2", own));
+    assert!(said("v0.13.2", own).starts_with(&format!("x: {old} [a.cue:2:5]")), "{}", said("v0.13.2", own));
     let imported = "package a\nimport \"ex.test/m/b\"\nx: b.x\n";
     assert!(
-        said("v0.8.0", imported).starts_with(&format!("{old} [b/b.cue:2:5]")),
+        said("v0.8.0", imported).starts_with(&format!("x: {old} [b/b.cue:2:5]")),
         "{}",
         said("v0.8.0", imported)
     );

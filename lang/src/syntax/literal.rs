@@ -49,7 +49,7 @@ pub(crate) fn check_number(text: &str) -> Result<(), Fault> {
     let rest = &text[whole..];
     let integer = rest.is_empty();
     if integer && whole > 1 && text.starts_with('0') {
-        return fault("an integer may not begin with 0", 0);
+        return fault("an integer may not begin with 0; an octal one begins with 0o", 0);
     }
     Ok(())
 }
@@ -215,7 +215,7 @@ fn escape(
         _ => {
             let c = text[body..].chars().next().unwrap_or('\\');
             let hint = if c == '\n' || c == '\r' { "a new line".to_owned() } else { format!("`{c}`") };
-            faults.push((format!("there is no escape of {hint}"), at));
+            faults.push((format!("there is no escape of {hint}; a backslash is written `\\\\`"), at));
             body + c.len_utf8()
         }
     }

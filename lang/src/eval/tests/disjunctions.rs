@@ -83,9 +83,9 @@ fn a_failed_disjunction_tells_why_each_branch_fell() {
         places.map(|l| l.message.as_str()).collect::<Vec<_>>()
     };
     let (outer, inner) = (at("null | #B"), at("null | int"));
-    assert_eq!(outer, ["conflicting values null and struct (mismatched types null and struct)"]);
-    assert_eq!(inner, ["conflicting values null and \"x\" (mismatched types null and string)"]);
-    assert_eq!(at("int}"), ["conflicting values int and \"x\" (mismatched types int and string)"]);
+    assert_eq!(outer, ["conflicting values null and {g:\"x\"} (mismatched types null and struct)"]);
+    assert_eq!(inner, ["g: conflicting values null and \"x\" (mismatched types null and string)"]);
+    assert_eq!(at("int}"), ["g: conflicting values int and \"x\" (mismatched types int and string)"]);
 }
 
 #[test]

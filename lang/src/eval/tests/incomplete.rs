@@ -100,7 +100,7 @@ fn a_yaml_text_without_a_document_may_be_anything() {
     );
     check(
         "import \"encoding/yaml\"\na: yaml.Unmarshal(\"null\") & {x: 1}",
-        "a: conflicting values null and struct (mismatched types null and struct)",
+        "a: conflicting values null and {x:1} (mismatched types null and struct)",
     );
 }
 

@@ -73,7 +73,7 @@ fn what_is_wrong_for_good_comes_before_what_is_missing() {
 
 #[test]
 fn operands_that_are_types_are_refused() {
-    check("a: string == 1", "compile: invalid operand string ('==' requires concrete value)");
+    check("a: string == 1", "compile: a: invalid operand string ('==' requires concrete value)");
 }
 
 #[test]
