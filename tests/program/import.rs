@@ -24,6 +24,8 @@ fn data_becomes_files() {
     check!("import-list", sandbox.run(&["import", "-o", "-", "--list", "m.yaml"]));
     assert_eq!(sandbox.run(&["import", "--files", "m.yaml"]).status, 0);
     assert!(read(&sandbox, "m-1.cue").contains("Deployment"));
+    sandbox.file("c.yaml", "# all\n\n# first\na: 1 # one\nb: # list\n  - x # no x\n  # then\n  - {y: 1}\nc: |\n  # text\n# end\n");
+    check!("import-comments", sandbox.run(&["import", "-o", "-", "c.yaml"]));
     sandbox.file("deep/a.json", "{\"a\": 1}");
     check!("import-folder", sandbox.run(&["import", "--dry-run", "-n", "^a", "./..."]));
     sandbox

@@ -71,7 +71,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     let mut targets = Vec::new();
     let mut problems = Vec::new();
     for (path, form, interpretation) in expand(args, inputs, mode)? {
-        let converted = documents(&path, form).and_then(|d| convert(args, &path, &d, interpretation));
+        let converted = documents(&path, form).and_then(|d| convert(args, &path, &d, form, interpretation));
         match converted {
             Ok(found) => targets.extend(found),
             Err(error) => problems.extend(error.problems),
@@ -200,6 +200,7 @@ fn convert(
     args: &Arguments,
     path: &Path,
     found: &[Document],
+    form: FileType,
     mode: Interpretation,
 ) -> Result<Vec<Target>, Error> {
     let beside = match path.as_os_str() == "-" {
@@ -230,6 +231,8 @@ fn convert(
             "--list makes a list of them, --path puts each below a label, --files writes a file for each",
         ));
     }
+    let source = found.first().and_then(|d| d.value.source.as_ref()).filter(|_| form == FileType::Yaml);
+    let mut comments = source.map(|s| yaml::Comments::of(&s.text)).filter(|_| !args.recursive);
     let mut whole = File::default();
     let mut apart = Vec::new();
     let mut lists: Vec<(Vec<String>, Vec<String>)> = Vec::new();
@@ -249,9 +252,10 @@ fn convert(
             }
             _ => {
                 let mut file = File::default();
-                let text = match args.recursive {
-                    true => recursive(data, &mut file.imports),
-                    false => cue::expression(data),
+                let text = match (&mut comments, &document.value.places) {
+                    (Some(comments), Some(places)) if comments.any() => comments.expression(data, places),
+                    _ if args.recursive => recursive(data, &mut file.imports),
+                    _ => cue::expression(data),
                 };
                 if args.placing.list {
                     whole.imports.extend(file.imports);
@@ -277,6 +281,9 @@ fn convert(
     }
     for (labels, items) in lists {
         whole.body.push_str(&at_labels(&labels, &format!("[{}]", items.join(", "))));
+    }
+    if let (Some(comments), true) = (&mut comments, apart.is_empty()) {
+        whole.body.push_str(&comments.rest());
     }
     if apart.is_empty() {
         return Ok(vec![target(whole)]);

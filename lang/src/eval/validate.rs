@@ -72,9 +72,7 @@ impl Evaluator {
             };
             out.extend(e.filter(|e| (concrete || !self.is_incomplete(*e)) && !out.contains(e)));
         }
-        // An error that is shared with another value is told once.
-        let told = [self.v(t).err, self.v(v).err].into_iter().flatten().any(|e| out.contains(&e));
-        if (told || out.len() > before) && self.failed(t) {
+        if out.len() > before && self.failed(t) {
             return None;
         }
         if concrete
@@ -143,6 +141,13 @@ impl Evaluator {
         let branches = self.ext_ref(t).is_some_and(|e| !e.branches.is_empty());
         if value && !branches {
             return None;
+        }
+        if let Some(e) = self.v(t).err.filter(|_| self.failed(t)) {
+            // An error of another value, told there already: it is one of this value too.
+            let b = self.bottom(e).clone();
+            let here = self.spans(t).into_iter().filter(|s| !b.spans.contains(s));
+            let spans = b.spans.iter().copied().chain(here).collect();
+            return Some(self.push_error(Bottom { at: t, spans, ..b }));
         }
         let spans: Vec<_> = self.spans(t);
         let shown = self.show(t);

@@ -2,10 +2,12 @@
 //!
 //! Tests are beside each part.
 
+mod comments;
 mod read;
 mod resolve;
 mod write;
 
+pub use comments::Comments;
 pub use read::{Document, Place, Rules, parse, parse_documents};
 pub use write::{write, write_stream};
 
