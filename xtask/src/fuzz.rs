@@ -1,5 +1,6 @@
 //! `cargo xtask fuzz --seconds N`: each fuzz target of the language for N seconds, one after the other. Needs `cargo-fuzz` (`cargo install
-//! cargo-fuzz`) and a C++ compiler. What a run finds lies in `lang/fuzz/artifacts/`; what it learnt, in `lang/fuzz/corpus/`.
+//! cargo-fuzz --locked`), a C++ compiler for libFuzzer, and no nightly: `RUSTC_BOOTSTRAP` lets the pinned compiler take the flags. The first
+//! build takes some minutes. What a run finds lies in `lang/fuzz/artifacts/`; what it learnt, in `lang/fuzz/corpus/`.
 //!
 //! The first inputs are taken from the conformance vectors where these are at hand, and are not kept in the repository.
 

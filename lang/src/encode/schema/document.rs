@@ -200,6 +200,12 @@ pub fn custom_resources(data: &Data) -> Result<Vec<CustomResource>, Vec<Mistake>
     let Some(kind) = text(&["spec", "names", "kind"]) else {
         return wrong(&["spec", "names", "kind"], "the kind must be given");
     };
+    if !is_identifier(&kind) {
+        return wrong(
+            &["spec", "names", "kind"],
+            "the kind must be a name, as it is the name of the definition",
+        );
+    }
     let Some(group) = text(&["spec", "group"]) else {
         return wrong(&["spec", "group"], "the group must be given");
     };
@@ -207,14 +213,24 @@ pub fn custom_resources(data: &Data) -> Result<Vec<CustomResource>, Vec<Mistake>
         return wrong(&["spec", "versions"], "the versions must be given, as in apiextensions.k8s.io/v1");
     };
     let singular = text(&["spec", "names", "singular"]).unwrap_or_else(|| kind.to_lowercase());
+    // It becomes the name of a file.
+    let plain = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    if singular.is_empty() || !singular.chars().all(plain) {
+        return wrong(&["spec", "names", "singular"], "the singular must be of letters, digits and -");
+    }
     let namespaced = text(&["spec", "scope"]).as_deref() != Some("Cluster");
     let mut out = Vec::new();
     let mut mistakes = Vec::new();
     for (i, version) in versions.iter().enumerate() {
-        let Some(Data::String(name)) = version.get("name") else {
+        let name = match version.get("name") {
+            Some(Data::String(name)) if is_identifier(name) => Some(name),
+            _ => None,
+        };
+        let Some(name) = name else {
             mistakes.push(Mistake {
                 path: vec!["spec".into(), "versions".into(), i.to_string()],
-                message: "a version must have a name".into(),
+                message: "a version must have a name of letters and digits, as v1: it is that of a package"
+                    .into(),
                 hint: None,
             });
             continue;
@@ -231,7 +247,8 @@ pub fn custom_resources(data: &Data) -> Result<Vec<CustomResource>, Vec<Mistake>
             "{}" | "_" => String::new(),
             text => format!("{text}\n"),
         });
-        body.push_str(&format!("apiVersion: \"{group}/{name}\"\nkind: {}\n", cue::quote(&kind)));
+        let api_version = cue::quote(&format!("{group}/{name}"));
+        body.push_str(&format!("apiVersion: {api_version}\nkind: {}\n", cue::quote(&kind)));
         let namespace = if namespaced { "namespace!: string\n" } else { "" };
         body.push_str(&format!(
             "metadata!: {{\nname!: string\n{namespace}labels?: [string]: string\nannotations?: [string]: string\n...\n}}\n"

@@ -159,3 +159,26 @@ fn values_are_judged_alike() {
         assert!(!fits(schema, bad), "{schema} {bad}");
     }
 }
+
+/// Names that would lead out of the folder, or that no definition can have, are refused.
+#[test]
+fn names_of_resources_are_names() {
+    let resource = |kind: &str, singular: &str, version: &str| {
+        let text = format!(
+            r#"{{"kind":"CustomResourceDefinition","spec":{{"group":"g\"x","names":{{"kind":"{kind}","singular":"{singular}"}},
+            "versions":[{{"name":"{version}"}}]}}}}"#
+        );
+        custom_resources(&json::parse(&text).unwrap())
+    };
+    let good = resource("Thing", "thing-x", "v1").unwrap();
+    assert!(good[0].file.text(None).contains("\"g\\\"x/v1\""), "{}", good[0].file.text(None));
+    for (kind, singular, version, at) in [
+        (".A", "a", "v1", "spec.names.kind"),
+        ("A", "../../a", "v1", "spec.names.singular"),
+        ("A", "", "v1", "spec.names.singular"),
+        ("A", "a", "../v1", "spec.versions.0"),
+    ] {
+        let mistakes = resource(kind, singular, version).unwrap_err();
+        assert_eq!(mistakes[0].path.join("."), at, "{kind} {singular} {version}");
+    }
+}
