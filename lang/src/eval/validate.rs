@@ -211,7 +211,7 @@ impl Evaluator {
             return false;
         }
         let arcs = self.arcs(a).to_vec();
-        arcs.into_iter().all(|p| match self.arc(b, p.label) {
+        let same = arcs.into_iter().all(|p| match self.arc(b, p.label) {
             Some(q) if q.constraint == p.constraint => {
                 if p.constraint == Constraint::Regular {
                     return self.equivalent(p.vertex, q.vertex);
@@ -219,7 +219,13 @@ impl Evaluator {
                 self.same_conjuncts(p.vertex, q.vertex)
             }
             _ => false,
-        })
+        });
+        // What takes longest to find out comes last.
+        let mut closes = |v: VId| {
+            let open = self.ext_ref(v).is_some_and(|x| !x.open.is_empty());
+            !open && !self.closers(v).is_empty()
+        };
+        same && closes(a) == closes(b)
     }
 
     /// Whether two fields are declared by the same expressions, however often.
@@ -231,12 +237,7 @@ impl Evaluator {
         all_in(x, y) && all_in(y, x)
     }
 
-    fn same_constraints(&mut self, a: VId, b: VId) -> bool {
-        let mut closes = |v: VId| {
-            let open = self.ext_ref(v).is_some_and(|x| !x.open.is_empty());
-            !open && !self.closers(v).is_empty()
-        };
-        let closed = closes(a) == closes(b);
+    fn same_constraints(&self, a: VId, b: VId) -> bool {
         let empty = Ext::default();
         let (x, y) = (self.ext_ref(a).unwrap_or(&empty), self.ext_ref(b).unwrap_or(&empty));
         let bounds = x.bounds.len() == y.bounds.len()
@@ -260,6 +261,6 @@ impl Evaluator {
             }
             _ => false,
         };
-        bounds && patterns && validators && lists && closed
+        bounds && patterns && validators && lists
     }
 }
