@@ -3,6 +3,7 @@
 //! Fields without a concrete value are required, as `!` ones are. Definitions are closed (`additionalProperties: false`) unless they say
 //! `...`; what is unified with a reference is left open, since JSON Schema cannot close both together.
 
+use super::definitions::{Definitions, Members, description};
 use crate::api::{Failure, Value};
 use crate::data::Data;
 use crate::eval::Evaluator;
@@ -10,7 +11,6 @@ use crate::eval::arena::{ErrId, VId};
 use crate::eval::shape::{Check, LabelSet, Shape};
 use crate::pkg::Kind;
 use crate::syntax::ast::{Constraint, UnaryOp};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A value as a JSON Schema document.
@@ -32,68 +32,39 @@ fn schema(ev: &mut Evaluator, v: VId) -> Result<Data, Vec<ErrId>> {
     if !errors.is_empty() {
         return Err(errors);
     }
-    let mut w = Writer { ev, open: Vec::new(), done: BTreeMap::new(), errors: Vec::new(), depth: 0 };
+    let mut w = Writer { all: Definitions::new(ev) };
     let mut at = v;
     // A whole that is nothing but a reference is what it refers to.
     for _ in 0..100 {
-        match w.shape(at) {
+        match w.all.shape(at) {
             Some(shape) if !shape.own && shape.refs.len() == 1 => at = shape.refs[0],
             _ => break,
         }
     }
     let mut members = w.members(at);
-    while let Some((name, v)) = w.open.pop() {
-        if !w.done.contains_key(&name) {
-            w.done.insert(name.clone(), Data::Null);
-            let schema = w.schema(v);
-            w.done.insert(name, schema);
-        }
-    }
-    if !w.errors.is_empty() {
-        return Err(w.errors);
+    while let Some((name, v)) = w.all.next() {
+        let schema = w.schema(v);
+        w.all.write(name, schema);
     }
     members.push(("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into()));
-    if !w.done.is_empty() {
-        let definitions = w.done.into_iter().map(|(name, schema)| (Arc::from(name), schema)).collect();
+    let definitions = w.all.finish()?;
+    if !definitions.is_empty() {
         members.push(("$defs".into(), Data::Struct(definitions)));
     }
     Ok(Data::Struct(sorted(members)))
 }
 
-type Members = Vec<(Arc<str>, Data)>;
-
 struct Writer<'e> {
-    ev: &'e mut Evaluator,
-    /// Definitions still to be written.
-    open: Vec<(String, VId)>,
-    done: BTreeMap<String, Data>,
-    errors: Vec<ErrId>,
-    depth: u32,
+    all: Definitions<'e>,
 }
 
-/// How deep schemas may be nested.
-const MAX_DEPTH: u32 = 200;
-
 impl Writer<'_> {
-    fn shape(&mut self, v: VId) -> Option<Shape> {
-        match self.ev.shape(v) {
-            Ok(shape) => Some(shape),
-            Err(e) => {
-                if !self.errors.contains(&e) {
-                    self.errors.push(e);
-                }
-                None
-            }
-        }
-    }
-
     fn schema(&mut self, v: VId) -> Data {
-        self.depth += 1;
-        let members = match self.depth > MAX_DEPTH {
-            true => Vec::new(),
-            false => crate::compile::stack(|| self.members(v)),
+        let members = match self.all.enter() {
+            true => crate::compile::stack(|| self.members(v)),
+            false => Vec::new(),
         };
-        self.depth -= 1;
+        self.all.leave();
         match members.is_empty() {
             true => true.into(),
             false => Data::Struct(sorted(members)),
@@ -101,18 +72,13 @@ impl Writer<'_> {
     }
 
     fn reference(&mut self, v: VId) -> (Arc<str>, Data) {
-        let name = self.ev.schema_name(v);
-        self.open.push((name.clone(), v));
-        ("$ref".into(), format!("#/$defs/{}", name.replace('~', "~0").replace('/', "~1")).into())
+        self.all.reference("#/$defs/", v)
     }
 
     fn members(&mut self, v: VId) -> Members {
-        let Some(shape) = self.shape(v) else { return Vec::new() };
+        let Some(shape) = self.all.shape(v) else { return Vec::new() };
         let mut out = Members::new();
-        let docs = shape.docs.iter().map(|d| &**d).collect::<Vec<_>>().join("\n");
-        if !docs.trim().is_empty() {
-            out.push(("description".into(), docs.trim().into()));
-        }
+        out.extend(description(&shape));
         let mut all: Vec<Data> = Vec::new();
         match shape.refs.as_slice() {
             [only] => out.push(self.reference(*only)),
@@ -201,11 +167,8 @@ impl Writer<'_> {
         let mut required = Vec::new();
         let mut properties: Members = Vec::new();
         for (f, constraint) in &shape.fields {
-            let Some(name) = self.ev.field_name(*f) else {
-                if self.ev.is_definition(*f) {
-                    let name = self.ev.schema_name(*f);
-                    self.open.push((name, *f));
-                }
+            let Some(name) = self.all.ev.field_name(*f) else {
+                self.all.add_field(*f);
                 continue;
             };
             let schema = self.schema(*f);
@@ -252,7 +215,7 @@ impl Writer<'_> {
         let mut others = Vec::new();
         let mut marked = Vec::new();
         for (v, mark) in terms {
-            match self.shape(*v) {
+            match self.all.shape(*v) {
                 Some(Shape { value: Some(value), .. }) if !*mark => values.push(value),
                 Some(Shape { value: Some(value), .. }) => marked.push((*v, value)),
                 Some(_) => others.push(*v),
@@ -261,7 +224,7 @@ impl Writer<'_> {
         }
         for (v, value) in marked.into_iter().rev() {
             // A default that another term admits as well is told by `default`.
-            if !others.iter().any(|o| self.ev.is_instance(v, *o)) {
+            if !others.iter().any(|o| self.all.ev.is_instance(v, *o)) {
                 values.insert(0, value);
             }
         }

@@ -4,6 +4,7 @@
 //! with its line and column, never a panic. Tests are beside each format.
 
 pub mod cue;
+mod definitions;
 pub mod json;
 pub mod jsonschema;
 pub mod openapi;

@@ -3,6 +3,7 @@
 //! A reference to a field or definition stays a reference (`$ref`), and what it refers to becomes a component too. What OpenAPI cannot say
 //! (labels by pattern, `matchN`) is left out: the schema then admits more than the definition does.
 
+use super::definitions::{Definitions, Members, description};
 use crate::api::{Failure, Value};
 use crate::data::Data;
 use crate::diag::{Code, Diagnostic};
@@ -11,7 +12,6 @@ use crate::eval::arena::{ErrId, VId};
 use crate::eval::shape::{Check, LabelSet, Shape};
 use crate::pkg::Kind;
 use crate::syntax::ast::{Constraint, UnaryOp};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the document says beside its schemas.
@@ -96,34 +96,20 @@ pub(crate) fn schemas(ev: &mut Evaluator, v: VId, config: &Config) -> Result<Dat
     if !errors.is_empty() {
         return Err(errors);
     }
-    let mut w = Writer {
-        ev,
-        expand: config.expand_references,
-        open: Vec::new(),
-        done: BTreeMap::new(),
-        errors: Vec::new(),
-        depth: 0,
-    };
-    let root = w.ev.schema_name(v);
-    for (f, _) in w.shape(v).map(|s| s.fields).unwrap_or_default() {
-        if w.ev.is_definition(f) {
-            let name = w.ev.schema_name(f);
+    let mut w = Writer { expand: config.expand_references, all: Definitions::new(ev) };
+    let root = w.all.ev.schema_name(v);
+    for (f, _) in w.all.shape(v).map(|s| s.fields).unwrap_or_default() {
+        if w.all.ev.is_definition(f) {
+            let name = w.all.ev.schema_name(f);
             let name = name.strip_prefix(&format!("{root}.")).unwrap_or(&name).to_owned();
-            w.open.push((name, f));
+            w.all.add(name, f);
         }
     }
-    while let Some((name, v)) = w.open.pop() {
-        if !w.done.contains_key(&name) {
-            w.done.insert(name.clone(), Data::Null);
-            let schema = w.schema(v, None);
-            w.done.insert(name, schema);
-        }
+    while let Some((name, v)) = w.all.next() {
+        let schema = w.schema(v, None);
+        w.all.write(name, schema);
     }
-    if !w.errors.is_empty() {
-        return Err(w.errors);
-    }
-    let schemas = w.done.into_iter().map(|(name, schema)| (Arc::from(name), schema)).collect();
-    let components = Data::Struct(vec![("schemas".into(), Data::Struct(schemas))]);
+    let components = Data::Struct(vec![("schemas".into(), Data::Struct(w.all.finish()?))]);
     Ok(Data::Struct(vec![
         ("openapi".into(), config.version.as_str().into()),
         ("info".into(), config.info.clone()),
@@ -132,48 +118,24 @@ pub(crate) fn schemas(ev: &mut Evaluator, v: VId, config: &Config) -> Result<Dat
     ]))
 }
 
-/// The members of a schema while they are collected.
-type Members = Vec<(Arc<str>, Data)>;
-
 struct Writer<'e> {
-    ev: &'e mut Evaluator,
+    all: Definitions<'e>,
     expand: bool,
-    /// Components still to be written.
-    open: Vec<(String, VId)>,
-    done: BTreeMap<String, Data>,
-    errors: Vec<ErrId>,
-    depth: u32,
 }
 
-/// How deep schemas may be nested.
-const MAX_DEPTH: u32 = 200;
-
 impl Writer<'_> {
-    fn shape(&mut self, v: VId) -> Option<Shape> {
-        match self.ev.shape(v) {
-            Ok(shape) => Some(shape),
-            Err(e) => {
-                if !self.errors.contains(&e) {
-                    self.errors.push(e);
-                }
-                None
-            }
-        }
-    }
-
     /// The schema of a vertex. `within` is the type that the schema around it states already.
     fn schema(&mut self, v: VId, within: Option<&'static str>) -> Data {
-        self.depth += 1;
-        let members = match self.depth > MAX_DEPTH {
-            true => Vec::new(),
-            false => crate::compile::stack(|| self.members(v, within)),
+        let members = match self.all.enter() {
+            true => crate::compile::stack(|| self.members(v, within)),
+            false => Vec::new(),
         };
-        self.depth -= 1;
+        self.all.leave();
         Data::Struct(sorted(members))
     }
 
     fn members(&mut self, v: VId, within: Option<&'static str>) -> Members {
-        let Some(mut shape) = self.shape(v) else { return Vec::new() };
+        let Some(mut shape) = self.all.shape(v) else { return Vec::new() };
         let mut out = Members::new();
         if let ([only], false) = (shape.refs.as_slice(), shape.own) {
             if !self.expand {
@@ -181,11 +143,7 @@ impl Writer<'_> {
             }
             return self.members(*only, within);
         }
-        let docs = shape.docs.iter().map(|d| &**d).collect::<Vec<_>>().join("\n");
-        let docs = docs.trim();
-        if !docs.is_empty() {
-            out.push(("description".into(), docs.into()));
-        }
+        out.extend(description(&shape));
         let mut all: Vec<Data> = Vec::new();
         for r in std::mem::take(&mut shape.refs) {
             match self.expand {
@@ -232,9 +190,7 @@ impl Writer<'_> {
     }
 
     fn reference(&mut self, v: VId) -> (Arc<str>, Data) {
-        let name = self.ev.schema_name(v);
-        self.open.push((name.clone(), v));
-        ("$ref".into(), format!("#/components/schemas/{}", name.replace('~', "~0").replace('/', "~1")).into())
+        self.all.reference("#/components/schemas/", v)
     }
 
     /// What is neither reference nor disjunction.
@@ -273,11 +229,8 @@ impl Writer<'_> {
         let mut required = Vec::new();
         let mut properties = Members::new();
         for (f, constraint) in &shape.fields {
-            let Some(name) = self.ev.field_name(*f) else {
-                if self.ev.is_definition(*f) {
-                    let name = self.ev.schema_name(*f);
-                    self.open.push((name, *f));
-                }
+            let Some(name) = self.all.ev.field_name(*f) else {
+                self.all.add_field(*f);
                 continue;
             };
             if *constraint != Constraint::Optional {
@@ -390,7 +343,7 @@ impl Writer<'_> {
     fn choice(&mut self, terms: Vec<(VId, bool)>, within: Option<&'static str>) -> Members {
         let mut shapes = Vec::new();
         for (v, marked) in terms {
-            if let Some(shape) = self.shape(v) {
+            if let Some(shape) = self.all.shape(v) {
                 shapes.push((v, marked, shape));
             }
         }
@@ -406,8 +359,8 @@ impl Writer<'_> {
                     && i != j
                     && !concrete(s)
                     && s.refs.is_empty()
-                    && self.ev.data(*v).is_ok()
-                    && self.ev.is_instance(*v, *other);
+                    && self.all.ev.data(*v).is_ok()
+                    && self.all.ev.is_instance(*v, *other);
             }
             if !covered {
                 kept.push((*v, concrete(shape).then(|| shape.value.clone()).flatten()));
