@@ -340,16 +340,17 @@ mod tests {
     #[tokio::test]
     async fn calls_are_made_no_faster_than_allowed() {
         let server = serve().await;
-        let ask = |timeout: &str| {
-            let request = json!({"timeout": timeout, "ratelimiter": {"limit": 1, "period": "300ms"}});
-            run(json!({"url": format!("{server}/echo"), "request": request}))
+        let ask = |path: &str, timeout: &str, period: &str| {
+            let request = json!({"timeout": timeout, "ratelimiter": {"limit": 1, "period": period}});
+            run(json!({"url": format!("{server}/{path}"), "request": request}))
         };
         let start = Instant::now();
-        ask("5s").await.unwrap();
-        ask("5s").await.unwrap();
+        ask("echo", "30s", "300ms").await.unwrap();
+        ask("echo", "30s", "300ms").await.unwrap();
         assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
-        let busy = ask("1ms").await.unwrap_err();
-        assert!(busy.retry && busy.message.contains("1 calls in 300ms are allowed"), "{busy}");
+        ask("no", "30s", "1h").await.unwrap();
+        let busy = ask("no", "30s", "1h").await.unwrap_err();
+        assert!(busy.retry && busy.message.contains("1 calls in 3600s are allowed"), "{busy}");
         let none = json!({"url": server, "request": {"ratelimiter": {"limit": 0, "period": "1s"}}});
         let none = run(none).await.unwrap_err();
         assert!(none.message.starts_with("`request.ratelimiter.limit` is 0, and must be 1 to "), "{none}");
