@@ -4,10 +4,17 @@ use crate::{Result, root};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// A command in the folder of the workspace.
+/// A command in the folder of the workspace. What cargo says of this program itself is not passed on: build scripts that look at it (that of
+/// `ring`) would build all that depends on them again, each time a command of a shell and one of ours take turns.
 pub(crate) fn command(program: &str, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(root());
+    let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_package) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

@@ -22,10 +22,8 @@ const OTHER: &str = "e2e-run";
 /// Builds the program as the tests do, and gives its path.
 pub(crate) fn build() -> Result<PathBuf> {
     // With the features of the whole workspace, so that what `cargo test` built is used again.
-    let status = Command::new("cargo")
-        .current_dir(root())
-        .args(["build", "--quiet", "--locked", "--bin", "stepwell"])
-        .status()?;
+    let status =
+        crate::process::command("cargo", &["build", "--quiet", "--locked", "--bin", "stepwell"]).status()?;
     if !status.success() {
         return Err("stepwell does not build".into());
     }
