@@ -246,7 +246,15 @@ impl Store {
             }
             let _ = writer.join();
         }
-        self.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        let database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        // Reads that are under way hold the file a moment longer; who opens it next must not find it held.
+        let held = |database: &Arc<Database>| Arc::strong_count(database) > 1;
+        for _ in 0..5_000 {
+            match &database {
+                Some(database) if held(database) => std::thread::sleep(std::time::Duration::from_millis(1)),
+                _ => break,
+            }
+        }
     }
 
     /// Runs `change` on the writer; returns when what it did is durable. With an error nothing it did is kept.

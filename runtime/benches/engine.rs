@@ -247,8 +247,10 @@ fn main() {
         let dir = tempfile::tempdir().unwrap();
         let held = runtime.block_on(suspended(dir.path(), 10_000));
         tell("10,000 suspended runs", held, "MB", 200.0, String::new());
-        let again =
-            Command::new(std::env::current_exe().unwrap()).arg(FOUND).arg(dir.path()).output().unwrap();
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.arg(FOUND).arg(dir.path()).stderr(std::process::Stdio::inherit());
+        let again = again.output().unwrap();
+        assert!(again.status.success(), "the new process: {}", again.status);
         let told = String::from_utf8(again.stdout).unwrap();
         let mut told = told.split_whitespace().map(|n| n.parse::<f64>().unwrap());
         let (found, cluster) = (told.next().unwrap(), told.next().unwrap());
