@@ -115,7 +115,8 @@ impl Drive {
         let log = state.join("logs").join(format!("{}.{name}.jsonl", reference.kind_name()));
         let driver = Driver::new(connection.client.clone(), library)
             .with_limits(options.limits.limits())
-            .with_observer(Arc::new(Log::new(log.clone())));
+            .with_observer(Arc::new(Log::new(log.clone())))
+            .local();
         Ok(Drive { driver, reference, lock: dir.join(name), log })
     }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use stepwell_cluster::{EmbeddedCluster, Options};
+use stepwell_cluster::{EmbeddedCluster, Options, Session};
 use stepwell_runtime::definitions::Library;
 use stepwell_runtime::document::Document;
 use stepwell_runtime::driver::{Delivery, Driver, Observed, Observer, RunRef, Until};
@@ -177,20 +177,49 @@ async fn suspended(dir: &Path, n: usize) -> f64 {
     held
 }
 
-/// Memory of a process that has found them there, with and without the engine; and they can be resumed.
+/// Memory of a process that has found them there, with and without the engine, and whether the cluster is another process's; and they can be resumed.
 async fn found(dir: &Path, n: usize) {
-    let cluster = EmbeddedCluster::open(dir, Options::default()).await.unwrap();
+    let session = Session::open(dir, Options::default()).await.unwrap();
     let before = memory();
-    cluster.close().await;
-    let (_cluster, driver, _) = served(dir).await;
-    tokio::time::sleep(Duration::from_millis(4000)).await;
+    let driver = Driver::new(session.client(), Library::builtin());
+    let _serving = tokio::spawn({
+        let driver = driver.clone();
+        async move { driver.serve(None).await.unwrap() }
+    });
+    let mut worked = cpu();
+    loop {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let now = cpu();
+        if now - worked < 0.02 {
+            break;
+        }
+        worked = now;
+    }
     let held = memory();
-    for run in [0, n / 2, n - 1] {
-        let run = RunRef::workflow_run("default", format!("run-{run}"));
+    for from in [0, n / 2, n - 3] {
+        let mut run = RunRef::workflow_run("default", format!("run-{from}"));
+        for next in from + 1.. {
+            // Others were resumed by the process before.
+            if driver.status(&run).await.unwrap().phase == RunPhase::Suspending {
+                break;
+            }
+            run.name = format!("run-{next}");
+        }
         driver.resume(&run, None).await.unwrap();
         until(&driver, &run, |s| s.phase == RunPhase::Succeeded).await;
     }
     println!("{held} {before}");
+}
+
+/// What such a process prints: its memory with the runs, and before it looked at them.
+fn find(dir: &Path, n: usize) -> (f64, f64) {
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.arg(FOUND).arg(dir).arg(n.to_string()).stderr(std::process::Stdio::inherit());
+    let again = again.output().unwrap();
+    assert!(again.status.success(), "the new process: {}", again.status);
+    let told = String::from_utf8(again.stdout).unwrap();
+    let mut told = told.split_whitespace().map(|n| n.parse::<f64>().unwrap());
+    (told.next().unwrap(), told.next().unwrap())
 }
 
 /// The argument of the process that finds the runs.
@@ -202,10 +231,10 @@ fn main() {
     let wanted: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(64 << 20).build().unwrap();
-    if let [what, dir] = &args[..]
+    if let [what, dir, n] = &args[..]
         && what == FOUND
     {
-        return runtime.block_on(found(Path::new(dir), 10_000));
+        return runtime.block_on(found(Path::new(dir), n.parse().unwrap()));
     }
     let mut broken = 0;
     let mut tell = |name: &str, value: f64, unit: &str, promise: f64, more: String| {
@@ -247,20 +276,21 @@ fn main() {
         let dir = tempfile::tempdir().unwrap();
         let held = runtime.block_on(suspended(dir.path(), 10_000));
         tell("10,000 suspended runs", held, "MB", 200.0, String::new());
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        again.arg(FOUND).arg(dir.path()).stderr(std::process::Stdio::inherit());
-        let again = again.output().unwrap();
-        assert!(again.status.success(), "the new process: {}", again.status);
-        let told = String::from_utf8(again.stdout).unwrap();
-        let mut told = told.split_whitespace().map(|n| n.parse::<f64>().unwrap());
-        let (found, cluster) = (told.next().unwrap(), told.next().unwrap());
-        tell(
-            "found by a new process",
-            found,
-            "MB",
-            200.0,
-            format!(", {cluster:.0} MB before they are looked at"),
-        );
+        let (found, cluster) = find(dir.path(), 10_000);
+        let more = format!(", {cluster:.0} MB before they are looked at");
+        tell("found by a new process", found, "MB", 200.0, more);
+        // The cluster is in this process now, so that the other one holds nothing but the engine.
+        let few = tempfile::tempdir().unwrap();
+        runtime.block_on(suspended(few.path(), 1_000));
+        let beside = |dir: &Path, n| {
+            let session = runtime.block_on(Session::open(dir, Options::default())).unwrap();
+            let (held, _) = find(dir, n);
+            runtime.block_on(session.close());
+            held
+        };
+        let (with_few, with_all) = (beside(few.path(), 1_000), beside(dir.path(), 10_000));
+        let more = format!(", {with_all:.1} MB with 10,000 and {with_few:.1} MB with 1,000");
+        tell("memory of a suspended run", (with_all - with_few) * 1024.0 / 9_000.0, "KB", 1.0, more);
     }
     if check && broken > 0 {
         std::process::exit(1);

@@ -9,6 +9,7 @@ mod definitions;
 mod deploys;
 mod diagnostics;
 mod facts;
+mod git;
 mod help;
 mod hostile;
 mod import;

@@ -363,6 +363,15 @@ mod tests {
                 json!({"output": {"value": {"data": {"DB_HOST": "aA==", "DB_PORT": "MQ==", "DB_NAME": "bg==", "DB_USER": "dQ==", "DB_PASSWORD": "cA=="}}}}),
             ),
             (
+                "git-push",
+                json!({"url": "https://host/x.git", "branch": "live", "secretRef": {"name": "way-in"}, "components": ["web"]}),
+                json!({
+                    "application.load": {"value": [{"name": "db", "type": "worker"}, {"name": "web", "type": "webservice"}]},
+                    "application.rendered.web": {"output": {"kind": "Deployment"}, "outputs": {"a": {"kind": "Service"}}},
+                    "push": {"pushed": true, "commit": "c1", "branch": "live", "changed": ["shop/web.yaml"]},
+                }),
+            ),
+            (
                 "list-config",
                 json!({"template": "t"}),
                 json!({"list": {"configs": [{"name": "c", "config": {"a": 1}}]}}),

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How many objects are listed at once.
-const PAGE: u32 = 500;
+const PAGE: u32 = 100;
 /// After which time a run is looked at again that could not be looked at; the same for one that somebody else drives, but sooner at first.
 const LATER: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_millis(20);

@@ -150,6 +150,8 @@ pub struct Driver {
     kinds: Arc<Kinds>,
     known: Arc<Known>,
     http: Result<reqwest::Client, String>,
+    /// Whether ops may use files and programs of this machine.
+    local: bool,
     limits: Limits,
     clock: SharedClock,
     observer: Option<Arc<dyn Observer>>,
@@ -208,6 +210,7 @@ impl Driver {
             kinds: Arc::default(),
             known: Arc::default(),
             http: http_client(),
+            local: false,
             limits: Limits::default(),
             clock: Arc::new(clock::System),
             observer: None,
@@ -231,6 +234,13 @@ impl Driver {
     /// The same, with somebody who is told of every op.
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Driver {
         self.observer = Some(observer);
+        self
+    }
+
+    /// The same, for the person at this machine: ops may read its folders and run its programs. Who carries out the runs of others does not allow that.
+    #[must_use]
+    pub fn local(mut self) -> Driver {
+        self.local = true;
         self
     }
 

@@ -15,6 +15,8 @@ mod config_delete;
 mod config_list;
 mod config_read;
 mod email_send;
+mod git_push;
+mod git_read;
 mod http_do;
 mod kube_apply;
 mod kube_apply_in_parallel;
@@ -176,6 +178,8 @@ pub fn all() -> &'static [&'static dyn Op] {
         &config_list::ListConfig,
         &config_read::ReadConfig,
         &email_send::Send,
+        &git_push::Push,
+        &git_read::Read,
         &http_do::Do,
         &kube_apply::Apply,
         &kube_apply_in_parallel::ApplyInParallel,

@@ -87,7 +87,8 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             Bundle { delivery: bundle.delivery.clone(), beside }.apply(&cluster.client(), &namespace).await?;
         }
         bundle.apply(&cluster.client(), &namespace).await?;
-        let driver = Driver::new(cluster.client(), library).with_clock(clock.clone()).on_complete_cluster();
+        let driver =
+            Driver::new(cluster.client(), library).with_clock(clock.clone()).on_complete_cluster().local();
         let reference = driver.record(&bundle.delivery, &namespace).await?;
         let run = driver.drive(reference.clone(), Until::Suspended);
         let limit = clock.now().plus(args.time);

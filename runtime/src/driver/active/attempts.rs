@@ -177,6 +177,7 @@ pub(in crate::driver) fn step_work(
         client: driver.client.clone(),
         kinds: driver.kinds.clone(),
         http: driver.http.clone(),
+        local: driver.local,
         components: subject.components.clone(),
         vars: if reads { state.vars.clone() } else { Map::new() },
         step: name.to_string(),

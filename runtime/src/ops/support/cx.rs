@@ -84,6 +84,8 @@ pub struct Cx {
     pub kinds: Arc<Kinds>,
     /// The client for calls over HTTP.
     pub http: Result<reqwest::Client, String>,
+    /// Whether this is done for the person at this machine, who may have its files read and its programs run.
+    pub local: bool,
     /// Whose workflow this is.
     pub owner: Owner,
     /// The components, where the owner has any.
@@ -187,6 +189,7 @@ pub(crate) mod tests {
             client,
             kinds: Arc::default(),
             http: http_client(),
+            local: true,
             owner,
             components: None,
             vars: Map::new(),

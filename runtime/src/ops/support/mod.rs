@@ -9,5 +9,6 @@ pub mod objects;
 pub mod page;
 pub(crate) mod rate;
 pub mod ready;
+pub(crate) mod repository;
 pub(crate) mod secret;
 pub(crate) mod time;
