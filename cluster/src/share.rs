@@ -97,7 +97,7 @@ struct Door {
 /// On which side of the socket this process is.
 enum Side {
     Holder(Holder),
-    Guest(Guest),
+    Guest(Box<Guest>),
     Closed,
 }
 
@@ -125,7 +125,7 @@ async fn enter(dir: &Path, options: &Options) -> Result<Side, ClusterError> {
         match EmbeddedCluster::open(dir, options.clone()).await {
             Ok(cluster) => return hold(dir, cluster),
             Err(ClusterError::InUse(_)) => {
-                let guest = Guest::new(dir.to_owned());
+                let guest = Box::new(Guest::new(dir.to_owned()));
                 if guest.there_is_an_answer().await {
                     return Ok(Side::Guest(guest));
                 }
@@ -246,7 +246,7 @@ impl Service<Uri> for Connector {
 /// What a request finds behind the door.
 enum Way {
     Here(Api),
-    There(Guest),
+    There(Box<Guest>),
 }
 
 impl Door {

@@ -166,7 +166,7 @@ fn pushes_at_the_same_time_all_arrive() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|t| drop(t.join().unwrap()));
+    threads.into_iter().for_each(|t| t.join().unwrap());
     assert_eq!(git(&bare, &["rev-list", "--count", "main"]).unwrap(), "4");
     for i in 0..3 {
         assert_eq!(git(&bare, &["show", &format!("main:apps/{i}/a.yaml")]).unwrap(), "a: 1");
