@@ -208,6 +208,19 @@ impl Program {
         crate::compile::selected(&self.compiled, field)
     }
 
+    /// The fields that the program selects of anything, also of imported packages (`p.#A`: `#A`), and the texts that stand in it. What it makes up
+    /// (`x[a + b]`) is not among them.
+    ///
+    /// ```
+    /// use stepwell_lang::{NoPackages, Program, Source};
+    /// let source = Source::new("a.cue", "a: {#b: c: \"x\"}, d: a.#b, e: a[\"f\"]");
+    /// let program = Program::compile(vec![source], &NoPackages).unwrap();
+    /// assert_eq!(program.mentioned().iter().map(|n| &**n).collect::<Vec<_>>(), ["#b", "f", "x"]);
+    /// ```
+    pub fn mentioned(&self) -> BTreeSet<Arc<str>> {
+        crate::compile::mentioned(&self.compiled)
+    }
+
     /// A new evaluation with the default budget.
     pub fn instance(&self) -> Instance {
         self.instance_with(Budget::default())

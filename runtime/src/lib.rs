@@ -12,4 +12,5 @@ pub mod model;
 pub mod ops;
 pub mod problem;
 pub mod render;
+pub mod secret;
 pub mod stdlib;

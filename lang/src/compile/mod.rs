@@ -10,7 +10,7 @@ mod scope;
 mod selected;
 
 pub(crate) use placed::placed;
-pub(crate) use selected::selected;
+pub(crate) use selected::{mentioned, selected};
 
 use crate::data::{Kept, Shared};
 use crate::diag::{Code, Diagnostic};

@@ -1,10 +1,10 @@
-//! What a program can see of a field that is filled in, so that nobody need fill in what it never looks at.
+//! What a program can see of a field that is filled in, so that nobody need fill in what it never looks at; and what it names at all.
 //!
 //! Names are compared, not what they are resolved to: a field of the same name elsewhere makes the answer larger, never too small. Tests are
 //! with `Program::selected`.
 
 use super::{Compiled, stack};
-use crate::eval::expr::{Decl, E, X};
+use crate::eval::expr::{Decl, E, Scalar, X};
 use crate::eval::label::Labels;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,4 +47,21 @@ pub(crate) fn selected(compiled: &Compiled, field: &str) -> Option<BTreeSet<Arc<
     let mut found = Found { labels: &compiled.labels, field, names: BTreeSet::new(), whole: false };
     found.look(&compiled.units.first()?.root);
     (!found.whole).then_some(found.names)
+}
+
+/// The fields that the first unit selects of anything, packages too, and the texts that stand in it.
+pub(crate) fn mentioned(compiled: &Compiled) -> BTreeSet<Arc<str>> {
+    fn look(e: &E, labels: &Labels, names: &mut BTreeSet<Arc<str>>) {
+        match &e.kind {
+            X::Select(_, label, _) => drop(names.insert(labels.name(*label))),
+            X::Scalar(Scalar::String(text)) => drop(names.insert(text.clone())),
+            _ => {}
+        }
+        e.kind.parts(&mut |part| stack(|| look(part, labels, names)));
+    }
+    let mut names = BTreeSet::new();
+    if let Some(unit) = compiled.units.first() {
+        look(&unit.root, &compiled.labels, &mut names);
+    }
+    names
 }

@@ -4,6 +4,7 @@
 
 use crate::document::{Document, kind_of};
 use crate::model::definition::{Header, Kind};
+use crate::ops::{Vars, vars_of};
 use crate::problem::{Problem, Problems, nearest};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
@@ -47,6 +48,9 @@ pub struct Compiled {
     /// The fields of `context` that the template looks at; `None` for all.
     pub(crate) context: Option<BTreeSet<Arc<str>>>,
     names: Vec<Arc<str>>,
+    /// What steps of this type may have to do with values that steps keep for each other: what ops the definition names. What it does not say in so many
+    /// words cannot be known before a step runs.
+    pub vars: Vars,
 }
 
 /// The programs of the `status` attribute, each compiled once.
@@ -72,19 +76,6 @@ impl Definition {
     /// What keeps it from being a definition.
     pub fn of_object(document: &Document, file: &str) -> Result<Definition, Problem> {
         read_object(document, file)
-    }
-
-    /// Whether steps of this type may keep values for later steps beside their outputs: whether the op for that is named anywhere in
-    /// the file. What is not said in so many words cannot be known before the step runs.
-    pub fn may_put_vars(&self) -> bool {
-        self.source.text.contains("DoVar") || self.source.text.contains("\"var\"")
-    }
-
-    /// Whether steps of this type may look at what was kept, by others or by themselves in an earlier attempt.
-    pub fn may_read_vars(&self) -> bool {
-        self.may_put_vars()
-            || self.source.text.contains("PromCheck")
-            || self.source.text.contains("\"promCheck\"")
     }
 
     /// The definition, compiled once.
@@ -119,7 +110,18 @@ impl Definition {
             .map(|p| p.fields(Which { constraints: true, ..Which::default() }));
         let names = fields.unwrap_or_default().iter().map(|f| f.value.label()).collect();
         let context = program.selected("context");
-        Ok(Compiled { program, header, template, parameter, has_parameter: declared, status, context, names })
+        let vars = vars_of(&program.mentioned());
+        Ok(Compiled {
+            vars,
+            program,
+            header,
+            template,
+            parameter,
+            has_parameter: declared,
+            status,
+            context,
+            names,
+        })
     }
 
     fn read_header(&self, instance: &Instance) -> Result<Header, Problems> {

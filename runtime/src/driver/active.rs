@@ -19,7 +19,7 @@ use crate::clock::Hold;
 use crate::document::Document;
 use crate::engine::{Book, Effect, Event, Refused, State, Touched, apply};
 use crate::model::run::{RunPhase, RunStatus, Time};
-use serde_json::Value;
+use crate::secret::Marked;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -40,7 +40,7 @@ pub(super) enum Message {
     Operation(Event, oneshot::Sender<Result<(), Refused>>),
     /// An attempt wants everything saved before it goes on; first what an op of it gave, by the op's path, if there is something. The answer comes only
     /// if it is still to go on.
-    Record { step: String, attempt: u32, given: Option<(String, Value)>, saved: oneshot::Sender<()> },
+    Record { step: String, attempt: u32, given: Option<(String, Marked)>, saved: oneshot::Sender<()> },
     /// The step type that an attempt lacked has been looked for.
     Types { step: String, attempt: u32, found: Result<StepTypes, String> },
     /// The record was written, with this version.
@@ -348,6 +348,7 @@ impl Active {
         if !taken_up && self.subject.types.any_of_cluster() {
             self.keep_types().await?;
         }
+        self.driver.reveal(&self.record, &self.subject, &mut self.state).await;
         let _ = self.event(Event::Start);
         if self.state.book.spec != self.subject.spec {
             self.state.book.spec = self.subject.spec.clone();

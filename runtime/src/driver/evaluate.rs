@@ -28,6 +28,7 @@ pub(super) struct Evaluation {
 }
 
 /// An op to carry out.
+#[derive(Clone)]
 pub(super) struct Call {
     /// Its path in the template.
     pub(super) name: String,
@@ -41,6 +42,7 @@ pub(super) struct Call {
 }
 
 /// The parameters of an op.
+#[derive(Clone)]
 pub(super) enum Params {
     /// As they are.
     Ready(Map<String, Json>),
@@ -150,21 +152,19 @@ impl Evaluation {
         &mut self,
         call: &Call,
         params: &Map<String, Json>,
-        returns: Map<String, Json>,
+        returns: &Json,
     ) -> Result<(), Outcome> {
         self.done.insert(call.name.clone());
         self.names.push(call.name.clone());
-        if returns.is_empty() {
-            return Ok(());
-        }
+        let Some(fields) = returns.as_object().filter(|f| !f.is_empty()) else { return Ok(()) };
         let wrong = |e: Failure| failed(Reason::Rendering, first(&e));
         match call.form {
             Form::Prefixed => {
-                let data = Data::from_json_value(&Json::Object(returns));
+                let data = Data::from_json_value(returns);
                 self.instance.fill(&join(&call.path, "$returns"), &data).map_err(wrong)?;
             }
             Form::Plain => {
-                for (field, value) in call.op.older_returns(params, returns) {
+                for (field, value) in call.op.older_returns(params, fields.clone()) {
                     self.instance
                         .fill(&join(&call.path, &field), &Data::from_json_value(&value))
                         .map_err(wrong)?;
@@ -172,6 +172,22 @@ impl Evaluation {
             }
         }
         self.check()
+    }
+
+    /// The parameters of an op that another evaluation of the same definition has found, as they are in this one.
+    pub(super) fn params(&self, call: &Call) -> Option<Map<String, Json>> {
+        let value = self.instance.root().lookup(&call.path)?;
+        let params = match call.form {
+            Form::Prefixed => match value.get("$params") {
+                None => return Some(Map::new()),
+                Some(params) => read(params, &[]),
+            },
+            Form::Plain => read(value, call.op.older_fields()),
+        };
+        match params {
+            Ok(Params::Ready(params) | Params::NotYet(params, _)) => Some(params),
+            Err(_) => None,
+        }
     }
 
     /// The template as it is now, as text of the language.
@@ -426,7 +442,9 @@ mod tests {
             let shown = Json::Object(params.clone());
             out += &format!("{}: {}/{} {shown}\n", call.name, call.op.provider(), call.op.name());
             let returns = returns.get(&call.name).and_then(Json::as_object).cloned().unwrap_or_default();
-            evaluation.fill(&call, params, returns).unwrap_or_else(|o| panic!("{name}: {o:?}\n{out}"));
+            evaluation
+                .fill(&call, params, &Json::Object(returns))
+                .unwrap_or_else(|o| panic!("{name}: {o:?}\n{out}"));
         }
     }
 

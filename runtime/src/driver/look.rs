@@ -3,17 +3,19 @@
 use super::active::step_work;
 use super::evaluate::{Evaluation, Params};
 use super::record::{self, Record, RunKind, RunRef};
+use super::shadow::{Shadow, take_up};
 use super::subject::{Delivery, Found, Subject};
 use super::{DriveError, Driver};
 use crate::document::Document;
-use crate::engine::{Plan, Refused, State};
+use crate::engine::{Outcome, Plan, Refused, State};
 use crate::model::run::RunStatus;
-use crate::ops::Answer;
 use crate::ops::support::objects::FIELD_MANAGER;
+use crate::ops::{Answer, Cx};
 use crate::problem::nearest;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Map, Value, json};
+use std::sync::PoisonError;
 
 impl Driver {
     async fn found(&self, reference: &RunRef) -> Result<(Record, State, Subject), DriveError> {
@@ -56,29 +58,26 @@ impl Driver {
         let definition =
             subject.types.get(kind).ok_or_else(|| refused(subject.types.unknown(kind).to_string()))?;
         let compiled = subject.types.library().compiled(definition)?;
-        let parameter = plan.parameter(&state, node).map_err(|e| refused(e.to_string()))?;
+        let inputs = plan.inputs(&state, node).map_err(|e| refused(e.to_string()))?;
         let context = plan.context_of(&state, node);
-        let wrong = |outcome: crate::engine::Outcome| match outcome {
-            crate::engine::Outcome::Failed { message, .. } => refused(message),
-            _ => refused("it cannot be evaluated".into()),
-        };
-        let mut evaluation = Evaluation::new(compiled, &parameter, &context).map_err(wrong)?;
         let cx = step_work(self, &subject, &record, &state, step, "debug", 0);
-        while let Some(call) = evaluation.next().map_err(wrong)? {
-            let Params::Ready(params) = &call.params else { break };
-            let answer = match call.op.pure() {
-                true => call.op.run(&cx, params.clone()).await.unwrap_or(Answer::Returns(Map::new())),
-                false => break,
-            };
-            cx.learn(&answer.told());
-            let returns = match answer {
-                Answer::Returns(returns) | Answer::Put { returns, .. } => returns,
-                Answer::Message(_) => Map::new(),
-                _ => break,
-            };
-            evaluation.fill(&call, params, returns).map_err(wrong)?;
+        let parameters = take_up(&cx, &plan.nodes[node].step, &inputs).await;
+        let parameters = parameters.map_err(|e| refused(cx.hide(&e.message)))?;
+        let evaluation = Evaluation::new(compiled, &parameters.0, &context);
+        let mut shadow = Shadow::new(kind, compiled, &context, parameters);
+        let looked = match evaluation {
+            Ok(evaluation) => look(&cx, evaluation, &mut shadow).await,
+            Err(outcome) => Err(outcome),
+        };
+        match looked {
+            Ok(evaluation) => {
+                let text = evaluation.to_source();
+                drop(evaluation);
+                Ok(shadow.source(&cx, text).await)
+            }
+            Err(Outcome::Failed { message, .. }) => Err(refused(shadow.explained(&cx, &message).await)),
+            Err(_) => Err(refused("it cannot be evaluated".into())),
         }
-        Ok(cx.hide(&evaluation.to_source()))
     }
 
     /// Puts the object of a run back to the last content with which it succeeded and that is not the present one. A run of it then starts over.
@@ -151,4 +150,32 @@ impl Driver {
             tracing::warn!("{e}: it cannot be rolled back to");
         }
     }
+}
+
+/// Carries out the ops of a step that only read, up to the first that does more.
+async fn look(cx: &Cx, mut evaluation: Evaluation, shadow: &mut Shadow<'_>) -> Result<Evaluation, Outcome> {
+    while let Some(call) = evaluation.next()? {
+        let Params::Ready(params) = &call.params else { break };
+        let params = params.clone();
+        let answer = match call.op.pure() {
+            true => {
+                let given = shadow.readable(cx, &call, &params).await;
+                call.op.run(cx, given).await.unwrap_or(Answer::Returns(Map::new()))
+            }
+            false => break,
+        };
+        let noted = std::mem::take(&mut *cx.noted.lock().unwrap_or_else(PoisonError::into_inner));
+        let told = answer.told();
+        cx.learn(&told);
+        cx.with_known(|k| k.learn_marked(&told, &noted));
+        let returns = match answer {
+            Answer::Returns(returns) | Answer::Put { returns, .. } => Value::Object(returns),
+            Answer::Message(_) => Value::Object(Map::new()),
+            _ => break,
+        };
+        let filled = evaluation.fill(&call, &params, &returns);
+        shadow.gave(call, params, returns, noted);
+        filled?;
+    }
+    Ok(evaluation)
 }

@@ -2,7 +2,7 @@
 //!
 //! One code path for every cluster: a [`kube::Client`]. A [`Driver`] is cheap to clone; [`Driver::drive`] takes a run up from its record, however it
 //! was left. The operations (`resume`, `terminate`, ...) change the record of a run, or ask whoever drives it (`asked`). `active` is the
-//! loop, `record` what is saved, `step` and `evaluate` one attempt, `types` the step types, `watch` what wakes a step, `told` what is told besides the
+//! loop, `record` what is saved, `step`, `evaluate` and `shadow` one attempt, `types` the step types, `watch` what wakes a step, `told` what is told besides the
 //! status, `fleet` all runs of a cluster, `look` the ways to look at one, `admission` what is
 //! answered to a cluster that asks before it takes one. Tests: `tests.rs`.
 
@@ -16,6 +16,7 @@ mod judge;
 mod lease;
 mod look;
 mod record;
+mod shadow;
 mod step;
 mod subject;
 #[cfg(test)]
@@ -449,7 +450,10 @@ impl Driver {
         };
         let kept = self.kept_types(reference).await?;
         let plan = match self.subject(reference, delivery, &kept, false).await? {
-            Found::Subject(subject) => subject.plan,
+            Found::Subject(subject) => {
+                self.reveal(record, &subject, state).await;
+                subject.plan
+            }
             Found::Wrong(problems) => return Err(problems.into()),
             Found::NotYet { message, .. } => return Err(DriveError::Refused(message)),
         };

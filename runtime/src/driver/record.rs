@@ -235,6 +235,9 @@ impl Record {
         if let Some(text) = data.get(VARS).filter(|t| !t.trim().is_empty()) {
             stored.vars = serde_json::from_str(text).map_err(damaged)?;
         }
+        if let Some(text) = data.get(MARKS) {
+            stored.marks = serde_json::from_str(text).map_err(damaged)?;
+        }
         if let Some(text) = data.get(BOOK) {
             stored.book = serde_json::from_str(text).map_err(damaged)?;
         }
@@ -328,6 +331,8 @@ impl Record {
         if vars {
             // Text of the language (JSON is).
             data.insert(VARS.into(), json!(format!("{:#}", Value::Object(state.vars.clone()))));
+            let marks = (!state.marks.is_empty()).then(|| serde_json::to_string(&state.marks).ok());
+            data.insert(MARKS.into(), json!(marks.flatten()));
         }
         let book = (state.book != Book::default()).then(|| serde_json::to_string(&state.book).ok());
         data.insert(BOOK.into(), json!(book.flatten()));
@@ -453,6 +458,8 @@ fn clip(status: &mut RunStatus) {
 pub(super) const PENDING: &str = "workflowrun.oam.dev/pending";
 
 const VARS: &str = "vars";
+/// Where secrets belong in the outputs, and how they are made.
+const MARKS: &str = "stepwell-secrets";
 const BOOK: &str = "stepwell";
 const JOURNAL: &str = "stepwell-journal";
 

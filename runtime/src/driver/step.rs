@@ -1,35 +1,40 @@
 //! One attempt of a step: the evaluation's ops are carried out until there is none left, or one says to stop.
 //!
-//! An op whose repetition would be felt is recorded before the next one begins, so a crash repeats at most the op that was under way.
+//! An op whose repetition would be felt is recorded before the next one begins, so a crash repeats at most the op that was under way. What leaves an
+//! attempt (outputs, messages, what an observer is told) has no secret in it: see `shadow`.
 
 use super::evaluate::{Call, Evaluation, Params};
+use super::shadow::{Shadow, take_up};
 use super::{Observed, Observer};
 use crate::definitions::{Definition, Library};
 use crate::engine::{Outcome, StepResult};
 use crate::model::run::Reason;
-use crate::model::workflow::Output;
+use crate::model::workflow::Step;
+use crate::ops::support::secret::Maker;
 use crate::ops::{Answer, Cx, OpError};
+use crate::secret::{Given, MASK, Marked};
 use futures::future::BoxFuture;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument;
 
 /// Saves everything, with what an op gave if there is something, and comes back when that is done; an error means that the attempt must not go on.
 pub(super) type Recorder =
-    Box<dyn Fn(Option<(String, Value)>) -> BoxFuture<'static, Result<(), ()>> + Send + Sync>;
+    Box<dyn Fn(Option<(String, Marked)>) -> BoxFuture<'static, Result<(), ()>> + Send + Sync>;
 
 /// Everything that an attempt needs.
 pub(super) struct Work {
     pub(super) library: Library,
     pub(super) definition: Arc<Definition>,
-    pub(super) parameter: Map<String, Value>,
+    pub(super) step: Step,
+    /// What the inputs of the step are.
+    pub(super) inputs: Vec<Given>,
     pub(super) context: Map<String, Value>,
-    pub(super) outputs: Vec<Output>,
     /// What ops are given; `op`, `identity` and `resumed` are set for each.
     pub(super) cx: Cx,
     /// Results of this attempt from before a crash.
-    pub(super) journal: BTreeMap<String, Value>,
+    pub(super) journal: BTreeMap<String, Marked>,
     /// Ops that suspended the step and were resumed.
     pub(super) resumed: Vec<String>,
     pub(super) record: Recorder,
@@ -46,22 +51,44 @@ fn failed(reason: Reason, message: String) -> Outcome {
     Outcome::Failed { reason, message, retry: false }
 }
 
-fn observe(work: &Work, call: &Call, params: &Map<String, Value>, answer: &Result<Answer, OpError>) {
-    let told = answer.as_ref().map(Answer::told);
-    for data in [Ok(&Value::Object(params.clone())), told.as_ref()].into_iter().flatten() {
-        work.cx.learn(data);
-    }
+/// Tells the observer of an op.
+async fn observe(
+    work: &Work,
+    shadow: &mut Shadow<'_>,
+    call: &Call,
+    params: &Map<String, Value>,
+    answer: &Result<Answer, OpError>,
+) {
     let Some(observer) = &work.observer else { return };
-    let returns = told.map(|t| work.cx.mask(&t)).map_err(|e| work.cx.hide(&e.message));
+    let mut told = answer.as_ref().map(Answer::told);
+    let params = match work.cx.knows_nothing() {
+        true => params.clone(),
+        false => {
+            let shown = shadow.shown(&work.cx, call, params).await;
+            // What is made of the parameters alone is no less secret than they are.
+            if let (Ok(Answer::Put { path, .. }), Some(value)) = (answer, shown.get("value")) {
+                told = Ok(json!({"put": {path: value}}));
+            } else if let (Ok(told), true) = (&mut told, call.op.local() && shown != *params) {
+                *told = json!(MASK);
+            }
+            shown
+        }
+    };
     observer.op(&Observed {
         run: &work.cx.owner,
         step: &work.cx.step,
         attempt: work.attempt,
         op: &call.name,
         call: format!("{}/{}", call.op.provider(), call.op.name()),
-        params: work.cx.mask(&Value::Object(params.clone())),
-        returns,
+        params: work.cx.mask(&Value::Object(params)),
+        returns: told.map(|t| work.cx.mask(&given(&work.cx, &t))).map_err(|e| work.cx.hide(&e.message)),
     });
+}
+
+/// What an op gave, for people to read.
+fn given(cx: &Cx, told: &Value) -> Value {
+    let noted = cx.noted.lock().unwrap_or_else(PoisonError::into_inner);
+    cx.with_known(|k| k.shown(told, Some(&k.shade(told, &noted))))
 }
 
 /// Makes an attempt. `None` if it could not be recorded and must be dropped.
@@ -72,20 +99,33 @@ pub(super) async fn attempt(mut work: Work) -> Option<StepResult> {
         Ok(compiled) => compiled,
         Err(problems) => return Some(end(failed(Reason::Rendering, problems.to_string()))),
     };
-    let mut evaluation = match Evaluation::new(compiled, &work.parameter, &work.context) {
+    let parameters = match take_up(&work.cx, &work.step, &work.inputs).await {
+        Ok(parameters) => parameters,
+        Err(OpError { message, retry }) => {
+            let reason = if retry { Reason::Execute } else { Reason::Input };
+            let message = work.cx.hide(&message);
+            return Some(end(Outcome::Failed { reason, message, retry }));
+        }
+    };
+    let evaluation = Evaluation::new(compiled, &parameters.0, &work.context);
+    let (kind, context) = (work.step.kind.clone(), work.context.clone());
+    let mut shadow = Shadow::new(&kind, compiled, &context, parameters);
+    let mut evaluation = match evaluation {
         Ok(evaluation) => evaluation,
-        Err(outcome) => return Some(end(outcome)),
+        Err(outcome) => return Some(end(explained(&work.cx, &mut shadow, outcome).await)),
     };
     let mut said = None;
     let mut put = Vec::new();
-    let outcome = match run(&mut work, &mut evaluation, &mut said, &mut put).await {
-        Ok(outcome) => outcome,
-        Err(Stop::Outcome(outcome)) => outcome,
+    let outcome = match run(&mut work, &mut evaluation, &mut shadow, &mut said, &mut put).await {
+        Ok(outcome) => shown(&work.cx, outcome),
+        Err(Stop::Outcome(outcome)) => explained(&work.cx, &mut shadow, outcome).await,
         Err(Stop::Dropped) => return None,
     };
-    let (outcome, mut outputs) = outputs(&work, &evaluation, outcome);
-    put.append(&mut outputs);
-    let outcome = shown(&work.cx, outcome);
+    let values = match is_over(&outcome) {
+        true => work.step.outputs.iter().map(|o| evaluation.output(&o.value_from)).collect(),
+        false => Vec::new(),
+    };
+    let outcome = outputs(&work, values, &mut shadow, outcome, &mut put).await;
     Some(StepResult { outcome, message: said.map(|m| work.cx.hide(&m)), outputs: put })
 }
 
@@ -100,7 +140,18 @@ fn shown(cx: &Cx, outcome: Outcome) -> Outcome {
     }
 }
 
+/// The same of an evaluation that has failed: its message may hold what is made of secrets.
+async fn explained(cx: &Cx, shadow: &mut Shadow<'_>, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed { reason, message, retry } => {
+            Outcome::Failed { reason, message: shadow.explained(cx, &message).await, retry }
+        }
+        other => other,
+    }
+}
+
 enum Stop {
+    /// The evaluation has failed.
     Outcome(Outcome),
     Dropped,
 }
@@ -111,36 +162,67 @@ impl From<Outcome> for Stop {
     }
 }
 
+/// Carries an op out, with what may be read of what it is given.
+async fn carry_out(
+    work: &mut Work,
+    shadow: &mut Shadow<'_>,
+    call: &Call,
+    params: &Map<String, Value>,
+) -> Result<Answer, OpError> {
+    shadow.learn(&work.cx, call, params).await;
+    let given = shadow.readable(&work.cx, call, params).await;
+    work.cx.op = call.name.clone();
+    work.cx.resumed = work.resumed.contains(&call.name);
+    let base = work.cx.identity.clone();
+    work.cx.identity = format!("{base}/{}", call.name);
+    let span = tracing::debug_span!("op", op = %call.name, call = format!("{}/{}", call.op.provider(), call.op.name()));
+    let answer = call.op.run(&work.cx, given).instrument(span).await;
+    work.cx.identity = base;
+    work.cx.learn(&Value::Object(params.clone()));
+    if let Ok(answer) = &answer {
+        let told = answer.told();
+        work.cx.learn(&told);
+        let noted = work.cx.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        work.cx.with_known(|k| k.learn_marked(&told, &noted));
+    }
+    observe(work, shadow, call, params, &answer).await;
+    answer
+}
+
+/// What an op gave, as it may be recorded.
+fn recorded(cx: &Cx, returns: &Map<String, Value>) -> Marked {
+    let returns = Value::Object(returns.clone());
+    let other = cx.with_known(|k| k.shade(&returns, &[]));
+    match cx.marked(&returns, &other) {
+        Ok(marked) => marked,
+        // Nobody can make it again: after a crash it is not there.
+        Err(_) => cx.with_known(|k| k.hidden(&returns)).into(),
+    }
+}
+
 async fn run(
     work: &mut Work,
     evaluation: &mut Evaluation,
+    shadow: &mut Shadow<'_>,
     said: &mut Option<String>,
-    put: &mut Vec<(String, Value)>,
+    put: &mut Vec<(String, Given)>,
 ) -> Result<Outcome, Stop> {
-    let mut unrecorded: Option<(String, Value)> = None;
+    let mut unrecorded: Option<(String, Marked)> = None;
     while let Some(call) = evaluation.next()? {
         let params = match &call.params {
             Params::Ready(params) => params.clone(),
             Params::NotYet(params, missing) => return Ok(not_yet(work, &call, params, missing)),
         };
-        let recorded = work.journal.remove(&call.name);
-        let answer = match recorded {
-            Some(Value::Object(returns)) => Ok(Answer::Returns(returns)),
-            _ => {
+        let answer = match work.journal.remove(&call.name) {
+            Some(before) => again(&work.cx, before).await,
+            None => {
                 // Nothing is touched before all that led to it is saved.
                 if !call.op.pure() {
                     (work.record)(unrecorded.take()).await.map_err(|()| Stop::Dropped)?;
                 }
-                work.cx.op = call.name.clone();
-                work.cx.resumed = work.resumed.contains(&call.name);
-                let base = work.cx.identity.clone();
-                work.cx.identity = format!("{base}/{}", call.name);
-                let span = tracing::debug_span!("op", op = %call.name, call = format!("{}/{}", call.op.provider(), call.op.name()));
-                let answer = call.op.run(&work.cx, params.clone()).instrument(span).await;
-                observe(work, &call, &params, &answer);
-                work.cx.identity = base;
+                let answer = carry_out(work, shadow, &call, &params).await;
                 if let (Ok(Answer::Returns(returns)), false) = (&answer, call.op.repeatable()) {
-                    unrecorded = Some((call.name.clone(), Value::Object(returns.clone())));
+                    unrecorded = Some((call.name.clone(), recorded(&work.cx, returns)));
                 }
                 answer
             }
@@ -152,8 +234,16 @@ async fn run(
                 Map::new()
             }
             Ok(Answer::Put { path, value, returns }) => {
-                work.cx.vars.insert(path.clone(), value.clone());
-                put.push((path, value));
+                let other = match work.cx.knows_nothing() {
+                    true => None,
+                    false => shadow.params(&work.cx, &call).await,
+                };
+                let kept = match shadow.kept(&work.cx, &call, &params, other, value) {
+                    Ok(kept) => kept,
+                    Err(why) => return Ok(failed(Reason::Output, format!("{}: {why}", call.name))),
+                };
+                work.cx.vars.insert(path.clone(), kept.clone());
+                put.push((path, kept));
                 returns
             }
             Ok(Answer::Wait(message)) => return Ok(waiting(work, message)),
@@ -176,9 +266,21 @@ async fn run(
                 return Ok(Outcome::Failed { reason, message, retry });
             }
         };
-        evaluation.fill(&call, &params, returns)?;
+        let returns = Value::Object(returns);
+        let filled = evaluation.fill(&call, &params, &returns);
+        let noted = std::mem::take(&mut *work.cx.noted.lock().unwrap_or_else(PoisonError::into_inner));
+        shadow.gave(call, params, returns, noted);
+        filled?;
     }
     Ok(Outcome::Succeeded)
+}
+
+/// What an op has given in this attempt before a crash.
+async fn again(cx: &Cx, before: Marked) -> Result<Answer, OpError> {
+    let given = Given { marked: before, clear: None };
+    let returns = Maker::new(cx).value(&given).await?;
+    cx.learn(&returns);
+    Ok(Answer::Returns(returns.as_object().cloned().unwrap_or_default()))
 }
 
 /// What the step has read: its change wakes it.
@@ -199,27 +301,37 @@ fn not_yet(work: &Work, call: &Call, params: &Map<String, Value>, missing: &str)
     }
 }
 
-/// The outputs of a step that is over. One that cannot be evaluated fails a step that went well.
-fn outputs(work: &Work, evaluation: &Evaluation, outcome: Outcome) -> (Outcome, Vec<(String, Value)>) {
-    let over = match &outcome {
+/// Whether an attempt with this outcome is the last of its step.
+fn is_over(outcome: &Outcome) -> bool {
+    match outcome {
         Outcome::Succeeded | Outcome::Break => true,
         Outcome::Failed { retry, .. } => !retry,
         _ => false,
-    };
-    let mut values = Vec::new();
-    if !over {
-        return (outcome, values);
     }
-    for output in &work.outputs {
-        match evaluation.output(&output.value_from) {
-            Ok(value) => values.push((output.name.clone(), value)),
+}
+
+/// The outputs of a step that is over. One that cannot be evaluated fails a step that went well.
+async fn outputs(
+    work: &Work,
+    values: Vec<Result<Value, String>>,
+    shadow: &mut Shadow<'_>,
+    outcome: Outcome,
+    put: &mut Vec<(String, Given)>,
+) -> Outcome {
+    for (output, value) in work.step.outputs.iter().zip(values) {
+        let kept = match value {
+            Ok(value) => shadow.output(&work.cx, &output.value_from, value).await,
+            Err(why) => Err(shadow.explained_output(&work.cx, &output.value_from, &why).await),
+        };
+        match kept {
+            Ok(kept) => put.push((output.name.clone(), kept)),
             Err(why) if outcome == Outcome::Succeeded => {
-                return (failed(Reason::Output, format!("output `{}`: {why}", output.name)), values);
+                return failed(Reason::Output, format!("output `{}`: {why}", output.name));
             }
             Err(_) => {}
         }
     }
-    (outcome, values)
+    outcome
 }
 
 /// A place for what attempts read.

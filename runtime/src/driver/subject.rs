@@ -15,7 +15,7 @@ use crate::model::definition::Kind;
 use crate::model::workflow::{Input, Mode, Modes, Output, Step, Workflow};
 use crate::model::workflow_run::{self, WorkflowRun, placed, read_workflow};
 use crate::ops::support::objects::{innermost, plain};
-use crate::ops::{Components, Deployment, Rendered};
+use crate::ops::{Components, Deployment, Rendered, Vars};
 use crate::problem::{Problem, Problems, nearest};
 use crate::render::{self, RenderOptions};
 use kube::api::{Api, DynamicObject};
@@ -153,7 +153,7 @@ fn checked(
         false => Err(types.unknown(name)),
     };
     let puts = |name: &str| match types.get(name) {
-        Some(definition) => definition.may_put_vars(),
+        Some(definition) => types.library().compiled(definition).is_ok_and(|c| c.vars == Vars::Keeps),
         None => late.iter().any(|l| l == name),
     };
     let checker = Checker::default();

@@ -2,10 +2,10 @@
 //!
 //! Pure functions over a plan and a state; expressions are evaluated elsewhere. Tests at the end.
 
-use super::{Plan, State};
+use super::{ExpressionAgain, Given, Known, Marked, Plan, Recipe, State};
 use crate::model::application::sorted;
 use crate::model::run::{Reason, StepPhase};
-use crate::model::workflow::{Part, parse_path};
+use crate::model::workflow::{Part, Step as WorkflowStep, parse_path};
 use serde_json::{Map, Value, json};
 
 /// The longest list that an input may make by its index.
@@ -31,43 +31,29 @@ pub enum DataError {
 
 impl Plan {
     /// What an input's `from` denotes: a path into the run's context, an output, or a path into an output.
-    pub fn input(&self, state: &State, from: &str) -> Option<Value> {
-        if let Some(found) = state.vars.get(from) {
-            return Some(found.clone());
+    pub fn input(&self, state: &State, from: &str) -> Option<Given> {
+        if let Some(found) = state.given(from) {
+            return Some(found);
         }
         let parts = parse_path(from).ok()?;
         let Some((Part::Key(first), rest)) = parts.split_first() else { return None };
-        let mut value = match (first.as_str(), state.vars.get(first)) {
-            (_, Some(found)) => found,
-            ("context", None) => {
+        match (first.as_str(), state.vars.contains_key(first)) {
+            (_, true) => state.given(first)?.at(&pointer(rest)),
+            ("context", false) => {
                 let Some((Part::Key(name), rest)) = rest.split_first() else { return None };
-                return lookup(self.context.get(name)?, rest).cloned();
+                Some(lookup(self.context.get(name)?, rest)?.clone().into())
             }
-            _ => return None,
-        };
-        value = lookup(value, rest)?;
-        Some(value.clone())
+            _ => None,
+        }
     }
 
-    /// The parameters of a step: its properties with the inputs put in. An input replaces what is at its place.
+    /// The inputs of a step, in their order.
     ///
     /// # Errors
-    /// An input that is not there yet, or does not fit.
-    pub fn parameter(&self, state: &State, node: usize) -> Result<Map<String, Value>, DataError> {
-        let step = &self.nodes[node].step;
-        let mut parameter = Value::Object(step.properties.clone());
-        for input in &step.inputs {
-            let value =
-                self.input(state, &input.from).ok_or_else(|| DataError::Missing(input.from.clone()))?;
-            if let Some(key) = &input.parameter_key {
-                let failed = |why| DataError::Path { from: input.from.clone(), key: key.clone(), why };
-                set_path(&mut parameter, &parse_path(key).map_err(failed)?, value).map_err(failed)?;
-            }
-        }
-        match parameter {
-            Value::Object(m) => Ok(m),
-            _ => Ok(Map::new()),
-        }
+    /// An input that is not there yet.
+    pub fn inputs(&self, state: &State, node: usize) -> Result<Vec<Given>, DataError> {
+        let inputs = self.nodes[node].step.inputs.iter();
+        inputs.map(|i| self.input(state, &i.from).ok_or_else(|| DataError::Missing(i.from.clone()))).collect()
     }
 
     /// The id of a step: the one it has in the record, else the one it will get.
@@ -100,7 +86,8 @@ impl Plan {
     pub(super) fn scope(&self, state: &State, node: usize, expression: &str) -> Map<String, Value> {
         let mut inputs = Map::new();
         for input in &self.nodes[node].step.inputs {
-            inputs.insert(input.from.clone(), self.input(state, &input.from).unwrap_or(Value::Null));
+            let given = self.input(state, &input.from);
+            inputs.insert(input.from.clone(), given.map_or(Value::Null, |g| g.value().clone()));
         }
         let every = asks_for_any(expression);
         let steps = self.conditions(state, |name| every || expression.contains(name));
@@ -138,7 +125,7 @@ impl Plan {
             let values = outputs
                 .into_iter()
                 .flatten()
-                .filter_map(|o| Some((o.name.clone(), state.vars.get(&o.name)?.clone())));
+                .filter_map(|o| Some((o.name.clone(), state.known(&o.name)?.clone())));
             facts["output"] = Value::Object(values.collect());
             out.insert(s.name.clone(), facts);
         }
@@ -151,6 +138,134 @@ fn asks_for_any(expression: &str) -> bool {
     let named = |rest: &str| rest.starts_with('.') || rest.starts_with("[\"");
     let whole = |(at, word): (usize, &str)| !named(expression[at + word.len()..].trim_start());
     expression.contains('\\') || expression.match_indices("status").any(whole)
+}
+
+/// The parameters of a step: its properties with the inputs put in. An input replaces what is at its place.
+///
+/// # Errors
+/// An input that does not fit.
+pub fn parameter<'v>(
+    step: &WorkflowStep,
+    inputs: impl IntoIterator<Item = &'v Value>,
+) -> Result<Map<String, Value>, DataError> {
+    let mut parameter = Value::Object(step.properties.clone());
+    for (input, value) in step.inputs.iter().zip(inputs) {
+        if let Some(key) = &input.parameter_key {
+            let failed = |why| DataError::Path { from: input.from.clone(), key: key.clone(), why };
+            set_path(&mut parameter, &parse_path(key).map_err(failed)?, value.clone()).map_err(failed)?;
+        }
+    }
+    match parameter {
+        Value::Object(m) => Ok(m),
+        _ => Ok(Map::new()),
+    }
+}
+
+fn pointer(path: &[Part]) -> String {
+    let mut at = String::new();
+    for part in path {
+        match part {
+            Part::Key(key) => crate::secret::step(&mut at, key),
+            Part::Index(i) => crate::secret::step(&mut at, &i.to_string()),
+        }
+    }
+    at
+}
+
+impl State {
+    /// What steps have put out under this name.
+    pub(crate) fn given(&self, name: &str) -> Option<Given> {
+        let marked = Marked {
+            data: self.vars.get(name)?.clone(),
+            marks: self.marks.get(name).cloned().unwrap_or_default(),
+        };
+        Some(Given { marked, clear: self.clear.get(name).cloned() })
+    }
+
+    /// The same as it is; nothing where a secret in it was not looked up.
+    fn known(&self, name: &str) -> Option<&Value> {
+        match (self.clear.get(name), self.marks.contains_key(name)) {
+            (Some(clear), _) => Some(&clear.0),
+            (None, true) => None,
+            (None, false) => self.vars.get(name),
+        }
+    }
+
+    /// Takes up what a step gives under a name.
+    pub(super) fn put(&mut self, name: &str, given: Given) {
+        let name = name.to_string();
+        match given.marked.marks.is_empty() {
+            true => drop((self.marks.remove(&name), self.clear.remove(&name))),
+            false => {
+                self.marks.insert(name.clone(), given.marked.marks);
+                match given.clear {
+                    Some(clear) => self.clear.insert(name.clone(), clear),
+                    None => self.clear.remove(&name),
+                };
+            }
+        }
+        self.vars.insert(name, given.marked.data);
+    }
+
+    /// Takes away what a step has given under a name.
+    pub(super) fn take_away(&mut self, name: &str) {
+        self.vars.remove(name);
+        self.marks.remove(name);
+        self.clear.remove(name);
+    }
+
+    /// What is secret in what steps have put out.
+    pub(super) fn secrets(&self) -> Known {
+        let mut known = Known::default();
+        for (name, marks) in &self.marks {
+            if let Some(clear) = self.clear.get(name) {
+                known.learn_marked(&clear.0, marks);
+            }
+        }
+        known
+    }
+
+    /// The same state with substitutes in the place of secrets.
+    fn shaded(&self, known: &Known) -> State {
+        let mut other = self.clone();
+        for (name, marks) in &self.marks {
+            if let Some(clear) = other.clear.get_mut(name) {
+                clear.0 = known.shade(&clear.0, marks);
+            }
+        }
+        other
+    }
+}
+
+impl Plan {
+    /// What an output of a group gives, given what is made of names by `value`.
+    pub(super) fn group_output(
+        &self,
+        state: &State,
+        node: usize,
+        expression: &str,
+        value: impl Fn(&Map<String, Value>) -> Result<Value, String>,
+    ) -> Result<Given, String> {
+        let scope = self.scope(state, node, expression);
+        let known = state.secrets();
+        let real = value(&scope).map_err(|why| known.hide(&why))?;
+        if known.is_empty() {
+            return Ok(real.into());
+        }
+        let shade = self.scope(&state.shaded(&known), node, expression);
+        let marked = match value(&shade).map(|other| known.marked(&real, &other)) {
+            Ok(Ok(marked)) => marked,
+            // Beyond recognition: it is evaluated again when it is needed.
+            _ => {
+                let scope = known
+                    .marked(&Value::Object(scope), &Value::Object(shade))
+                    .map_err(|_| "it cannot be told which secrets are in it".to_string())?;
+                let again = ExpressionAgain { expression: expression.into(), scope, at: String::new() };
+                Marked::whole(Recipe::Expression(Box::new(again)))
+            }
+        };
+        Ok(Given::new(marked, real))
+    }
 }
 
 pub(super) fn lookup<'v>(value: &'v Value, path: &[Part]) -> Option<&'v Value> {
@@ -254,8 +369,10 @@ mod tests {
         let context = json!({"env": "prod"}).as_object().unwrap().clone();
         let plan = Plan::new(&Workflow::read(&doc, "w").unwrap(), "u", context);
         let mut state = State::default();
-        assert_eq!(plan.parameter(&state, 0).unwrap_err().to_string(), "Pending on Input: o.x");
+        assert_eq!(plan.inputs(&state, 0).unwrap_err().to_string(), "Pending on Input: o.x");
         state.vars.insert("o".into(), json!({"x": [1]}));
-        assert_eq!(Value::Object(plan.parameter(&state, 0).unwrap()), json!({"a": [1], "env": "prod"}));
+        let inputs = plan.inputs(&state, 0).unwrap();
+        let parameter = parameter(&plan.nodes[0].step, inputs.iter().map(Given::value)).unwrap();
+        assert_eq!(Value::Object(parameter), json!({"a": [1], "env": "prod"}));
     }
 }

@@ -7,9 +7,10 @@
 
 use super::{Book, State};
 use crate::model::run::{RunStatus, StepStatus};
+use crate::secret::{Given, Mark, Marked};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which parts of a state are other than they were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,6 +135,9 @@ pub struct Journal {
     /// Outputs that the file of outputs does not have yet.
     #[serde(skip_serializing_if = "Map::is_empty")]
     vars: Map<String, Value>,
+    /// Where secrets belong in these.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    marks: BTreeMap<String, Vec<Mark>>,
 }
 
 /// A step in a journal.
@@ -151,6 +155,8 @@ struct Entry {
 pub struct Stored {
     /// The outputs, without those that the journal has.
     pub vars: Map<String, Value>,
+    /// Where secrets belong in these.
+    pub marks: BTreeMap<String, Vec<Mark>>,
     /// The notes.
     pub book: Book,
     /// The journal.
@@ -170,14 +176,14 @@ pub struct Ledger {
 impl Ledger {
     /// The ledger and the state of a run whose status and what lies beside it are these.
     pub fn open(published: RunStatus, stored: Stored) -> (Ledger, State) {
-        let Stored { vars, book, journal } = stored;
+        let Stored { vars, marks, book, journal } = stored;
         let mark = published.mark();
         let mut ledger = Ledger {
             newest: mark.max(journal.after),
             published: published.clone(),
             behind: Touched::default(),
         };
-        let mut state = State { status: published, vars, book };
+        let mut state = State { status: published, vars, marks, book, ..State::default() };
         if journal.after == mark {
             ledger.behind = journal.apply(&mut state);
         }
@@ -212,20 +218,18 @@ impl Ledger {
         let mut behind = self.behind.clone();
         behind.add(touched.clone());
         let after = self.published.mark();
-        let vars = match with_vars {
-            true => {
-                behind.vars.iter().filter_map(|n| Some((n.clone(), state.vars.get(n)?.clone()))).collect()
-            }
-            false => Map::new(),
-        };
+        let names = || behind.vars.iter().filter(|_| with_vars);
+        let vars = names().filter_map(|n| Some((n.clone(), state.vars.get(n)?.clone()))).collect();
+        let marks = names().filter_map(|n| Some((n.clone(), state.marks.get(n)?.clone()))).collect();
         if behind.all {
-            return Journal { after, whole: true, run: Some(state.status.clone()), steps: Vec::new(), vars };
+            let run = Some(state.status.clone());
+            return Journal { after, whole: true, run, steps: Vec::new(), vars, marks };
         }
         let entry = |place: &(usize, Option<usize>)| {
             Some(Entry { at: place.0, sub: place.1, step: state.status.at(*place)?.alone() })
         };
         let steps = behind.steps.iter().filter_map(entry).collect();
-        Journal { after, whole: false, run: behind.run.then(|| state.status.head()), steps, vars }
+        Journal { after, whole: false, run: behind.run.then(|| state.status.head()), steps, vars, marks }
     }
 
     /// A journal with these changes was written; `vars` if the outputs were written out with it.
@@ -256,9 +260,12 @@ impl Ledger {
 
 impl Journal {
     /// Brings a state up to date, and tells which parts of it the published status does not say.
-    fn apply(self, state: &mut State) -> Touched {
+    fn apply(mut self, state: &mut State) -> Touched {
         let mut touched = Touched { vars: self.vars.keys().cloned().collect(), ..Touched::default() };
-        state.vars.extend(self.vars);
+        for (name, data) in self.vars {
+            let marks = self.marks.remove(&name).unwrap_or_default();
+            state.put(&name, Given { marked: Marked { data, marks }, clear: None });
+        }
         // Whoever ends a run by writing its status may have met an old one.
         let ended = state.status.terminated;
         if let Some(run) = self.run {
@@ -284,13 +291,13 @@ impl State {
             self.book = other.book.clone();
         }
         if touched.all {
-            self.vars = other.vars.clone();
+            (self.vars, self.marks) = (other.vars.clone(), other.marks.clone());
         }
         for name in &touched.vars {
-            match other.vars.get(name) {
-                Some(value) => self.vars.insert(name.clone(), value.clone()),
-                None => self.vars.remove(name),
-            };
+            match other.given(name) {
+                Some(given) => self.put(name, given),
+                None => self.take_away(name),
+            }
         }
     }
 }
@@ -325,7 +332,7 @@ mod tests {
     /// What comes back of what was written.
     fn reread(published: &RunStatus, vars: &Map<String, Value>, journal: &Journal) -> State {
         let journal = serde_json::from_str(&serde_json::to_string(journal).unwrap()).unwrap();
-        Ledger::open(published.clone(), Stored { vars: vars.clone(), book: Book::default(), journal }).1
+        Ledger::open(published.clone(), Stored { vars: vars.clone(), journal, ..Stored::default() }).1
     }
 
     #[test]

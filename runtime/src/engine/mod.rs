@@ -15,12 +15,13 @@ mod plan;
 mod simulation;
 
 pub use check::{Expression, Facts, Is, Kinds, check};
-pub use data::{DataError, set_path};
+pub use data::{DataError, parameter, set_path};
 pub use ledger::{Journal, Ledger, Stored, Touched};
 pub use machine::{apply, changes};
 pub use plan::{Limits, Node, Plan};
 
 use crate::model::run::{Reason, RunStatus, Time};
+use crate::secret::{Clear, ExpressionAgain, Given, Known, Mark, Marked, Recipe};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -31,8 +32,12 @@ use std::time::Duration;
 pub struct State {
     /// What users read.
     pub status: RunStatus,
-    /// What steps have put out, by name.
+    /// What steps have put out, by name, without the secrets in it.
     pub vars: Map<String, Value>,
+    /// Where secrets belong in what steps have put out, by name.
+    pub marks: BTreeMap<String, Vec<Mark>>,
+    /// What has secrets in it as it is, as far as it was looked up. Never saved.
+    pub clear: BTreeMap<String, Clear>,
     /// The engine's own notes.
     pub book: Book,
 }
@@ -85,7 +90,7 @@ pub struct StepBook {
     pub suspension: Option<Suspension>,
     /// Results of ops of this attempt that must not be carried out again, by their paths.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub journal: BTreeMap<String, Value>,
+    pub journal: BTreeMap<String, Marked>,
     /// What the step waits for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub watches: Vec<Watched>,
@@ -174,7 +179,7 @@ pub enum Event {
         /// The op's path.
         op: String,
         /// What it gave.
-        returns: Value,
+        returns: Marked,
     },
     /// Something that the step watches has changed.
     Changed {
@@ -214,7 +219,7 @@ pub struct StepResult {
     /// What the step says of itself (the `message` op).
     pub message: Option<String>,
     /// The values of its outputs.
-    pub outputs: Vec<(String, Value)>,
+    pub outputs: Vec<(String, Given)>,
 }
 
 /// The ends that an attempt can have.

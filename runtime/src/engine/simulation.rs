@@ -7,6 +7,7 @@ use super::machine::tests::Paths;
 use super::{Effect, Event, Ledger, Outcome, Plan, State, StepResult, Stored, Touched, Watched, apply};
 use crate::model::run::{ContextBackend, Reason, RunPhase, RunStatus, StepPhase, Time};
 use crate::model::workflow::{GROUP, Mode, Workflow};
+use crate::secret::{Given, Mark, Marked, Part, Recipe};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -24,6 +25,14 @@ enum Script {
     /// Waits so many times first.
     Waits(u32),
     Suspends,
+}
+
+/// What a step gives: its name, which half of the steps say to be secret.
+fn given(name: &str) -> Given {
+    let recipe = Recipe::Text(vec![Part::Text(name.into())]);
+    let secret = name.ends_with(['0', '2', '4', '6', '8']);
+    let marks = secret.then_some(Mark { at: String::new(), recipe }).into_iter().collect();
+    Given { marked: Marked { data: json!(name), marks }, clear: None }
 }
 
 const CONDITIONS: [&str; 4] = ["always", "true", "false", "status.s0.failed"];
@@ -219,6 +228,7 @@ impl World {
             let journal = self.ledger.journal(&self.memory, &self.unsaved, !whole);
             if whole {
                 self.stored.vars = self.memory.vars.clone();
+                self.stored.marks = self.memory.marks.clone();
             }
             // What is saved is what comes back: through the form in which it is stored.
             self.stored.journal = stored(&journal);
@@ -287,8 +297,12 @@ impl World {
             _ => Outcome::Succeeded,
         };
         let node = self.plan.find(&status.name).unwrap();
-        let outputs =
-            self.plan.nodes[node].step.outputs.iter().map(|o| (o.name.clone(), json!(status.name))).collect();
+        let outputs = self.plan.nodes[node]
+            .step
+            .outputs
+            .iter()
+            .map(|o| (o.name.clone(), given(&status.name)))
+            .collect();
         StepResult { outcome, message: None, outputs }
     }
 
@@ -356,7 +370,12 @@ impl World {
                     StepPhase::Skipped => Value::Null,
                     _ => json!(node.step.name),
                 };
+                let marks = match value.is_null() {
+                    true => None,
+                    false => Some(given(&node.step.name).marked.marks).filter(|m| !m.is_empty()),
+                };
                 assert_eq!(saved.vars[&o.name], value, "seed {seed}");
+                assert_eq!(saved.marks.get(&o.name).cloned(), marks, "seed {seed}");
             }
         }
     }

@@ -29,6 +29,10 @@ impl Op for Break {
         true
     }
 
+    fn tells(&self) -> &'static [&'static str] {
+        &["message"]
+    }
+
     fn doc(&self) -> &'static str {
         "Ends the step well and the workflow with it: later steps are skipped, unless their condition holds."
     }

@@ -29,6 +29,10 @@ impl Op for Fail {
         true
     }
 
+    fn tells(&self) -> &'static [&'static str] {
+        &["message"]
+    }
+
     fn doc(&self) -> &'static str {
         "Ends the step as failed, with a message, at once and without another attempt."
     }

@@ -30,6 +30,10 @@ impl Op for Message {
         true
     }
 
+    fn tells(&self) -> &'static [&'static str] {
+        &["message"]
+    }
+
     fn doc(&self) -> &'static str {
         "Shows a message in the status of the step. The last message of a step stays."
     }

@@ -31,6 +31,10 @@ impl Op for Suspend {
         true
     }
 
+    fn tells(&self) -> &'static [&'static str] {
+        &["message"]
+    }
+
     fn doc(&self) -> &'static str {
         "Suspends the step until it is resumed, or until `duration` has passed. The message is shown in its status meanwhile."
     }

@@ -32,6 +32,10 @@ impl Op for Wait {
         true
     }
 
+    fn tells(&self) -> &'static [&'static str] {
+        &["message"]
+    }
+
     fn doc(&self) -> &'static str {
         "Goes on when `continue` is true. Until then the step waits: it is evaluated again when anything that it has read or applied \
          changes, and now and then besides. A condition whose parts are not there yet counts as not true."

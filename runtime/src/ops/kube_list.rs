@@ -116,6 +116,11 @@ impl Op for List {
                 name: String::new(),
             };
             cx.saw(Watched { selector, ..target.watched(version.as_deref()) });
+            // Objects of a list do not say their kind; what is in a Secret must be known for one.
+            for item in items.iter_mut().filter_map(Value::as_object_mut) {
+                item.entry("apiVersion").or_insert_with(|| json!(api_version));
+                item.entry("kind").or_insert_with(|| json!(kind));
+            }
             let list = json!({"apiVersion": api_version, "kind": format!("{kind}List"), "items": items});
             Ok(Answer::one("values", list))
         })

@@ -1,7 +1,7 @@
 //! `metrics/promCheck`: a query to Prometheus that has to meet a condition for some time.
 
 use super::support::objects::innermost;
-use super::{Answer, Cx, Op, OpError, read};
+use super::{Answer, Cx, Op, OpError, Vars, read};
 use crate::model::run::Time;
 use crate::model::workflow::parse_duration;
 use futures::future::BoxFuture;
@@ -51,6 +51,10 @@ impl Op for PromCheck {
         "promCheck"
     }
 
+    fn vars(&self) -> Vars {
+        Vars::Reads
+    }
+
     fn doc(&self) -> &'static str {
         "Asks Prometheus at `metricEndpoint` for the present value of `query` and compares it with `condition` (such as `>= 2`). `result` becomes \
          true when the condition has been met without a break for `duration`, `failed` when it has not been met for `failDuration`; `message` says how \
@@ -75,7 +79,8 @@ async fn check(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
     let met = value.is_some_and(|v| condition.holds(v));
     // The step's name keeps the checks of different steps apart, the op's those within a step.
     let path = format!("metrics-status/{}/{}", cx.step, cx.op);
-    let before: Option<Since> = cx.vars.get(&path).and_then(|v| serde_json::from_value(v.clone()).ok());
+    let before: Option<Since> =
+        cx.vars.get(&path).and_then(|v| serde_json::from_value(v.value().clone()).ok());
     let since = before.filter(|s| s.met == met).unwrap_or(Since { met, at: cx.now.0 });
     let lasted = Time(since.at).until(cx.now);
     let (result, failed) = (met && lasted >= wanted, !met && lasted >= endured);
@@ -208,7 +213,7 @@ mod tests {
         let params = json!({"query": query, "metricEndpoint": server, "condition": ">= 2", "duration": "10s", "failDuration": "5s"});
         match PromCheck.run(cx, params.as_object().unwrap().clone()).await? {
             Answer::Put { path, value, returns } => {
-                cx.vars.insert(path, value);
+                cx.vars.insert(path, value.into());
                 let message = returns["message"].as_str().unwrap().to_string();
                 Ok((returns["result"] == true, returns["failed"] == true, message))
             }

@@ -20,6 +20,7 @@ mod git_read;
 mod http_do;
 mod kube_apply;
 mod kube_apply_in_parallel;
+mod kube_delegate;
 mod kube_delete;
 mod kube_list;
 mod kube_patch;
@@ -45,6 +46,8 @@ pub use support::page::page;
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An op.
@@ -74,6 +77,21 @@ pub trait Op: Send + Sync {
         false
     }
 
+    /// Whether what it gives depends on nothing but its parameters.
+    fn local(&self) -> bool {
+        false
+    }
+
+    /// Its parameters that are for people to read: it is given them with secrets masked.
+    fn tells(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What it has to do with the values that steps keep for each other.
+    fn vars(&self) -> Vars {
+        Vars::None
+    }
+
     /// The older form's fields that are returns and not params.
     fn older_fields(&self) -> &'static [&'static str] {
         &[]
@@ -87,6 +105,27 @@ pub trait Op: Send + Sync {
 
     /// Carries the op out.
     fn run<'a>(&'a self, cx: &'a Cx, params: Map<String, Value>) -> BoxFuture<'a, Result<Answer, OpError>>;
+}
+
+/// What an op has to do with the values that steps keep for each other, beside their outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Vars {
+    /// Nothing.
+    None,
+    /// It looks at them, or keeps one for its own step.
+    Reads,
+    /// It keeps them for other steps.
+    Keeps,
+}
+
+/// What a definition that mentions these names can have to do with the values that steps keep for each other.
+pub(crate) fn vars_of(mentioned: &BTreeSet<Arc<str>>) -> Vars {
+    let named = |op: &&&dyn Op| {
+        let schema = support::page::name(**op);
+        [op.name(), op.older(), &schema].iter().any(|n| !n.is_empty() && mentioned.contains(*n))
+    };
+    let relevant = all().iter().filter(|op| op.vars() > Vars::None);
+    relevant.filter(named).map(|op| op.vars()).max().unwrap_or(Vars::None)
 }
 
 /// What an op says when it could be carried out.
@@ -183,6 +222,7 @@ pub fn all() -> &'static [&'static dyn Op] {
         &http_do::Do,
         &kube_apply::Apply,
         &kube_apply_in_parallel::ApplyInParallel,
+        &kube_delegate::Delegate,
         &kube_delete::Delete,
         &kube_list::List,
         &kube_patch::Patch,
@@ -242,7 +282,6 @@ fn read<T: DeserializeOwned>(params: Map<String, Value>) -> Result<T, OpError> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
     use std::path::Path;
 
     #[test]
@@ -277,6 +316,15 @@ mod tests {
                 assert!(text.contains(&format!("#do:       \"{}\"", op.older())), "{}", op.older());
             }
         }
+    }
+
+    #[test]
+    fn what_a_definition_names_says_whether_it_keeps_values() {
+        let vars = |names: &[&str]| vars_of(&names.iter().map(|n| Arc::from(*n)).collect());
+        assert_eq!(vars(&["#Apply", "apply", "kube"]), Vars::None);
+        assert_eq!(vars(&["#PromCheck"]), Vars::Reads);
+        assert_eq!(vars(&["promCheck", "#DoVar"]), Vars::Keeps);
+        assert_eq!(vars(&["var"]), Vars::Keeps);
     }
 
     #[test]

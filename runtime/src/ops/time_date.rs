@@ -33,6 +33,10 @@ impl Op for TimestampToDate {
         true
     }
 
+    fn local(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Writes the moment `timestamp`, in seconds since 1970, as `date` by a layout as Go has them (RFC 3339 unless told otherwise), in UTC."
     }

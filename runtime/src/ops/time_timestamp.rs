@@ -32,6 +32,10 @@ impl Op for DateToTimestamp {
         true
     }
 
+    fn local(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Reads `date` by a layout as Go has them (RFC 3339 unless told otherwise) and returns the `timestamp`: seconds since 1970."
     }

@@ -31,6 +31,10 @@ impl Op for Log {
         true
     }
 
+    fn tells(&self) -> &'static [&'static str] {
+        &["data"]
+    }
+
     fn doc(&self) -> &'static str {
         "Writes `data` to the log of the program that carries the workflow out: up to level 3 where everybody sees it, above that \
          where details are asked for."

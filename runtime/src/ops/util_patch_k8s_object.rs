@@ -34,6 +34,10 @@ impl Op for PatchObject {
         &["result"]
     }
 
+    fn local(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Merges `patch` into the object `value` and returns the `result`. Nothing is sent to the cluster. Objects are merged field by field, null \
          removes a field, and lists are replaced, as JSON merge patch says."

@@ -31,6 +31,10 @@ impl Op for ConvertString {
         true
     }
 
+    fn local(&self) -> bool {
+        true
+    }
+
     fn doc(&self) -> &'static str {
         "Returns the bytes `bt` as the text `str`. What is not UTF-8 becomes the replacement character."
     }

@@ -2,14 +2,19 @@
 
 use super::{Active, Attempt, Message};
 use crate::driver::record::Record;
+use crate::driver::shadow::Replay;
 use crate::driver::step::{self, Work};
 use crate::driver::subject::Subject;
 use crate::driver::types::{self, StepTypes};
 use crate::driver::{DriveError, Driver, watch};
 use crate::engine::{Event, Outcome, State, StepBook, StepResult, Watched};
 use crate::model::run::Reason;
-use crate::ops::Cx;
-use serde_json::{Map, Value};
+use crate::ops::support::secret::Again;
+use crate::ops::{Cx, Vars};
+use crate::secret::Marked;
+use serde_json::Map;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -130,11 +135,10 @@ impl Active {
         let step = &plan.nodes[node].step;
         let unknown = || failed(Reason::Rendering, self.subject.types.unknown(&step.kind).to_string());
         let definition = self.subject.types.get(&step.kind).cloned().ok_or_else(unknown)?;
-        let parameter =
-            plan.parameter(&self.state, node).map_err(|e| failed(Reason::Input, e.to_string()))?;
+        let inputs = plan.inputs(&self.state, node).map_err(|e| failed(Reason::Input, e.to_string()))?;
         let cx = step_work(&self.driver, &self.subject, &self.record, &self.state, name, id, attempt);
         let (messages, step_id) = (self.messages.clone(), id.to_string());
-        let record = Box::new(move |given: Option<(String, Value)>| {
+        let record = Box::new(move |given: Option<(String, Marked)>| {
             let (messages, step) = (messages.clone(), step_id.clone());
             let future = async move {
                 let (saved, done) = oneshot::channel();
@@ -145,9 +149,9 @@ impl Active {
         });
         Ok(Work {
             definition,
-            parameter,
+            step: step.clone(),
+            inputs,
             context: plan.context_of(&self.state, node),
-            outputs: step.outputs.clone(),
             cx,
             journal: book.journal,
             resumed: book.suspension.map(|s| s.resumed).unwrap_or_default(),
@@ -172,18 +176,32 @@ pub(in crate::driver) fn step_work(
     let owner = record.owner();
     // Only few step types look at what others have put out, and it may be much.
     let kind = subject.plan.find(name).map(|n| subject.plan.nodes[n].step.kind.as_str());
-    let reads = kind.and_then(|k| subject.types.get(k)).is_some_and(|d| d.may_read_vars());
+    let definition = kind.and_then(|k| subject.types.get(k));
+    let reads =
+        definition.is_some_and(|d| subject.types.library().compiled(d).is_ok_and(|c| c.vars > Vars::None));
+    let names = state.vars.keys().filter(|_| reads);
+    let vars: BTreeMap<_, _> = names.filter_map(|n| Some((n.clone(), state.given(n)?))).collect();
+    // Nothing was made of secrets, nothing has to be made again.
+    let marked = !state.marks.is_empty() || state.book.steps.values().any(|b| !b.journal.is_empty());
+    let again = marked.then(|| Arc::new(Replay::new(&subject.types)) as Arc<dyn Again>);
+    let context = match reads {
+        true => subject.plan.find(name).map(|n| subject.plan.context_of(state, n)).unwrap_or_default(),
+        false => Map::new(),
+    };
     Cx {
+        context,
         client: driver.client.clone(),
         kinds: driver.kinds.clone(),
         http: driver.http.clone(),
         local: driver.local,
         components: subject.components.clone(),
-        vars: if reads { state.vars.clone() } else { Map::new() },
+        vars,
         step: name.to_string(),
         op: String::new(),
         identity: format!("{}/{id}/{attempt}", owner.uid),
-        secrets: std::sync::Mutex::default(),
+        secrets: Mutex::default(),
+        noted: Mutex::default(),
+        again,
         now: driver.clock.now(),
         resumed: false,
         watches: step::watches(),

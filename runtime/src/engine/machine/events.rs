@@ -4,6 +4,7 @@ use super::super::{Book, Effect, Event, Limits, Outcome, Refused, StepResult, Su
 use super::Machine;
 use crate::model::run::{Reason, RunPhase, StepPhase};
 use crate::model::workflow::Modes;
+use crate::secret::{Given, Mark};
 use serde_json::Value;
 
 /// The most that outputs may have together, in bytes: what the record has room for.
@@ -84,6 +85,8 @@ impl Machine<'_> {
         let spec = std::mem::take(&mut self.state.book.spec);
         self.state.book = Book { generation, spec, ..Book::default() };
         self.state.vars.clear();
+        self.state.marks.clear();
+        self.state.clear.clear();
         self.touched.add(Touched::all());
     }
 
@@ -144,8 +147,8 @@ impl Machine<'_> {
         book.journal.clear();
         book.watches.clear();
         let (said, mut outcome) = (result.message, result.outcome);
-        for (name, value) in result.outputs {
-            if let Err(message) = self.keep(&name, value) {
+        for (name, given) in result.outputs {
+            if let Err(message) = self.keep(&name, given) {
                 outcome = Outcome::Failed { reason: Reason::Output, message, retry: false };
                 break;
             }
@@ -206,13 +209,18 @@ impl Machine<'_> {
     }
 
     /// Keeps an output, if there is room for it.
-    pub(super) fn keep(&mut self, name: &str, value: Value) -> Result<(), String> {
-        if self.state.vars.get(name) == Some(&value) {
+    pub(super) fn keep(&mut self, name: &str, given: Given) -> Result<(), String> {
+        if self.state.given(name).as_ref() == Some(&given) {
             return Ok(());
         }
         let others = self.state.vars.iter().filter(|(k, _)| *k != name);
-        let room = MOST_OUTPUT.saturating_sub(others.map(|(k, v)| k.len() + size(v)).sum());
-        if size(&value) > room {
+        let written = |marks: &Vec<Mark>| serde_json::to_string(marks).map_or(0, |t| t.len());
+        let marks = self.state.marks.iter().filter(|(k, _)| *k != name);
+        let taken: usize = others.map(|(k, v)| k.len() + size(v)).sum::<usize>()
+            + marks.map(|(k, m)| k.len() + written(m)).sum::<usize>();
+        let room = MOST_OUTPUT.saturating_sub(taken);
+        let marks = if given.marked.marks.is_empty() { 0 } else { written(&given.marked.marks) };
+        if size(&given.marked.data) + marks > room {
             return Err(format!(
                 "output `{name}` is too big: the outputs of a run have {} KiB together, and {} KiB are left",
                 MOST_OUTPUT >> 10,
@@ -220,7 +228,7 @@ impl Machine<'_> {
             ));
         }
         self.touched.vars.insert(name.to_string());
-        self.state.vars.insert(name.to_string(), value);
+        self.state.put(name, given);
         Ok(())
     }
 }

@@ -169,7 +169,7 @@ impl Machine<'_> {
             }
             self.forget(n);
             for output in &self.plan.nodes[n].step.outputs {
-                self.state.vars.remove(&output.name);
+                self.state.take_away(&output.name);
             }
         }
         let plan = self.plan;

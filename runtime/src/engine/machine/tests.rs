@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::super::{Effect, Event, Judge, Outcome, Plan, Refused, State, StepResult, Watched, changes};
+use super::super::{
+    Effect, Event, Judge, Outcome, Plan, Refused, State, StepResult, Watched, changes, parameter,
+};
 use super::apply;
 use crate::model::run::{Reason, RunPhase, StepPhase, Time};
 use crate::model::workflow::Workflow;
+use crate::secret::Given;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -405,11 +408,13 @@ fn outputs_reach_later_steps() {
         {"name": "a", "type": "x", "outputs": [{"name": "o", "valueFrom": "v"}, {"name": "lost", "valueFrom": "w"}]},
         {"name": "b", "type": "x", "inputs": [{"from": "o.k", "parameterKey": "p"}, {"from": "lost", "parameterKey": "l"}]},
         {"name": "c", "type": "x", "inputs": [{"from": "never", "parameterKey": "p"}]}])));
-    let outputs = vec![("o".to_string(), json!({"k": 7}))];
+    let outputs = vec![("o".to_string(), json!({"k": 7}).into())];
     r.done("a", StepResult { outcome: Outcome::Succeeded, message: Some("said".into()), outputs });
     assert_eq!(r.line(), "Executing: a Succeeded 'said', b Running");
     let b = r.plan.find("b").unwrap();
-    assert_eq!(Value::Object(r.plan.parameter(&r.state, b).unwrap()), json!({"p": 7, "l": null}));
+    let inputs = r.plan.inputs(&r.state, b).unwrap();
+    let parameter = parameter(&r.plan.nodes[b].step, inputs.iter().map(Given::value)).unwrap();
+    assert_eq!(Value::Object(parameter), json!({"p": 7, "l": null}));
     r.ok("b");
     assert_eq!(r.line(), "Executing: a Succeeded 'said', b Succeeded, c Pending 'Pending on Input: never'");
 }
@@ -422,7 +427,7 @@ fn a_group_gives_what_its_steps_gave() {
                 {"name": "a", "type": "x", "outputs": [{"name": "ao", "valueFrom": "v"}]}, {"name": "b", "type": "x"}]},
             {"name": "c", "type": "x", "inputs": [{"from": "go", "parameterKey": "p"}]}]))
     };
-    let outputs = vec![("ao".to_string(), json!(7))];
+    let outputs = vec![("ao".to_string(), json!(7).into())];
     let mut r = Run::new(doc("a.output.ao"));
     r.done("a", StepResult { outputs: outputs.clone(), ..result(Outcome::Succeeded) });
     assert!(!r.state.vars.contains_key("go"));
@@ -454,10 +459,11 @@ fn a_run_is_taken_up_from_its_record() {
     r.done("f", failed(true));
     r.done("s", result(Outcome::Suspended { op: "s".into(), duration: None }));
     let step = r.id("a");
-    r.event(Event::Recorded { step, attempt: 1, op: "mail".into(), returns: json!({"sent": true}) }).unwrap();
+    r.event(Event::Recorded { step, attempt: 1, op: "mail".into(), returns: json!({"sent": true}).into() })
+        .unwrap();
     r.event(Event::Start).unwrap();
     assert_eq!(r.starts(), ["a#1", "w#2"]);
-    assert_eq!(r.state.book.steps[&r.id("a")].journal["mail"], json!({"sent": true}));
+    assert_eq!(r.state.book.steps[&r.id("a")].journal["mail"].data, json!({"sent": true}));
     r.pass(1.0);
     assert_eq!(r.starts(), ["f#2"]);
 }
@@ -603,7 +609,7 @@ fn a_step_says_how_it_is_tried_again() {
 fn what_the_record_has_no_room_for() {
     let doc = steps(json!([{"name": "a", "type": "x", "outputs": [{"name": "o", "valueFrom": "1"}]}]));
     let mut r = Run::new(doc);
-    let outputs = vec![("o".to_string(), json!("x".repeat(1 << 20)))];
+    let outputs = vec![("o".to_string(), json!("x".repeat(1 << 20)).into())];
     let message = Some("m".repeat(100_000));
     r.done("a", StepResult { outcome: Outcome::Succeeded, message, outputs });
     assert!(r.line().starts_with("Failed!: a Failed/Output 'output `o` is too big"), "{}", r.line());

@@ -127,7 +127,10 @@ impl Machine<'_> {
             Some(condition) => match self.judge.holds(condition, &plan.scope(self.state, n, condition)) {
                 Ok(true) => {}
                 Ok(false) => return self.skip(n, String::new()),
-                Err(why) => return self.skip(n, format!("pre check error: {why}")),
+                Err(why) => {
+                    let why = self.state.secrets().hide(&why);
+                    return self.skip(n, format!("pre check error: {why}"));
+                }
             },
         }
         if self.is_group(n) {
@@ -173,9 +176,9 @@ impl Machine<'_> {
         let plan = self.plan;
         let mut wrong = None;
         for output in &plan.nodes[n].step.outputs {
-            let scope = plan.scope(self.state, n, &output.value_from);
-            let kept = match self.judge.value(&output.value_from, &scope) {
-                Ok(value) => self.keep(&output.name, value),
+            let value = |scope: &_| self.judge.value(&output.value_from, scope);
+            let kept = match plan.group_output(self.state, n, &output.value_from, value) {
+                Ok(given) => self.keep(&output.name, given),
                 Err(why) => Err(format!("output `{}`: {why}", output.name)),
             };
             wrong = wrong.or(kept.err());

@@ -4,6 +4,7 @@ use super::cx::Cx;
 use super::objects::{self, Target, refused};
 use crate::engine::Watched;
 use crate::ops::OpError;
+use crate::secret::{Form, Key, Mark, Recipe, step};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -134,7 +135,33 @@ async fn from_template(
     Ok((secret, others.into_iter().map(|(_, o)| object(o)).collect::<Result<_, _>>()?))
 }
 
-/// The settings of a config.
+/// Says that settings which the op is about to give are secret, each by itself.
+fn note(cx: &Cx, at: &Name<'_>, place: &str, settings: &Value) {
+    fn leaves(value: &Value, at: &mut String, found: &mut Vec<String>) {
+        let length = at.len();
+        let inner: Vec<(String, &Value)> = match value {
+            Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), v)).collect(),
+            Value::Array(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
+            _ => return found.push(at.clone()),
+        };
+        for (key, value) in inner {
+            step(at, &key);
+            leaves(value, at, found);
+            at.truncate(length);
+        }
+    }
+    let mut found = Vec::new();
+    leaves(settings, &mut String::new(), &mut found);
+    for pointer in found {
+        let (namespace, secret) = (at.namespace.to_string(), at.name.to_string());
+        let at = format!("{place}{pointer}");
+        let key =
+            Key { namespace, secret, key: PROPERTIES.into(), form: Form::Plain, pointer: Some(pointer) };
+        cx.note(Mark { at, recipe: Recipe::Key(key) });
+    }
+}
+
+/// The settings of a config. They are noted as what the op gives as `config`.
 ///
 /// # Errors
 /// One that is not there (it may come), a Secret that is no config; what the API says.
@@ -142,7 +169,9 @@ pub(crate) async fn settings(cx: &Cx, at: &Name<'_>) -> Result<Value, OpError> {
     match at.api(cx).get_opt(at.name).await {
         Ok(Some(secret)) => {
             cx.saw(at.watched(secret.metadata.resource_version.as_deref()));
-            read(&secret).ok_or_else(|| no_config(at))
+            let settings = read(&secret).ok_or_else(|| no_config(at))?;
+            note(cx, at, "/config", &settings);
+            Ok(settings)
         }
         Ok(None) => {
             cx.saw(at.watched(None));
@@ -163,7 +192,7 @@ fn read(secret: &Secret) -> Option<Value> {
     serde_json::from_slice(&secret.data.as_ref()?.get(PROPERTIES)?.0).ok()
 }
 
-/// The configs made by a template in a namespace, by name.
+/// The configs made by a template in a namespace, by name. They are noted as what the op gives as `configs`.
 ///
 /// # Errors
 /// What the API says.
@@ -179,8 +208,14 @@ pub(crate) async fn list(cx: &Cx, namespace: &str, template: &str) -> Result<Vec
     }
     let of = Name { namespace, name: "" };
     cx.saw(Watched { selector, ..of.watched(found.metadata.resource_version.as_deref()) });
-    let one = |s: &Secret| Some(json!({"name": s.metadata.name, "config": read(s)?}));
-    Ok(found.items.iter().filter_map(one).collect())
+    let mut configs = Vec::new();
+    for secret in &found.items {
+        let Some(settings) = read(secret) else { continue };
+        let name = secret.metadata.name.as_deref().unwrap_or_default();
+        note(cx, &Name { namespace, name }, &format!("/configs/{}/config", configs.len()), &settings);
+        configs.push(json!({"name": name, "config": settings}));
+    }
+    Ok(configs)
 }
 
 /// Deletes a config; one that is gone already is deleted.

@@ -1,12 +1,14 @@
 //! What an op is given besides its parameters: the cluster, whose step it is, and what the step has read so far.
 
-use super::known::Known;
 use super::objects::{Kinds, innermost};
+use super::secret::Again;
 use crate::engine::Watched;
 use crate::model::run::Time;
 use crate::ops::OpError;
 pub use crate::render::placement::Place;
+use crate::secret::{Given, Known, Mark, Marked, Untraced};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The object whose workflow is carried out.
@@ -90,8 +92,10 @@ pub struct Cx {
     pub owner: Owner,
     /// The components, where the owner has any.
     pub components: Option<Arc<dyn Components>>,
+    /// What the step finds in `context`, and what steps have put out so far: given to steps that can look at them.
+    pub context: Map<String, Value>,
     /// What steps have put out so far.
-    pub vars: Map<String, Value>,
+    pub vars: BTreeMap<String, Given>,
     /// The name of the step.
     pub step: String,
     /// The path of the op in the step.
@@ -100,6 +104,10 @@ pub struct Cx {
     pub identity: String,
     /// What the Secrets hold that this attempt has read.
     pub(crate) secrets: Mutex<Known>,
+    /// Where secrets are in what the op is about to give, beside the content of Secrets.
+    pub(crate) noted: Mutex<Vec<Mark>>,
+    /// Evaluates again what steps have made of secrets, where there is such.
+    pub(crate) again: Option<Arc<dyn Again>>,
     /// When the attempt began, by the clock of the run.
     pub now: Time,
     /// Whether this op has suspended the step before and the step was resumed.
@@ -150,6 +158,26 @@ impl Cx {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).mask(data)
     }
 
+    /// Does something with what is known to be secret.
+    pub(crate) fn with_known<T>(&self, what: impl FnOnce(&mut Known) -> T) -> T {
+        what(&mut self.secrets.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether nothing secret has come up yet.
+    pub(crate) fn knows_nothing(&self) -> bool {
+        self.with_known(|known| known.is_empty())
+    }
+
+    /// Data with its secrets marked, where `shade` is the same with their substitutes.
+    pub(crate) fn marked(&self, real: &Value, shade: &Value) -> Result<Marked, Untraced> {
+        self.with_known(|known| known.marked(real, shade))
+    }
+
+    /// Says that there is something secret at a place of what the op is about to give.
+    pub(crate) fn note(&self, mark: Mark) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).push(mark);
+    }
+
     /// An op that names another cluster than the one the run is on is refused.
     ///
     /// # Errors
@@ -192,11 +220,14 @@ pub(crate) mod tests {
             local: true,
             owner,
             components: None,
-            vars: Map::new(),
+            context: Map::new(),
+            vars: BTreeMap::new(),
             step: "s".into(),
             op: "op".into(),
             identity: String::new(),
             secrets: Mutex::default(),
+            noted: Mutex::default(),
+            again: None,
             now: Time(0),
             resumed: false,
             watches: Arc::default(),

@@ -3,7 +3,6 @@
 pub(crate) mod application;
 pub(crate) mod config;
 pub mod cx;
-pub(crate) mod known;
 pub mod mask;
 pub mod objects;
 pub mod page;

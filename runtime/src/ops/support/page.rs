@@ -28,7 +28,7 @@ pub fn page() -> String {
     let mut sections = String::new();
     for op in all() {
         let schema = schema(*op);
-        let name = schema.lines().find_map(|l| l.strip_suffix(": {")).unwrap_or_default();
+        let name = name_in(&schema);
         let package = format!("vela/{}", op.provider());
         let older = if op.older().is_empty() { String::new() } else { format!("`op/{}`", op.older()) };
         let first = op.doc().split_inclusive(". ").next().unwrap_or_default().trim();
@@ -50,6 +50,15 @@ pub fn page() -> String {
         );
     }
     out + &sections
+}
+
+/// The name under which an op stands in its package: `#Apply`.
+pub(crate) fn name(op: &dyn Op) -> String {
+    name_in(&schema(op)).to_string()
+}
+
+fn name_in(schema: &str) -> &str {
+    schema.lines().find_map(|l| l.strip_suffix(": {")).unwrap_or_default()
 }
 
 /// The definition of an op in its package, as it stands there.

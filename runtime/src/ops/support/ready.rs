@@ -47,13 +47,14 @@ fn group(object: &Value) -> &str {
 }
 
 /// The status of a condition, with its message.
-fn condition<'o>(object: &'o Value, kind: &str) -> Option<(&'o str, &'o Value)> {
+pub(crate) fn condition<'o>(object: &'o Value, kind: &str) -> Option<(&'o str, &'o Value)> {
     let all = object.pointer("/status/conditions")?.as_array()?;
     let found = all.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(kind))?;
     Some((found.get("status").and_then(Value::as_str).unwrap_or("Unknown"), found))
 }
 
-fn why(condition: &Value) -> String {
+/// What a condition says, in a few words.
+pub(crate) fn why(condition: &Value) -> String {
     let text = |field: &str| condition.get(field).and_then(Value::as_str).unwrap_or_default();
     match (text("reason"), text("message")) {
         ("", "") => text("type").to_string(),
