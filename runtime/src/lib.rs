@@ -14,3 +14,4 @@ pub mod problem;
 pub mod render;
 pub mod secret;
 pub mod stdlib;
+pub mod template;

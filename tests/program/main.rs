@@ -20,6 +20,7 @@ mod runs;
 mod sandbox;
 mod saves;
 mod secrets;
+mod templates;
 mod terminal;
 mod workflows;
 

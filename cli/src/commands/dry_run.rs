@@ -9,6 +9,7 @@ use clap::Args;
 use std::path::PathBuf;
 use stepwell_runtime::model::application::Application;
 use stepwell_runtime::render::{self, KubeVersion, RenderOptions};
+use stepwell_runtime::template;
 
 /// Print the objects of an Application, and do nothing to any cluster
 #[derive(Debug, Args)]
@@ -37,6 +38,10 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     let library = args.definitions.library()?;
     let source = inputs::read(&args.file)?;
     let app = Application::from_text(&source.name, &source.text)?;
+    let app = match template::fill(&library, &app)? {
+        Some(filled) => filled.application,
+        None => app,
+    };
     let options = RenderOptions {
         namespace: args.namespace.clone(),
         kube_version: args.kube_version.clone().unwrap_or_default(),

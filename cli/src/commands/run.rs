@@ -42,7 +42,11 @@ pub(super) struct Arguments {
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     let library = args.definitions.library()?;
     let mut bundle = Bundle::read(&[inputs::read(&args.file)?])?;
-    if let Delivery::Application(app) = &bundle.delivery {
+    // What a template makes of it is checked when the template is at hand.
+    let made_of_template = matches!(&bundle.delivery, Delivery::Application(app) if app.template.is_some());
+    if let Delivery::Application(app) = &bundle.delivery
+        && !made_of_template
+    {
         check(args, app, &library, bundle.beside.is_empty(), out)?;
     }
     block_on(async {
@@ -54,11 +58,17 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             let delivery =
                 within(bundle.delivery.clone(), &bundle.delivery.reference(&connection.namespace).namespace)?;
             let reference = delivery.reference(&connection.namespace);
-            let mut drive = Drive::new(&connection, &args.target, library, reference, &args.options)?;
+            let mut drive = Drive::new(&connection, &args.target, library.clone(), reference, &args.options)?;
             if args.strict {
                 drive.driver = drive.driver.strict();
             }
             bundle.apply_on(&connection).await?;
+            let delivery = drive.driver.fill(delivery).await?;
+            if let Delivery::Application(app) = &delivery
+                && made_of_template
+            {
+                check(args, app, &library, false, out)?;
+            }
             let warnings = drive.driver.check(&delivery).await?;
             out.warnings(&warnings, &delivery.document().sources);
             if args.pending {

@@ -40,7 +40,16 @@ pub fn vet(library: &Library, definition: &Definition) -> Result<(), Problems> {
                 Problem::new("definition", "output", "a component needs `output`, its workload").at(at, "");
             problems.push(problem);
         }
-        Kind::Component => {}
+        Kind::Application if template.get("output").is_none() => {
+            let problem = Problem::new(
+                "definition",
+                "output",
+                "a template needs `output`: components, policies, workflow",
+            )
+            .at(at, "");
+            problems.push(problem);
+        }
+        Kind::Component | Kind::Application => {}
         Kind::Trait => {
             let parts = ["patch", "patchOutputs", "outputs", "errs"];
             if parts.iter().all(|p| template.get(p).is_none()) && has_fields(template) {

@@ -241,7 +241,11 @@ impl Active {
                 true => self.driver.kept_types(&self.record.reference).await?,
                 false => StepTypes::of_library(self.driver.library.clone()),
             };
-            let found = find(&self.driver, &self.record, &kept).await?;
+            let held = if started { None } else { self.make_of_template().await? };
+            let found = match held {
+                Some(held) => held,
+                None => find(&self.driver, &self.record, &kept).await?,
+            };
             let pending = !started && self.record.is_pending();
             let (message, watches) = match found {
                 Found::Wrong(problems) => {
@@ -289,6 +293,17 @@ impl Active {
             self.state = self.record.reload().await?;
             self.touched = Touched::default();
         }
+    }
+
+    /// Makes the object of its template before a run begins; gives what keeps the run from beginning.
+    async fn make_of_template(&mut self) -> Result<Option<Found>, DriveError> {
+        let object = serde_json::to_value(&self.record.object).unwrap_or_default();
+        let (held, written) = self.driver.make_of_template(&self.record.reference, &object).await?;
+        if written {
+            self.record.look().await?;
+            self.own.insert(self.record.version());
+        }
+        Ok(held)
     }
 
     /// Whether the object asks for something else than what the record is about.

@@ -19,6 +19,7 @@ mod record;
 mod shadow;
 mod step;
 mod subject;
+mod template;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -473,6 +474,15 @@ impl Driver {
     ) -> Result<RunStatus, DriveError> {
         for _ in 0..20 {
             let mut state = record.reload().await?;
+            if matches!(event, Event::Restart { from: None }) {
+                let object = serde_json::to_value(&record.object).unwrap_or_default();
+                match self.make_of_template(&record.reference, &object).await? {
+                    (Some(Found::Wrong(problems)), _) => return Err(problems.into()),
+                    (Some(Found::NotYet { message, .. }), _) => return Err(DriveError::Refused(message)),
+                    (_, true) => state = record.reload().await?,
+                    _ => {}
+                }
+            }
             let mut request = asked::of(&record.object);
             request.retain(|a| Some(a.id.as_str()) == asked);
             // Whoever was asked may have done it, and gone before the request was taken away.

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use futures::future;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,6 +121,33 @@ pub(super) fn watches(namespace: &str, kind: &str) -> Vec<Watched> {
     all
 }
 
+/// What the cluster has of this kind and name, with its place: in the namespace, or else in `vela-system`. `what` is how people call it.
+pub(super) async fn of_cluster(
+    client: &kube::Client,
+    resource: &ApiResource,
+    namespace: &str,
+    name: &str,
+    what: &str,
+) -> Result<Option<(String, DynamicObject)>, DriveError> {
+    let places = if namespace == SYSTEM { &[SYSTEM][..] } else { &[namespace, SYSTEM] };
+    for place in places {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), place, resource);
+        match api.get_opt(name).await {
+            Ok(Some(object)) => return Ok(Some((format!("{place}/{name}"), object))),
+            Ok(None) => {}
+            Err(kube::Error::Api(s)) => {
+                let message = format!("cannot read the {what} {place}/{name}: {}", s.message);
+                return Err(DriveError::Refused(message));
+            }
+            Err(e) => {
+                let why = crate::ops::support::objects::innermost(&e);
+                return Err(DriveError::Cluster(format!("cannot read the {what} {place}/{name}: {why}")));
+            }
+        }
+    }
+    Ok(None)
+}
+
 impl Driver {
     /// Looks for step types; of those that are kept, the kept version counts.
     pub(super) async fn step_types(
@@ -140,33 +167,13 @@ impl Driver {
             types.cluster = kept.cluster.clone();
             return Ok(types);
         };
-        let mut places = vec![namespace];
-        if namespace != SYSTEM {
-            places.push(SYSTEM);
-        }
         let asked =
             |k: &&String| !RESERVED.contains(&k.as_str()) && !self.library.is_own(Kind::WorkflowStep, k);
         let looks = kinds.iter().filter(asked).map(|kind| {
-            let (places, resource) = (&places, &resource);
+            let resource = &resource;
             async move {
-                for place in places {
-                    let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), place, resource);
-                    match api.get_opt(kind).await {
-                        Ok(Some(object)) => return Ok(Some((kind, format!("{place}/{kind}"), object))),
-                        Ok(None) => {}
-                        Err(kube::Error::Api(s)) => {
-                            let message = format!("cannot read the step type {place}/{kind}: {}", s.message);
-                            return Err(DriveError::Refused(message));
-                        }
-                        Err(e) => {
-                            let why = crate::ops::support::objects::innermost(&e);
-                            return Err(DriveError::Cluster(format!(
-                                "cannot read the step type {place}/{kind}: {why}"
-                            )));
-                        }
-                    }
-                }
-                Ok(None)
+                let found = of_cluster(&self.client, resource, namespace, kind, "step type").await?;
+                Ok::<_, DriveError>(found.map(|(from, object)| (kind, from, object)))
             }
         });
         for found in future::try_join_all(looks).await?.into_iter().flatten() {

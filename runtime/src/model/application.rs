@@ -4,6 +4,7 @@
 //! entry in its type and one line in `Reader`. Whether types exist and parameters fit is the business of `render`. Tests at the end.
 
 use crate::document::{Document, element, field, kind_of};
+use crate::model::template::{Place, TemplateRef};
 use crate::problem::{Problem, Problems, nearest};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Application {
     pub components: Vec<Component>,
     /// The policies, in order.
     pub policies: Vec<Policy>,
+    /// What the Application is made of, where it does not list that itself.
+    pub template: Option<TemplateRef>,
     /// `spec.workflow` as it stands; `model::workflow` reads it.
     pub workflow: Option<Value>,
     /// Where all this was read from.
@@ -161,12 +164,13 @@ impl Application {
         r.known(&root, "", &["apiVersion", "kind", "metadata", "spec", "status"]);
         let metadata = r.object(&root, "metadata", "").unwrap_or_default();
         let spec = r.object(&root, "spec", "").unwrap_or_default();
-        r.known(&spec, "spec", &["components", "policies", "workflow"]);
+        r.known(&spec, "spec", &["components", "policies", "workflow", "template"]);
         let name = r.text(&metadata, "name", "metadata").unwrap_or_default();
         if name.is_empty() {
             r.warn("required", "metadata.name", "the Application has no name");
         }
-        if spec.get("components").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        let template = r.template(&spec);
+        if template.is_none() && spec.get("components").and_then(Value::as_array).is_none_or(Vec::is_empty) {
             r.warn("required", "spec.components", "the Application has no components");
         }
         let app = Application {
@@ -176,6 +180,7 @@ impl Application {
             components: r.list(&spec, "components", "spec", Reader::component),
             policies: r.list(&spec, "policies", "spec", Reader::policy),
             workflow: r.object(&spec, "workflow", "spec").map(Value::Object),
+            template,
             warnings: Vec::new(),
             name,
             document: document.clone(),
@@ -428,6 +433,47 @@ impl Reader {
             properties: self.object(m, "properties", &path),
             path,
         }
+    }
+
+    fn template(&mut self, spec: &Map<String, Value>) -> Option<TemplateRef> {
+        const AT: &str = "spec.template";
+        let m = self.object(spec, "template", "spec")?;
+        self.known(&m, AT, &["name", "path", "git", "properties", "patch"]);
+        let name = self.text(&m, "name", AT).unwrap_or_default();
+        let place = match (self.text(&m, "path", AT), self.object(&m, "git", AT)) {
+            (Some(_), Some(_)) => {
+                let message = "a template is in one place: `path` or `git`";
+                self.problems.push(self.document.problem("template", AT, message));
+                Place::Cluster
+            }
+            (Some(path), None) => Place::Path(path),
+            (None, Some(git)) => {
+                let at = field(AT, "git");
+                self.known(&git, &at, &["url", "branch", "path", "secretRef"]);
+                let secret = self.object(&git, "secretRef", &at);
+                Place::Git {
+                    url: self.required(&git, "url", &at, "the repository"),
+                    branch: self.text(&git, "branch", &at).filter(|b| !b.is_empty()),
+                    path: self.text(&git, "path", &at).unwrap_or_default(),
+                    secret: secret
+                        .map(|s| self.required(&s, "name", &field(&at, "secretRef"), "the reference")),
+                }
+            }
+            (None, None) => {
+                if name.is_empty() {
+                    let message =
+                        "the template has no `name`, no `path` and no `git`: one must say where it is";
+                    self.problems.push(self.document.problem("required", AT, message));
+                }
+                Place::Cluster
+            }
+        };
+        Some(TemplateRef {
+            name,
+            place,
+            properties: self.object(&m, "properties", AT).unwrap_or_default(),
+            patch: self.object(&m, "patch", AT).unwrap_or_default(),
+        })
     }
 
     fn policy(&mut self, m: &Map<String, Value>, path: String) -> Policy {

@@ -16,11 +16,14 @@ pub enum Kind {
     Policy,
     /// A step of a workflow.
     WorkflowStep,
+    /// What an Application consists of.
+    Application,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are shown.
-    pub const ALL: [Kind; 4] = [Kind::Component, Kind::Trait, Kind::Policy, Kind::WorkflowStep];
+    pub const ALL: [Kind; 5] =
+        [Kind::Component, Kind::Trait, Kind::Policy, Kind::WorkflowStep, Kind::Application];
 
     /// As `type:` in a definition file says it.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Kind {
             Kind::Trait => "trait",
             Kind::Policy => "policy",
             Kind::WorkflowStep => "workflow-step",
+            Kind::Application => "application",
         }
     }
 
@@ -47,6 +51,7 @@ impl Kind {
             Kind::Trait => "TraitDefinition",
             Kind::Policy => "PolicyDefinition",
             Kind::WorkflowStep => "WorkflowStepDefinition",
+            Kind::Application => "ApplicationTemplate",
         }
     }
 
@@ -60,6 +65,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Kind::WorkflowStep => "workflow step",
+            Kind::Application => "application template",
             other => other.as_str(),
         })
     }

@@ -3,5 +3,6 @@
 pub mod application;
 pub mod definition;
 pub mod run;
+pub mod template;
 pub mod workflow;
 pub mod workflow_run;

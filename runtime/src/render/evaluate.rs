@@ -117,6 +117,34 @@ impl<'a> Filled<'a> {
     }
 }
 
+/// Evaluates an application template.
+pub(crate) fn template(
+    library: &Library,
+    app: &Application,
+    context: &Context,
+    definition: &Definition,
+    properties: &Map<String, Json>,
+) -> Result<Json, Problems> {
+    const AT: &str = "spec.template";
+    let given = ordered_fields(properties);
+    let own = vec![("name", Shared::string(app.name.as_str()))];
+    let filled = Filled::new(library, app, definition, AT, Some(&given), (context, own))?;
+    filled.check()?;
+    let Some(output) = filled.template().get("output") else {
+        let message = format!("the template `{}` has no `output`", definition.name);
+        return Err(Problems::one(app.document.sources.clone(), app.problem("definition", AT, message)));
+    };
+    let node = filled.node(output, false)?;
+    let mut open = Problems::new(app.document.sources.clone());
+    undecided(&filled, &[&node], &mut open);
+    open.into_result(())?;
+    node.to_json().map_err(|open| {
+        let paths: Vec<&str> = open.iter().map(|(path, _)| path.as_str()).collect();
+        let message = format!("the template `{}` leaves open: {}", definition.name, paths.join(", "));
+        Problems::one(app.document.sources.clone(), app.problem("incomplete", AT, message))
+    })
+}
+
 /// What is missing, if something in the tree is undecided. Kept until the end: a later trait may decide it.
 fn undecided(filled: &Filled<'_>, nodes: &[&Node], into: &mut Problems) {
     let why: Vec<_> = nodes.iter().flat_map(|n| n.undecided()).filter_map(|(_, why)| why).collect();

@@ -16,7 +16,7 @@ mod tree;
 pub use health::{Health, health};
 pub use object::AUXILIARY;
 
-use crate::definitions::Library;
+use crate::definitions::{Definition, Library};
 use crate::model::application::{Application, Component, Policy};
 use crate::model::definition::Kind;
 use crate::model::workflow::{Step, Workflow};
@@ -227,6 +227,21 @@ pub fn component(
     check_component(library, app, component, &mut problems);
     problems.into_result(())?;
     Renderer::new(library, app, &app.components, options).component(component)
+}
+
+/// Renders an application template with these parameters: what it gives as `output`.
+///
+/// # Errors
+/// Parameters that do not fit, and what stays undecided.
+pub fn template(
+    library: &Library,
+    app: &Application,
+    definition: &Definition,
+    properties: &Map<String, Json>,
+) -> Result<Json, Problems> {
+    let options = RenderOptions::default();
+    let context = Context::new(app, &app.components, namespace(app, &options), &options);
+    evaluate::template(library, app, &context, definition, properties)
 }
 
 /// The steps of a workflow that has mistakes: types, properties, sub-steps.

@@ -18,6 +18,9 @@ const TRAIT_RESOURCE: &str = "trait.oam.dev/resource";
 const FILTER_LABELS: &str = "filter.oam.dev/label-keys";
 const FILTER_ANNOTATIONS: &str = "filter.oam.dev/annotation-keys";
 
+/// What is said of the Application alone.
+const OWN: [&str; 3] = [FILTER_LABELS, FILTER_ANNOTATIONS, crate::template::ANNOTATION];
+
 /// The type of objects that a component itself renders beside its workload.
 pub const AUXILIARY: &str = "AuxiliaryWorkload";
 
@@ -47,9 +50,7 @@ impl Envelope {
             list.split(',').map(|k| k.trim().to_string()).filter(|k| !k.is_empty()).collect()
         };
         let without = |from: &Map<String, Json>, keys: Vec<String>| -> Map<String, Json> {
-            let kept = from
-                .iter()
-                .filter(|(k, _)| !keys.contains(k) && *k != FILTER_LABELS && *k != FILTER_ANNOTATIONS);
+            let kept = from.iter().filter(|(k, _)| !keys.contains(k) && !OWN.contains(&k.as_str()));
             kept.map(|(k, v)| (k.clone(), v.clone())).collect()
         };
         Envelope {

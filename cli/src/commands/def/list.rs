@@ -9,7 +9,7 @@ use stepwell_runtime::model::definition::Kind;
 /// List the components, traits, policies and workflow steps you can use
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Arguments {
-    /// Only this kind: component, trait, policy or workflow-step
+    /// Only this kind: component, trait, policy or workflow-step, application
     #[arg(value_parser = |text: &str| Kind::parse(text).ok_or("there are: component, trait, policy, workflow-step"))]
     kind: Option<Kind>,
     #[command(flatten)]

@@ -16,6 +16,7 @@ use stepwell_runtime::model::application::Application;
 use stepwell_runtime::model::definition::Kind;
 use stepwell_runtime::problem::nearest;
 use stepwell_runtime::render::{self, RenderOptions};
+use stepwell_runtime::template;
 
 /// Print what a definition makes of parameters
 ///
@@ -78,6 +79,9 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         Kind::Policy => {
             json!({"components": [], "policies": [{"name": args.name, "type": definition, "properties": properties}]})
         }
+        Kind::Application => {
+            json!({"template": {"name": definition, "properties": properties}})
+        }
         Kind::WorkflowStep => {
             let error = Error::mistake(
                 "definition",
@@ -90,6 +94,14 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         "apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": args.name}, "spec": spec,
     });
     let app = Application::read(Document::from_value(app))?;
+    let app =
+        match template::fill(&library, &app).map_err(|problems| in_terms_of_parameters(problems.into()))? {
+            // A template makes an Application.
+            Some(filled) => {
+                return objects::print(&[filled.application.document.value.clone()], args.output, out);
+            }
+            None => app,
+        };
     let rendered = render::application(&library, &app, &RenderOptions::default());
     let rendered = rendered.map_err(|problems| in_terms_of_parameters(problems.into()))?;
     objects::print(&rendered.objects, args.output, out)
@@ -101,6 +113,7 @@ fn in_terms_of_parameters(mut error: Error) -> Error {
         "spec.components[0].traits[0].properties",
         "spec.components[0].properties",
         "spec.policies[0].properties",
+        "spec.template.properties",
     ];
     for problem in &mut error.problems {
         if let Some(rest) = places.iter().find_map(|p| problem.path.strip_prefix(p)) {

@@ -80,8 +80,18 @@ impl Active {
             self.answer().await?;
             return self.flush(false).await;
         }
+        let held = self.make_of_template().await?;
+        self.begin_anew(held).await
+    }
+
+    /// Begins anew with what the object asks for now, or does not, for what keeps it from that.
+    async fn begin_anew(&mut self, held: Option<Found>) -> Result<(), DriveError> {
         let fresh = StepTypes::of_library(self.driver.library.clone());
-        match find(&self.driver, &self.record, &fresh).await? {
+        let found = match held {
+            Some(held) => held,
+            None => find(&self.driver, &self.record, &fresh).await?,
+        };
+        match found {
             Found::Subject(subject) => self.start(*subject, false).await,
             Found::Wrong(problems) => {
                 self.clear();
@@ -109,6 +119,14 @@ impl Active {
                 continue;
             }
             if matches!(request.event, Event::Restart { from: None }) {
+                // What the template gives now may be another workflow: then the run begins anew with that.
+                let held = self.make_of_template().await?;
+                if held.is_some() || self.respecified() {
+                    self.begin_anew(held).await?;
+                    self.state.book.answered.push(request.id.clone());
+                    self.touch(Touched { notes: true, ..Touched::default() });
+                    continue;
+                }
                 self.renew_types().await?;
             }
             if let Err(refused) = self.event(request.event.clone()) {

@@ -1,0 +1,217 @@
+//! Application templates: a definition whose `output` is what an Application lists otherwise (components, policies, workflow). It is rendered with the
+//! parameters that the Application gives, its patch is laid over that, and the result is written into the Application.
+//!
+//! What the template gives takes the place of what the Application lists, part by part; a part that it does not give stays. Where templates lie is found
+//! here for files and repositories, and in `driver/template.rs` for the cluster. Tests: `tests/program/templates.rs`.
+
+use crate::definitions::{Definition, Library};
+use crate::git::{Checkout, Login, Remote};
+use crate::model::application::Application;
+use crate::model::definition::Kind;
+use crate::model::template::{Place, TemplateRef, overlay};
+use crate::problem::{Problems, nearest};
+use crate::render;
+use serde_json::{Map, Value};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The parts of an Application that a template may give.
+const PARTS: [&str; 3] = ["components", "policies", "workflow"];
+/// Where the Application says what it was made of.
+pub const ANNOTATION: &str = "app.oam.dev/template";
+/// Where the reference stands.
+const AT: &str = "spec.template";
+
+/// An Application as its template makes it.
+#[derive(Clone, Debug)]
+pub struct Filled {
+    /// The Application.
+    pub application: Application,
+    /// What the template has given: parts of `spec`.
+    pub parts: Map<String, Value>,
+    /// Which template it was, for people.
+    pub of: String,
+    /// Whether the Application was so already.
+    pub same: bool,
+}
+
+/// A template that was found, and how people call it.
+pub(crate) struct Found {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) library: Library,
+    pub(crate) of: String,
+}
+
+/// Makes an Application of its template, without a cluster: templates are looked for in files, repositories, and among the definitions of the library.
+/// `None` where it names none.
+///
+/// # Errors
+/// A template that is not there or is none, parameters that do not fit, everything that is wrong in the result.
+pub fn fill(library: &Library, app: &Application) -> Result<Option<Filled>, Problems> {
+    let Some(reference) = &app.template else { return Ok(None) };
+    let found = match &reference.place {
+        Place::Cluster => of_library(library, app, reference)?,
+        Place::Path(path) => of_path(library, app, reference, path)?,
+        Place::Git { secret: Some(_), .. } => {
+            let what = "a Secret lets into the repository, which only a cluster has";
+            return Err(wrong(app, "template", "git.secretRef", what));
+        }
+        Place::Git { .. } => of_git(library, app, reference, None, true)?,
+    };
+    made(app, &found).map(Some)
+}
+
+fn wrong(app: &Application, code: &'static str, at: &str, message: impl Into<String>) -> Problems {
+    let path = if at.is_empty() { AT.to_string() } else { format!("{AT}.{at}") };
+    Problems::one(app.document.sources.clone(), app.problem(code, path, message))
+}
+
+pub(crate) fn of_library(
+    library: &Library,
+    app: &Application,
+    reference: &TemplateRef,
+) -> Result<Found, Problems> {
+    match library.get(Kind::Application, &reference.name) {
+        Some(definition) => {
+            Ok(Found { definition: definition.clone(), library: library.clone(), of: reference.name.clone() })
+        }
+        None => {
+            let name = &reference.name;
+            let message = format!("there is no application template `{name}`");
+            let problem = app.problem("unknown-type", format!("{AT}.name"), message);
+            let near = nearest(name, library.names(Kind::Application));
+            Err(Problems::one(app.document.sources.clone(), match near {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem.hint("a template is an ApplicationTemplate on the cluster, or in a place that `path` or `git` tells"),
+            }))
+        }
+    }
+}
+
+/// A template in a file or folder beside the file of the Application.
+pub(crate) fn of_path(
+    library: &Library,
+    app: &Application,
+    reference: &TemplateRef,
+    path: &str,
+) -> Result<Found, Problems> {
+    let beside = app
+        .document
+        .span("")
+        .and_then(|span| app.document.sources.get(span.file))
+        .map(|s| s.name.to_string());
+    let Some(file) = beside else {
+        let message = format!(
+            "`{path}` is a place beside the file of the Application: only `stepwell run FILE` can look there"
+        );
+        return Err(wrong(app, "template", "path", message));
+    };
+    let place = Path::new(&file).parent().unwrap_or(Path::new("")).join(path);
+    if !place.exists() {
+        return Err(wrong(app, "template", "path", format!("there is no {}", place.display())));
+    }
+    let own = Library::empty(library.packages().clone()).with_dir(&place)?;
+    choose(app, reference, own, "path", &place.display().to_string(), path.to_string())
+}
+
+/// A template in a repository; it blocks.
+pub(crate) fn of_git(
+    library: &Library,
+    app: &Application,
+    reference: &TemplateRef,
+    login: Option<Login>,
+    local: bool,
+) -> Result<Found, Problems> {
+    let Place::Git { url, branch, path, .. } = &reference.place else {
+        return of_library(library, app, reference);
+    };
+    let remote = Remote { url: url.clone(), branch: branch.clone(), login, local, ..Remote::default() };
+    let failed = |e: crate::git::GitError| wrong(app, "template", "git", e.to_string());
+    let checkout = Checkout::fetch(&remote).map_err(failed)?;
+    let commit = checkout.commit();
+    let mut own = Library::empty(library.packages().clone());
+    for (name, text) in checkout.files(path).map_err(failed)? {
+        if [".cue", ".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) {
+            own = own.with_text(&name, &text)?;
+        }
+    }
+    let place = format!("{path} of {}", remote.shown());
+    choose(app, reference, own, "git", &place, format!("{}@{commit}", remote.shown()))
+}
+
+/// The one template of a place, or the one that is named.
+fn choose(
+    app: &Application,
+    reference: &TemplateRef,
+    library: Library,
+    at: &str,
+    place: &str,
+    of: String,
+) -> Result<Found, Problems> {
+    let names: Vec<String> = library.names(Kind::Application).map(str::to_string).collect();
+    let name = match (reference.name.as_str(), &names[..]) {
+        ("", []) => {
+            let message =
+                format!("there is no template in {place}: a definition with `type: \"application\"`");
+            return Err(wrong(app, "template", at, message));
+        }
+        ("", [one]) => one.clone(),
+        ("", several) => {
+            let message = format!(
+                "there are several templates in {place}: say by `name` which, of {}",
+                several.join(", ")
+            );
+            return Err(wrong(app, "template", at, message));
+        }
+        (name, names) if names.iter().any(|n| n == name) => name.to_string(),
+        (name, names) => {
+            let near = nearest(name, names.iter().map(String::as_str));
+            let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            return Err(wrong(
+                app,
+                "template",
+                "name",
+                format!("there is no template `{name}` in {place}{hint}"),
+            ));
+        }
+    };
+    match library.get(Kind::Application, &name) {
+        Some(definition) => Ok(Found {
+            definition: definition.clone(),
+            library: library.clone(),
+            of: format!("{name} ({of})"),
+        }),
+        None => Err(wrong(app, "template", at, format!("there is no template `{name}` in {place}"))),
+    }
+}
+
+/// The Application as a template makes it.
+pub(crate) fn made(app: &Application, found: &Found) -> Result<Filled, Problems> {
+    let Some(reference) = &app.template else {
+        return Err(wrong(app, "template", "", "the Application names no template"));
+    };
+    let mut output = render::template(&found.library, app, &found.definition, &reference.properties)?;
+    overlay(&mut output, &Value::Object(reference.patch.clone()));
+    let parts = match output {
+        Value::Object(parts) => parts,
+        _ => Map::new(),
+    };
+    if let Some(other) = parts.keys().find(|k| !PARTS.contains(&k.as_str())) {
+        let message = format!(
+            "the template `{}` gives `{other}`, and may give {}",
+            found.definition.name,
+            PARTS.join(", ")
+        );
+        return Err(wrong(app, "template", "", message));
+    }
+    let spec = app.document.value.get("spec");
+    let same = parts.iter().all(|(part, value)| spec.and_then(|s| s.get(part)) == Some(value));
+    let mut document = (*app.document).clone();
+    if let Some(Value::Object(spec)) = document.value.get_mut("spec") {
+        spec.extend(parts.clone());
+    }
+    if !same {
+        document.value["metadata"]["annotations"][ANNOTATION] = found.of.clone().into();
+    }
+    Ok(Filled { application: Application::read(document)?, parts, of: found.of.clone(), same })
+}
