@@ -357,7 +357,7 @@ mod tests {
     fn the_preinstalled_definitions_are_valid() {
         let all = preinstalled();
         let names: Vec<String> = all.iter().map(|d| text(&d["metadata"]["name"])).collect();
-        assert_eq!(all.len(), 11, "{names:?}");
+        assert_eq!(all.len(), 12, "{names:?}");
         for definition in &all {
             assert_eq!(validate(definition, None), vec![], "{}", definition["metadata"]["name"]);
             assert_eq!(resources(definition).len(), 1);

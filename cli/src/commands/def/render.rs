@@ -98,7 +98,11 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         match template::fill(&library, &app).map_err(|problems| in_terms_of_parameters(problems.into()))? {
             // A template makes an Application.
             Some(filled) => {
-                return objects::print(&[filled.application.document.value.clone()], args.output, out);
+                return objects::print(
+                    std::slice::from_ref(&filled.application.document.value),
+                    args.output,
+                    out,
+                );
             }
             None => app,
         };
