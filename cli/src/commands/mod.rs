@@ -121,10 +121,33 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
 impl Cli {
     /// Reads the arguments; the first is the name of the program.
     pub(crate) fn from_args(args: Vec<OsString>) -> Result<Cli, Error> {
+        if let Some(cli) = Cli::of_language(&args) {
+            return Ok(cli);
+        }
         let matches = command().try_get_matches_from(args)?;
         Ok(Cli::from_arg_matches(&matches)?)
     }
+
+    /// A command of the language, read without describing all the others, which takes longer than most evaluations. `None` for other commands, and where
+    /// there is a mistake or a question for help, which all commands take part in.
+    fn of_language(args: &[OsString]) -> Option<Cli> {
+        let name = args.get(1)?.to_str()?;
+        let (name, describe) = LANGUAGE.iter().find(|(known, _)| *known == name)?;
+        let program = Global::augment_args(clap::Command::new("stepwell")).subcommand_required(true);
+        let program = program.subcommand(describe(clap::Command::new(*name)));
+        let matches = program.try_get_matches_from(args).ok()?;
+        Cli::from_arg_matches(&matches).ok()
+    }
 }
+
+/// The commands of the language, and their arguments.
+const LANGUAGE: &[(&str, fn(clap::Command) -> clap::Command)] = &[
+    ("eval", eval::Arguments::augment_args),
+    ("export", export::Arguments::augment_args),
+    ("fmt", fmt::Arguments::augment_args),
+    ("import", import::Arguments::augment_args),
+    ("vet", vet::Arguments::augment_args),
+];
 
 /// The description of the command line, with the help page in its place.
 fn command() -> clap::Command {

@@ -539,17 +539,7 @@ impl Evaluator {
                 self.sort(*le, list, *ce, comparer, span).map(Val::Vertex)
             }
             ("list", "IsSorted", [(le, list), (ce, comparer)]) => {
-                let items = self.list_elements(*le, list)?;
-                // As in the reference, what cannot be compared is not in order, and a comparer that says nothing keeps any order.
-                for pair in items.windows(2) {
-                    match self.less_of(pair[1], pair[0], *ce, comparer) {
-                        Ok(Some(Val::Scalar(Scalar::Bool(true)))) => return truth(false),
-                        Err(e) if self.is_incomplete(e) && self.bottom(e).pending => return Err(e),
-                        Err(_) => return truth(false),
-                        Ok(_) => {}
-                    }
-                }
-                truth(true)
+                truth(self.is_sorted(*le, list, *ce, comparer)?)
             }
             ("list", "MatchN", [(le, list), (ne, n), (se, schema)]) => {
                 let items = self.list_elements(*le, list)?;
@@ -714,75 +704,6 @@ impl Evaluator {
                 Err(self.error(Code::Call, span, message))
             }
         }
-    }
-
-    /// Whether `a` comes before `b` by a comparer `{x: _, y: _, less: bool}`.
-    fn less(&mut self, a: VId, b: VId, env: EnvId, comparer: &E) -> Res<bool> {
-        self.mark_aside();
-        let less = self.compared(a, b, env, comparer);
-        if less.is_err() {
-            self.keep_all();
-        }
-        self.unmark();
-        less
-    }
-
-    fn compared(&mut self, a: VId, b: VId, env: EnvId, comparer: &E) -> Res<bool> {
-        let shown = match self.less_of(a, b, env, comparer)? {
-            Some(Val::Scalar(Scalar::Bool(b))) => return Ok(b),
-            Some(other) => format!("{} and not a bool", self.show_val(&other)),
-            None => "missing".to_owned(),
-        };
-        Err(self.error(Code::Call, comparer.span, format!("the comparer's less is {shown}")))
-    }
-
-    /// What a comparer says of `a` and `b`; nothing where it has no `less`.
-    fn less_of(&mut self, a: VId, b: VId, env: EnvId, comparer: &E) -> Res<Option<Val>> {
-        let (x, y, less) = (self.labels.regular("x"), self.labels.regular("y"), self.labels.regular("less"));
-        let span = comparer.span;
-        let mut pair = super::expr::Struct { is_struct: true, ..Default::default() };
-        pair.decls.push(crate::compile::plain_field(x, Self::link(a, span)));
-        pair.decls.push(crate::compile::plain_field(y, Self::link(b, span)));
-        let v = self.local(env, comparer.clone());
-        let expr = Expr::new(X::Struct(Box::new(pair)), span);
-        self.push_conjunct(v, Conj { env: NONE, expr, ci: Ci::default(), decl: None });
-        self.expand(v);
-        if self.arc(v, less).is_none() {
-            return Ok(None);
-        }
-        let result = self.lookup(v, less, span)?;
-        self.concrete(result, &Self::link(result, span)).map(Some)
-    }
-
-    fn sort(&mut self, le: EnvId, list: &E, ce: EnvId, comparer: &E, span: Span) -> Res<VId> {
-        let items = self.list_elements(le, list)?;
-        let sorted = self.merge_sort(items, ce, comparer)?;
-        let elems = sorted.into_iter().map(|v| Self::link(v, span)).collect();
-        let expr = Expr::new(X::List(super::expr::List { elems, ellipsis: None }), span);
-        Ok(self.local(NONE, expr))
-    }
-
-    /// A stable sort whose comparisons may fail.
-    fn merge_sort(&mut self, mut items: Vec<VId>, env: EnvId, comparer: &E) -> Res<Vec<VId>> {
-        if items.len() < 2 {
-            return Ok(items);
-        }
-        let right = items.split_off(items.len() / 2);
-        let left = self.merge_sort(items, env, comparer)?;
-        let right = self.merge_sort(right, env, comparer)?;
-        let mut out = Vec::with_capacity(left.len() + right.len());
-        let (mut l, mut r) = (left.into_iter().peekable(), right.into_iter().peekable());
-        while let (Some(a), Some(b)) = (l.peek().copied(), r.peek().copied()) {
-            self.step()?;
-            if self.less(b, a, env, comparer)? {
-                out.extend(r.next());
-            } else {
-                out.extend(l.next());
-            }
-        }
-        out.extend(l);
-        out.extend(r);
-        Ok(out)
     }
 }
 

@@ -37,13 +37,26 @@ impl Evaluator {
     /// What closes a vertex: its own definitions and those around it.
     pub(super) fn closers(&mut self, v: VId) -> Vec<Closer> {
         let mut out = self.all_closers(v);
-        // What a disjunction that is part of the closed value may bring is not known before it is decided.
+        self.wait_for_disjunctions(v, &mut out);
+        out
+    }
+
+    /// What closes a field, given what closes the vertex that it is in.
+    pub(super) fn closers_within(&self, v: VId, above: &[Closer]) -> Vec<Closer> {
+        let own = self.ext_ref(v).map_or(&[][..], |x| &x.closers);
+        let mut out: Vec<Closer> = own.iter().copied().filter(|c| c.holds).collect();
+        out.extend(above.iter().copied().filter(|c| self.closes_below(c, v)));
+        self.wait_for_disjunctions(v, &mut out);
+        out
+    }
+
+    /// What a disjunction that is part of the closed value may bring is not known before it is decided.
+    fn wait_for_disjunctions(&self, v: VId, closers: &mut Vec<Closer>) {
         if let Some(x) = self.ext_ref(v)
             && !x.awaits.is_empty()
         {
-            out.retain(|c| !x.awaits.iter().any(|o| self.admits(c.origin, *o)));
+            closers.retain(|c| !x.awaits.iter().any(|o| self.admits(c.origin, *o)));
         }
-        out
     }
 
     fn all_closers(&mut self, v: VId) -> Vec<Closer> {
@@ -59,7 +72,7 @@ impl Evaluator {
             return out;
         }
         for c in crate::compile::stack(|| self.closers(parent)) {
-            if c.recursive && self.closes_below(&c, v) {
+            if self.closes_below(&c, v) {
                 out.push(c);
             }
         }
@@ -75,23 +88,26 @@ impl Evaluator {
         }
     }
 
-    /// Whether what closes the struct around `v` says of `v` that it is a struct.
-    fn closes_below(&self, c: &Closer, v: VId) -> bool {
-        self.conjuncts(v).iter().any(|k| {
-            let check = match &k.expr.kind {
-                X::Call(f, _) => !matches!(
-                    f.kind,
-                    X::Function(Callee::Predeclared(Predeclared::Close | Predeclared::And | Predeclared::Or))
-                ),
-                X::Function(_) | X::Bound(..) | X::Type { .. } | X::Scalar(_) | X::Top => true,
-                X::Field { .. } | X::Select(..) if super::unify::is_definition(&k.expr) => {
-                    let own = self.ext_ref(v).map_or(&[][..], |x| &x.closers);
-                    !own.iter().any(|c| c.holds && c.span == k.expr.span)
-                }
-                _ => false,
-            };
-            !check && self.admits(c.origin, k.ci.origin)
-        })
+    /// Whether what closes the struct around `v` closes `v` too: what does so at every depth, if it says of `v` that it is a struct.
+    pub(super) fn closes_below(&self, c: &Closer, v: VId) -> bool {
+        c.recursive
+            && self.conjuncts(v).iter().any(|k| {
+                let check = match &k.expr.kind {
+                    X::Call(f, _) => !matches!(
+                        f.kind,
+                        X::Function(Callee::Predeclared(
+                            Predeclared::Close | Predeclared::And | Predeclared::Or
+                        ))
+                    ),
+                    X::Function(_) | X::Bound(..) | X::Type { .. } | X::Scalar(_) | X::Top => true,
+                    X::Field { .. } | X::Select(..) if super::unify::is_definition(&k.expr) => {
+                        let own = self.ext_ref(v).map_or(&[][..], |x| &x.closers);
+                        !own.iter().any(|c| c.holds && c.span == k.expr.span)
+                    }
+                    _ => false,
+                };
+                !check && self.admits(c.origin, k.ci.origin)
+            })
     }
 
     /// Notes with what closes `v` that a struct or list of origin `origin` came from inside of it.
@@ -113,6 +129,12 @@ impl Evaluator {
             at = self.origins[at as usize].parent;
         }
         at == outer
+    }
+
+    /// Whether anything of what closes a vertex is not opened again by something in it.
+    pub(super) fn closes(&self, v: VId, closers: &[Closer]) -> bool {
+        let open = self.ext_ref(v).map_or(&[][..], |x| &x.open);
+        closers.iter().any(|c| !open.iter().any(|o| self.admits(c.origin, *o)))
     }
 
     /// Whether what closes two branches of one vertex allows the same of the fields that they have.

@@ -1,11 +1,13 @@
 //! Disjunctions: decided last, by going through the vertex again once for each choice.
 //!
 //! The choices made so far are a list of numbers; the first disjunction that is met takes the first of them, and so on, in the order in which
-//! they are met, which is always the same for the same choices. A branch that fails is cut off before the next disjunction is opened. Defaults follow the
+//! they are met, which is always the same for the same choices. A branch that fails is cut off before the next disjunction is opened. Terms that say the same
+//! (`terms.rs`) are followed once: what fails with some of them fails with more, and one that a branch has already adds nothing. Defaults follow the
 //! specification's rules M, D and U ("Default values").
 
 use super::arena::*;
 use super::core::Evaluator;
+use super::terms::Said;
 use super::unify::{Choice, Undecided};
 use crate::diag::Code;
 use crate::pkg::Kind;
@@ -22,6 +24,22 @@ pub(super) struct Outcome {
     pub(super) choices: Vec<Choice>,
 }
 
+/// The branches of one vertex while they are gone through.
+#[derive(Debug)]
+struct Round {
+    v: VId,
+    said: Said,
+    /// Branches in which everything is decided.
+    leaves: Vec<Leaf>,
+    /// Branches in which as much is decided as in this round, and not everything.
+    open: Vec<Leaf>,
+    /// Why others are none.
+    failures: Vec<ErrId>,
+}
+
+/// How far below a vertex with something left to decide mistakes are looked for.
+const NEAR: u32 = 2;
+
 /// A vertex with the disjunctions met so far decided.
 #[derive(Debug)]
 pub(super) struct Leaf {
@@ -31,6 +49,8 @@ pub(super) struct Leaf {
     pub(super) histories: Vec<Vec<Choice>>,
     /// The disjunctions that are left to decide.
     pub(super) undecided: Vec<Undecided>,
+    /// The chosen terms, as numbers of what they say, as far as that is known.
+    pub(super) terms: Vec<u32>,
 }
 
 /// Branches of one vertex that are open at the same time. Beyond it the value would take for ever.
@@ -42,37 +62,37 @@ const MAX_HISTORIES: usize = 16;
 impl Evaluator {
     /// Decides the disjunctions of `v`.
     pub(super) fn decide(&mut self, v: VId, undecided: Vec<Undecided>) {
-        let mut failures = Vec::new();
-        let mut leaves: Vec<Leaf> = Vec::new();
-        let start = Leaf { v, decisions: Arc::from([]), histories: vec![Vec::new()], undecided };
-        let mut open = vec![start];
-        // One disjunction after the other, so that what comes out the same is followed only once.
-        while !open.is_empty() && self.exhausted().is_none() {
-            let mut next: Vec<Leaf> = Vec::new();
-            for leaf in open {
-                self.branch(v, &leaf, &mut next, &mut failures);
-            }
-            open = Vec::new();
-            for leaf in next {
-                let into = if leaf.undecided.is_empty() { &mut leaves } else { &mut open };
-                self.merge(into, leaf);
-                if into.len() > MAX_BRANCHES {
-                    self.exhaust("the disjunctions of one value leave more than 1000 branches open");
-                    break;
-                }
-            }
+        let mut round = self.leaves(v, undecided.clone(), Said::default());
+        if round.leaves.is_empty() && round.said.spared && self.exhausted().is_none() {
+            // Every term is to be told of.
+            round = self.leaves(v, undecided, Said::every_term());
         }
         if let Some(e) = self.exhausted() {
             self.v_mut(v).err = Some(e);
             return;
         }
-        if leaves.is_empty() {
-            let e = self.all_failed(v, failures);
+        if round.leaves.is_empty() {
+            let e = self.all_failed(v, round.failures);
             // An error of the vertex itself says more than that every branch has it.
             self.v_mut(v).err = None;
             self.fail(v, e);
         }
-        self.settle_branches(v, &leaves);
+        self.settle_branches(v, &round.leaves);
+    }
+
+    /// Goes through the branches of `v`.
+    fn leaves(&mut self, v: VId, undecided: Vec<Undecided>, said: Said) -> Round {
+        let mut round = Round { v, said, leaves: Vec::new(), open: Vec::new(), failures: Vec::new() };
+        let (histories, terms) = (vec![Vec::new()], Vec::new());
+        let mut open = vec![Leaf { v, decisions: Arc::from([]), histories, undecided, terms }];
+        // One disjunction after the other, so that what comes out the same is followed only once.
+        while !open.is_empty() && self.exhausted().is_none() {
+            for leaf in open {
+                self.branch(&leaf, &mut round);
+            }
+            open = std::mem::take(&mut round.open);
+        }
+        round
     }
 
     /// Gives a vertex the branches that are left.
@@ -98,45 +118,101 @@ impl Evaluator {
     }
 
     /// Goes through the vertex once for each term of the first disjunction that `from` has not decided.
-    fn branch(&mut self, v: VId, from: &Leaf, out: &mut Vec<Leaf>, failures: &mut Vec<ErrId>) {
-        for i in 0..from.undecided.first().map_or(0, |u| u.terms) {
+    fn branch(&mut self, from: &Leaf, round: &mut Round) {
+        let Some((first, rest)) = from.undecided.split_first() else { return };
+        // The vertex with a term that `from` has already.
+        let mut unchanged = None;
+        for i in 0..first.terms {
             if self.step().is_err() {
                 return;
             }
             let decisions: Arc<[u32]> = from.decisions.iter().copied().chain([i]).collect();
-            let (parent, label) = (self.v(v).parent, self.v(v).label);
-            let b = self.vertex(parent, label);
-            let conjuncts = self.conjuncts(v).to_vec();
-            self.v_mut(b).stands_for = v;
-            for c in conjuncts {
-                self.push_conjunct(b, c);
-            }
-            let unchecked = self.ext_ref(v).is_some_and(|x| x.unchecked);
-            let ext = self.ext(b);
-            ext.decisions = Some(decisions.clone());
-            ext.unchecked = unchecked;
-            self.outcome = None;
-            self.expand(b);
-            let outcome = self.outcome.take();
-            if let Some(e) = self.v(b).err.filter(|e| !self.is_incomplete(*e)) {
-                failures.push(e);
+            let term = round.said.number(first, i as usize, self);
+            let repeated = term.is_some_and(|t| from.terms.contains(&t));
+            let terms: Vec<u32> = from.terms.iter().copied().chain(term.filter(|_| !repeated)).collect();
+            let same = if rest.is_empty() { unchanged } else { Some(from.v) };
+            if let Some(v) = same.filter(|_| repeated) {
+                round.said.spared = true;
+                let choice: Vec<Choice> = first.choice(i as usize).into_iter().collect();
+                let histories = with_choices(from, &choice);
+                self.add_leaf(round, Leaf { v, decisions, histories, undecided: rest.to_vec(), terms });
                 continue;
             }
-            let Some(outcome) = outcome else { continue };
-            // More conjuncts mend nothing, so a branch that fails now is followed no further.
-            if let Some(e) = self.first_error(b) {
-                failures.push(e);
+            if let Some(e) = term.and_then(|_| round.said.failure(&terms)) {
+                round.said.spared = true;
+                round.failures.push(e);
                 continue;
             }
-            if outcome.undecided.is_empty()
-                && let Some(e) = self.unfinished(b)
-            {
-                failures.push(e);
-                continue;
+            match self.choose(round, from, &decisions, &terms) {
+                Ok(v) if repeated => unchanged = v,
+                Ok(_) => {}
+                Err(e) => {
+                    if term.is_some() && from.terms.len() == from.decisions.len() && !self.is_incomplete(e) {
+                        round.said.failed.push((terms, e));
+                    }
+                    round.failures.push(e);
+                }
             }
-            let new = outcome.choices.get(from.decisions.len()..).unwrap_or_default();
-            let histories = from.histories.iter().map(|h| h.iter().chain(new).copied().collect()).collect();
-            out.push(Leaf { v: b, decisions, histories, undecided: outcome.undecided });
+        }
+    }
+
+    /// Goes through the vertex with one more choice than `from`, and adds the branch to those that are left. An error says why it is no value.
+    fn choose(
+        &mut self,
+        round: &mut Round,
+        from: &Leaf,
+        decisions: &Arc<[u32]>,
+        terms: &[u32],
+    ) -> Result<Option<VId>, ErrId> {
+        let v = round.v;
+        let (parent, label) = (self.v(v).parent, self.v(v).label);
+        let b = self.vertex(parent, label);
+        let conjuncts = self.conjuncts(v).to_vec();
+        self.v_mut(b).stands_for = v;
+        for c in conjuncts {
+            self.push_conjunct(b, c);
+        }
+        let unchecked = self.ext_ref(v).is_some_and(|x| x.unchecked);
+        let ext = self.ext(b);
+        ext.decisions = Some(decisions.clone());
+        ext.unchecked = unchecked;
+        self.outcome = None;
+        self.expand(b);
+        let outcome = self.outcome.take();
+        if let Some(e) = self.v(b).err.filter(|e| !self.is_incomplete(*e)) {
+            return Err(e);
+        }
+        let Some(outcome) = outcome else { return Ok(None) };
+        let new = outcome.choices.get(from.decisions.len()..).unwrap_or_default();
+        let mut leaf = Leaf {
+            v: b,
+            decisions: decisions.clone(),
+            histories: with_choices(from, new),
+            undecided: outcome.undecided,
+            terms: terms.to_vec(),
+        };
+        let done = leaf.undecided.is_empty();
+        // One that is made of the same as another has no mistakes of its own.
+        let known = if done { &mut round.leaves } else { &mut round.open };
+        match self.join(known, leaf, false) {
+            None => return Ok(Some(b)),
+            Some(alone) => leaf = alone,
+        }
+        // More conjuncts mend nothing, so a branch that fails now is followed no further. How far down is only looked at once it is decided.
+        let failure = if done { self.first_error(b) } else { self.error_near(b, NEAR) };
+        let failure = failure.or_else(|| if done { self.unfinished(b) } else { None });
+        if let Some(e) = failure {
+            return Err(e);
+        }
+        self.add_leaf(round, leaf);
+        Ok(Some(b))
+    }
+
+    fn add_leaf(&mut self, round: &mut Round, leaf: Leaf) {
+        let into = if leaf.undecided.is_empty() { &mut round.leaves } else { &mut round.open };
+        self.merge(into, leaf);
+        if into.len() > MAX_BRANCHES {
+            self.exhaust("the disjunctions of one value leave more than 1000 branches open");
         }
     }
 
@@ -152,20 +228,26 @@ impl Evaluator {
 
     /// Adds a leaf, or its histories to those of a leaf with the same value.
     pub(super) fn merge(&mut self, leaves: &mut Vec<Leaf>, leaf: Leaf) {
+        if let Some(leaf) = self.join(leaves, leaf, true) {
+            leaves.push(leaf);
+        }
+    }
+
+    /// Adds the histories of a leaf to those of a leaf with the same value; gives the leaf back where there is none. Without `work` only
+    /// what is known already is compared.
+    fn join(&mut self, leaves: &mut [Leaf], leaf: Leaf, work: bool) -> Option<Leaf> {
         for l in leaves.iter_mut() {
-            // What is undecided may bring what only one of them allows.
-            let same = |ev: &mut Evaluator| leaf.undecided.is_empty() || ev.closed_alike(l.v, leaf.v);
-            if self.same_left(l, &leaf) && self.equivalent(l.v, leaf.v) && same(self) {
-                for h in leaf.histories {
-                    let known = l.histories.iter().any(|k| same_history(k, &h));
-                    if !known && l.histories.len() < MAX_HISTORIES {
-                        l.histories.push(h);
-                    }
-                }
-                return;
+            let same_left = self.same_left(l, &leaf);
+            if same_left
+                && (if work { self.equivalent(l.v, leaf.v) } else { self.made_equal(l.v, leaf.v) })
+                // What is undecided may bring what only one of them allows.
+                && (leaf.undecided.is_empty() || self.closed_alike(l.v, leaf.v))
+            {
+                add_histories(&mut l.histories, leaf.histories);
+                return None;
             }
         }
-        leaves.push(leaf);
+        Some(leaf)
     }
 
     /// Whether the same is left to decide in two branches.
@@ -287,6 +369,20 @@ fn together(a: Mode, b: Mode) -> Mode {
         (Mode::Maybe, m) | (m, Mode::Maybe) => m,
         (Mode::Default, Mode::Default) => Mode::Default,
         _ => Mode::NotDefault,
+    }
+}
+
+/// The histories of a leaf, each with more choices.
+fn with_choices(from: &Leaf, new: &[Choice]) -> Vec<Vec<Choice>> {
+    from.histories.iter().map(|h| h.iter().chain(new).copied().collect()).collect()
+}
+
+/// Adds ways to a value to those known.
+pub(super) fn add_histories(known: &mut Vec<Vec<Choice>>, more: Vec<Vec<Choice>>) {
+    for h in more {
+        if known.len() < MAX_HISTORIES && !known.iter().any(|k| same_history(k, &h)) {
+            known.push(h);
+        }
     }
 }
 

@@ -41,7 +41,9 @@ pub(crate) mod print;
 mod relate;
 mod resolve;
 pub(crate) mod shape;
+mod sort;
 pub(crate) mod source;
+mod terms;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tree;

@@ -18,13 +18,51 @@ use crate::syntax::ast::{Constraint, UnaryOp};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
-/// What a vertex may still be, with the choices that lead there.
+/// What a vertex may still be.
 #[derive(Clone)]
 struct Candidate {
     kind: Kind,
     scalar: Option<(Scalar, Span)>,
     bounds: Vec<Bound>,
+    /// The choices that lead there in the disjunction that is being decided.
     choices: Vec<Choice>,
+    /// Those in the disjunctions before it: more than one list where different choices came out the same.
+    histories: Vec<Vec<Choice>>,
+}
+
+impl Candidate {
+    /// Puts the choices of a disjunction that is decided behind those before it.
+    fn settle(&mut self) {
+        let choices = std::mem::take(&mut self.choices);
+        for h in &mut self.histories {
+            let before = h.len() as u32;
+            h.extend(
+                choices
+                    .iter()
+                    .map(|c| Choice { parent: if c.parent == 0 { 0 } else { c.parent + before }, ..*c }),
+            );
+        }
+    }
+
+    fn says_the_same(&self, other: &Candidate) -> bool {
+        let all_in = |x: &[Bound], y: &[Bound]| x.iter().all(|p| y.iter().any(|q| same_bound(p, q)));
+        let scalars = match (&self.scalar, &other.scalar) {
+            (None, None) => true,
+            (Some((a, _)), Some((b, _))) => same_scalar(a, b),
+            _ => false,
+        };
+        self.kind == other.kind
+            && scalars
+            && all_in(&self.bounds, &other.bounds)
+            && all_in(&other.bounds, &self.bounds)
+    }
+}
+
+fn same_bound(a: &Bound, b: &Bound) -> bool {
+    match (&a.value, &b.value) {
+        (BoundValue::Scalar(x), BoundValue::Scalar(y)) => a.op == b.op && same_scalar(x, y),
+        _ => false,
+    }
 }
 
 /// Beyond these many candidates it is worth following only those that differ, as `disjunct.rs` does.
@@ -132,13 +170,24 @@ impl Evaluator {
         if bounds.iter().any(|b| matches!(b.value, BoundValue::Vertex(_))) {
             return false;
         }
-        let start =
-            Candidate { kind: x.kind, scalar: self.scalar_at(v).cloned(), bounds, choices: Vec::new() };
+        let (scalar, choices, histories) = (self.scalar_at(v).cloned(), Vec::new(), vec![Vec::new()]);
+        let start = Candidate { kind: x.kind, scalar, bounds, choices, histories };
         let mut candidates = vec![start];
         for or in ors {
-            let mut next = Vec::new();
+            let mut next: Vec<Candidate> = Vec::new();
             for c in candidates {
-                if self.narrow(c, &or.expr, 0, &mut next).is_none() || next.len() > MAX_CANDIDATES {
+                let mut narrowed = Vec::new();
+                if self.narrow(c, &or.expr, 0, &mut narrowed).is_none() {
+                    return false;
+                }
+                for mut c in narrowed {
+                    c.settle();
+                    match next.iter_mut().find(|n| n.says_the_same(&c)) {
+                        Some(n) => super::disjunct::add_histories(&mut n.histories, c.histories),
+                        None => next.push(c),
+                    }
+                }
+                if next.len() > MAX_CANDIDATES {
                     return false;
                 }
             }
@@ -157,7 +206,7 @@ impl Evaluator {
         }
         let mut leaves: Vec<Leaf> = Vec::new();
         for mut c in candidates {
-            let histories = vec![std::mem::take(&mut c.choices)];
+            let histories = std::mem::take(&mut c.histories);
             let (parent, label) = (self.v(v).parent, self.v(v).label);
             let b = self.vertex(parent, label);
             self.take(b, c);
@@ -166,10 +215,8 @@ impl Evaluator {
             x.state = State::Done;
             self.finish(b);
             if !self.failed(b) {
-                self.merge(
-                    &mut leaves,
-                    Leaf { v: b, decisions: Arc::from([]), histories, undecided: Vec::new() },
-                );
+                let (decisions, undecided, terms) = (Arc::from([]), Vec::new(), Vec::new());
+                self.merge(&mut leaves, Leaf { v: b, decisions, histories, undecided, terms });
             }
         }
         if leaves.is_empty() {
@@ -270,7 +317,9 @@ impl Evaluator {
         {
             return Some(None);
         }
-        c.bounds.push(b);
+        if !c.bounds.iter().any(|known| same_bound(known, &b)) {
+            c.bounds.push(b);
+        }
         Some(Some(c))
     }
 

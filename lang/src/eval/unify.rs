@@ -82,7 +82,21 @@ pub(super) struct Undecided {
     /// The disjunction, counted from 1, of whose chosen term it is a part; 0 for none.
     pub(super) parent: u32,
     /// What its terms are part of.
-    origin: OriginId,
+    pub(super) origin: OriginId,
+    /// Whether it came round a cycle.
+    pub(super) cyclic: bool,
+    /// The disjunction, where its terms are written in it.
+    pub(super) written: Option<E>,
+}
+
+impl Undecided {
+    /// The choice of a term, if the terms are written in the disjunction.
+    pub(super) fn choice(&self, i: usize) -> Option<Choice> {
+        let X::Or(terms) = &self.written.as_ref()?.kind else { return None };
+        let marked = terms.get(i)?.1;
+        let has_marks = terms.iter().any(|t| t.1);
+        Some(Choice { parent: self.parent, site: self.site, has_marks, marked })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -976,6 +990,8 @@ impl Evaluator {
                     env: c.env,
                     parent: u32::from(c.ci.branch),
                     origin: c.ci.origin,
+                    cyclic: c.ci.cyclic,
+                    written: matches!(c.expr.kind, X::Or(_)).then(|| c.expr.clone()),
                 });
             }
         }

@@ -34,6 +34,32 @@ impl Evaluator {
         self.note_cycle(v, &out[before.min(out.len())..]);
     }
 
+    /// The first error in a vertex or in what is at most so many levels below it that nothing can mend.
+    pub(super) fn error_near(&mut self, v: VId, levels: u32) -> Option<ErrId> {
+        if let Err(e) = self.step() {
+            return Some(e);
+        }
+        let mut out = Vec::new();
+        let t = self.judged(v, false, &mut out);
+        if !out.is_empty() || levels == 0 {
+            return out.first().copied();
+        }
+        let t = t?;
+        let mut i = 0;
+        while let Some(a) = self.arcs(t).get(i).copied() {
+            i += 1;
+            let e = match a.constraint {
+                Constraint::Regular => self.error_near(a.vertex, levels - 1),
+                Constraint::Required => self.impossible(a.vertex),
+                Constraint::Optional => None,
+            };
+            if e.is_some() {
+                return e;
+            }
+        }
+        None
+    }
+
     fn collect_here(&mut self, v: VId, concrete: bool, first: bool, out: &mut Vec<ErrId>) {
         let Some(t) = self.judged(v, concrete, out) else { return };
         let mut i = 0;
@@ -184,8 +210,21 @@ impl Evaluator {
 
     /// Whether two finished values are the same, so that a disjunction needs only one of them.
     pub(super) fn equivalent(&mut self, a: VId, b: VId) -> bool {
-        self.expand(a);
-        self.expand(b);
+        self.same_value(a, b, None, true)
+    }
+
+    /// Whether two values are the same as far as that can be told without working on anything in them.
+    pub(super) fn made_equal(&mut self, a: VId, b: VId) -> bool {
+        self.same_value(a, b, None, false)
+    }
+
+    /// `above` is what closes the vertices around the two, where that is known.
+    fn same_value(&mut self, a: VId, b: VId, above: Option<(&[Closer], &[Closer])>, work: bool) -> bool {
+        if work {
+            self.expand(a);
+            self.expand(b);
+        }
+        let (from_a, from_b) = (a, b);
         let (a, b) = (self.settled(a), self.settled(b));
         if a == b {
             return true;
@@ -205,27 +244,52 @@ impl Evaluator {
         if !self.same_constraints(a, b) {
             return false;
         }
-        let branches = |v| self.ext_ref(v).map_or(Vec::new(), |x| x.branches.to_vec());
-        let (p, q) = (branches(a), branches(b));
-        if p.len() != q.len() || !p.iter().zip(&q).all(|(p, q)| p.1 == q.1 && self.equivalent(p.0, q.0)) {
+        let arcs = self.arcs(a).to_vec();
+        let mut pairs = Vec::with_capacity(arcs.len());
+        for p in arcs {
+            match self.arc(b, p.label) {
+                Some(q) if q.constraint == p.constraint => pairs.push((p, q)),
+                _ => return false,
+            }
+        }
+        // What is above is known of branches as of what they are branches of.
+        let closers = match above.filter(|_| from_a == a && from_b == b) {
+            Some((p, q)) => (self.closers_within(a, p), self.closers_within(b, q)),
+            None => (self.closers(a), self.closers(b)),
+        };
+        if self.closes(a, &closers.0) != self.closes(b, &closers.1) {
             return false;
         }
-        let arcs = self.arcs(a).to_vec();
-        let same = arcs.into_iter().all(|p| match self.arc(b, p.label) {
-            Some(q) if q.constraint == p.constraint => {
-                if p.constraint == Constraint::Regular {
-                    return self.equivalent(p.vertex, q.vertex);
-                }
-                self.same_conjuncts(p.vertex, q.vertex)
+        let branches = |v| self.ext_ref(v).map_or(Vec::new(), |x| x.branches.to_vec());
+        let (p, q) = (branches(a), branches(b));
+        let same = |ev: &mut Self, p: VId, q: VId| crate::compile::stack(|| ev.same_value(p, q, None, work));
+        if p.len() != q.len() || !p.iter().zip(&q).all(|(p, q)| p.1 == q.1 && same(self, p.0, q.0)) {
+            return false;
+        }
+        pairs.into_iter().all(|(p, q)| {
+            let (v, w) = (p.vertex, q.vertex);
+            if p.constraint != Constraint::Regular {
+                return self.same_conjuncts(v, w);
             }
-            _ => false,
-        });
-        // What takes longest to find out comes last.
-        let mut closes = |v: VId| {
-            let open = self.ext_ref(v).is_some_and(|x| !x.open.is_empty());
-            !open && !self.closers(v).is_empty()
-        };
-        same && closes(a) == closes(b)
+            let below = |ev: &Self, all: &[Closer], v: VId| all.iter().any(|c| ev.closes_below(c, v));
+            if self.made_of_the_same(v, w) && below(self, &closers.0, v) == below(self, &closers.1, w) {
+                return true;
+            }
+            crate::compile::stack(|| self.same_value(v, w, Some((&closers.0, &closers.1)), work))
+        })
+    }
+
+    /// Whether two fields of branches of one vertex have the same conjuncts. What these refer to in the branches is compared with the other fields.
+    fn made_of_the_same(&self, a: VId, b: VId) -> bool {
+        let (x, y) = (self.conjuncts(a), self.conjuncts(b));
+        x.len() == y.len()
+            && self.v(a).denied.is_none()
+            && self.v(b).denied.is_none()
+            && x.iter().zip(y).all(|(c, d)| {
+                std::sync::Arc::ptr_eq(&c.expr, &d.expr)
+                    && c.ci.unchecked == d.ci.unchecked
+                    && self.same_scope(c.env, d.env)
+            })
     }
 
     /// Whether two fields are declared by the same expressions, however often.

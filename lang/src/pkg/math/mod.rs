@@ -366,8 +366,11 @@ pub(super) static PACKAGE: Package = Package {
         Gamma(x: NUMBER) -> NUMBER = |a| double(libm::tgamma(float(a, 0)?));
         /// The length of the hypotenuse.
         Hypot(p: NUMBER, q: NUMBER) -> NUMBER = |a| double(libm::hypot(float(a, 0)?, float(a, 1)?));
-        /// The binary exponent of x as an integer.
-        Ilogb(x: NUMBER) -> INT = |a| Ok(i64::from(exponent_of(float(a, 0)?)?).into());
+        /// The binary exponent of x as an integer; the least one of 32 bits for 0.
+        Ilogb(x: NUMBER) -> INT = |a| {
+            let x = float(a, 0)?;
+            Ok(i64::from(if x == 0.0 { i32::MIN } else { libm::ilogb(x) }).into())
+        };
         /// The Bessel function of the first kind, order 0.
         J0(x: NUMBER) -> NUMBER = |a| double(libm::j0(float(a, 0)?));
         /// The Bessel function of the first kind, order 1.
@@ -519,6 +522,7 @@ mod tests {
             Erfinv(2) => ! the result is not a number
             Hypot(3, 4) => 5
             Ilogb(10) => 3
+            Ilogb(0) => -2147483648
             Logb(0) => ! the result is infinite
             J0(1) => 0.7651976865579666
             Jn(2, 1) => 0.11490348493190049

@@ -24,16 +24,21 @@ fn widths(lines: &[Vec<&str>]) -> Vec<Vec<usize>> {
     out
 }
 
+/// A text in columns. A vertical tab ends a cell as a tab does, and after a form feed, which ends a line, columns begin anew.
 fn format(text: &str) -> Res {
-    let ends = text.ends_with('\n');
-    let body = text.strip_suffix('\n').unwrap_or(text);
-    let lines: Vec<Vec<&str>> = body.split('\n').map(|l| l.split('\t').collect()).collect();
-    // Each line with all its widths is written once, so the size is known to be bounded before.
-    let widths = widths(&lines);
-    let total: usize = widths.iter().flatten().fold(text.len(), |n, w| n.saturating_add(*w));
-    check_text(total)?;
+    let mut blocks = Vec::new();
+    let mut total = text.len();
+    for block in text.split('\u{c}') {
+        let lines: Vec<Vec<&str>> = block.split('\n').map(|l| l.split(['\t', '\u{b}']).collect()).collect();
+        let widths = widths(&lines);
+        // Each line with all its widths is written once, so the size is known to be bounded before.
+        total = widths.iter().flatten().fold(total, |n, w| n.saturating_add(*w));
+        check_text(total)?;
+        blocks.push((lines, widths));
+    }
     let mut out = String::with_capacity(total);
-    for (i, (line, widths)) in lines.iter().zip(&widths).enumerate() {
+    for (i, (line, widths)) in blocks.iter().flat_map(|(lines, widths)| lines.iter().zip(widths)).enumerate()
+    {
         out.push_str(if i > 0 { "\n" } else { "" });
         for (cell, width) in line.iter().zip(widths) {
             out.push_str(cell);
@@ -41,7 +46,6 @@ fn format(text: &str) -> Res {
         }
         out.push_str(line.last().unwrap_or(&""));
     }
-    out.push_str(if ends { "\n" } else { "" });
     Ok(out.into())
 }
 
@@ -87,6 +91,9 @@ mod tests {
             r#"
             Write("a\tbbbbbb\tc\nccc\td\te\n\nx\ty\n") => "a   bbbbbb c\nccc d      e\n\nx y\n"
             Write(["a\tb", "ccccccccc\td", "plain", "q\tr\ts\t"]) => "a         b\nccccccccc d\nplain\nq r s \n"
+            Write("a\u000bbbb\u000bc\n\u000bx\t\u000bq\fcccccc\td\te\n") => "a bbb c\n  x    q\ncccccc d e\n"
+            Write(["a\f", "b\tc\nxx\ty"]) => "a\n\nb  c\nxx y\n"
+            Write("a\t\nbb\t\u000bc\f\f\tx") => "a  \nbb  c\n\n x"
             Write([1]) => ! cannot use a value of type int as a line
             "#,
         );

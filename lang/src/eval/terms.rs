@@ -1,0 +1,122 @@
+//! What the terms of disjunctions say: terms that are written alike say the same, wherever they are written, as long as no name in them means something else somewhere else.
+//!
+//! A disjunction that is written again and again has a number of terms to the power of how often it is written; by what its terms say it has few.
+
+use super::arena::*;
+use super::core::Evaluator;
+use super::expr::{Decl, E, FieldDecl, X};
+use super::operate::same_scalar;
+use super::unify::Undecided;
+use crate::syntax::ast::UnaryOp;
+
+/// What the terms say that were met in the disjunctions of one vertex.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Terms that say different things, and where they stand: what they are part of, whether embedded, whether they came round a cycle.
+    known: Vec<(E, (OriginId, bool, bool))>,
+    /// Terms that together are no value, and why.
+    pub(super) failed: Vec<(Vec<u32>, ErrId)>,
+    /// Whether any work was spared by it.
+    pub(super) spared: bool,
+    /// Whether every term is gone through for itself.
+    every_term: bool,
+}
+
+/// Beyond so many it is not worth looking for the same.
+const MANY: usize = 64;
+
+impl Said {
+    /// One that spares nothing, for the sake of all that is to be told.
+    pub(super) fn every_term() -> Said {
+        Said { every_term: true, ..Said::default() }
+    }
+
+    /// The number of what term `i` of a disjunction says. `None` where it is not known.
+    pub(super) fn number(&mut self, or: &Undecided, i: usize, ev: &Evaluator) -> Option<u32> {
+        if self.every_term {
+            return None;
+        }
+        let X::Or(terms) = &or.written.as_ref()?.kind else { return None };
+        let term = &terms.get(i)?.0;
+        let from = ev.origins.get(or.origin as usize)?;
+        let origin = if from.embedded { from.parent } else { or.origin };
+        let place = (origin, from.embedded, or.cyclic);
+        if let Some(n) = self.known.iter().position(|(t, p)| *p == place && same_text(t, term)) {
+            return Some(n as u32);
+        }
+        if self.known.len() == MANY || !is_plain(term) {
+            return None;
+        }
+        self.known.push((term.clone(), place));
+        Some(self.known.len() as u32 - 1)
+    }
+
+    /// Why terms are no value together, if some of them are known to be none.
+    pub(super) fn failure(&self, terms: &[u32]) -> Option<ErrId> {
+        self.failed.iter().find(|(few, _)| few.iter().all(|t| terms.contains(t))).map(|f| f.1)
+    }
+}
+
+/// Whether an expression means the same everywhere, and has nothing left to decide in it.
+fn is_plain(e: &E) -> bool {
+    let field = |f: &FieldDecl| !f.label_alias && is_plain(&f.value);
+    match &e.kind {
+        X::Scalar(_) | X::Type { .. } | X::Top => true,
+        X::Bound(op, x) => *op != UnaryOp::Equal && matches!(x.kind, X::Scalar(_)),
+        X::And(terms) => terms.iter().all(is_plain),
+        X::List(l) => l.elems.iter().chain(l.ellipsis.iter().flatten()).all(is_plain),
+        X::Struct(s) => {
+            let plain = |d: &Decl| match d {
+                Decl::Field(f) => field(f),
+                Decl::Pattern(p, f) => is_plain(p) && field(f),
+                Decl::Ellipsis => true,
+                Decl::Dynamic(..) | Decl::Embed(_) | Decl::Comprehension(_) => false,
+            };
+            s.lets.is_empty() && s.decls.iter().all(plain)
+        }
+        _ => false,
+    }
+}
+
+/// Whether two plain expressions are written alike.
+fn same_text(a: &E, b: &E) -> bool {
+    if std::sync::Arc::ptr_eq(a, b) {
+        return true;
+    }
+    let all = |a: &[E], b: &[E]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_text(a, b));
+    let field = |f: &FieldDecl, g: &FieldDecl| {
+        f.label == g.label
+            && f.constraint == g.constraint
+            && !f.label_alias
+            && !g.label_alias
+            && same_text(&f.value, &g.value)
+    };
+    match (&a.kind, &b.kind) {
+        (X::Scalar(a), X::Scalar(b)) => a.kind() == b.kind() && same_scalar(a, b),
+        (X::Top, X::Top) => true,
+        (X::Type { kind, range }, X::Type { kind: k, range: r }) => kind == k && range == r,
+        (X::Bound(p, a), X::Bound(q, b)) => p == q && same_text(a, b),
+        (X::And(a), X::And(b)) => all(a, b),
+        (X::List(a), X::List(b)) => {
+            let rest = match (&a.ellipsis, &b.ellipsis) {
+                (None, None) | (Some(None), Some(None)) => true,
+                (Some(Some(a)), Some(Some(b))) => same_text(a, b),
+                _ => false,
+            };
+            rest && all(&a.elems, &b.elems)
+        }
+        (X::Struct(a), X::Struct(b)) => {
+            let same = |(a, b): (&Decl, &Decl)| match (a, b) {
+                (Decl::Field(f), Decl::Field(g)) => field(f, g),
+                (Decl::Pattern(p, f), Decl::Pattern(q, g)) => same_text(p, q) && field(f, g),
+                (Decl::Ellipsis, Decl::Ellipsis) => true,
+                _ => false,
+            };
+            a.lets.is_empty()
+                && b.lets.is_empty()
+                && a.decls.len() == b.decls.len()
+                && a.decls.iter().zip(&b.decls).all(same)
+        }
+        _ => false,
+    }
+}
