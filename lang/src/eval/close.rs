@@ -12,6 +12,10 @@ use super::label::Label;
 use crate::diag::Code;
 use crate::pkg::Kind;
 use crate::syntax::ast::Constraint;
+use std::sync::Arc;
+
+/// How many of the vertices whose disjunctions are being decided are looked at for what is around them.
+const MANY_AROUND: usize = 4;
 
 /// How many names a hint lists.
 const MANY_NAMES: usize = 6;
@@ -71,11 +75,12 @@ impl Evaluator {
             self.note_unclosed(v, out.is_empty());
             return out;
         }
-        for c in crate::compile::stack(|| self.closers(parent)) {
-            if self.closes_below(&c, v) {
-                out.push(c);
-            }
-        }
+        let around: Arc<[Closer]> =
+            match self.closers_around.iter().rev().take(MANY_AROUND).find(|k| k.0 == parent) {
+                Some((_, known)) => known.clone(),
+                None => crate::compile::stack(|| self.closers(parent)).into(),
+            };
+        out.extend(around.iter().copied().filter(|c| self.closes_below(c, v)));
         self.note_unclosed(v, out.is_empty() && self.v(parent).unclosed);
         out
     }

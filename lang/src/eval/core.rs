@@ -55,6 +55,8 @@ pub(crate) struct Evaluator {
     exhausted: Option<ErrId>,
     /// Disjunctions of plain values that were decided where nothing else was said, by the address of the expression.
     pub(super) plain_choices: FxHashMap<usize, (E, VId)>,
+    /// What closes the vertices around those whose disjunctions are being decided: it stays as it is meanwhile, and every branch asks for it.
+    pub(super) closers_around: Vec<(VId, Arc<[Closer]>)>,
     /// Regular expressions compiled so far.
     pub(super) regexes: FxHashMap<Arc<str>, Arc<crate::pkg::regexp::Regex>>,
 }
@@ -162,6 +164,7 @@ impl Evaluator {
             memory: 0,
             exhausted: None,
             plain_choices: FxHashMap::default(),
+            closers_around: Vec::new(),
             regexes: FxHashMap::default(),
         }
     }

@@ -62,10 +62,19 @@ const MAX_HISTORIES: usize = 16;
 impl Evaluator {
     /// Decides the disjunctions of `v`.
     pub(super) fn decide(&mut self, v: VId, undecided: Vec<Undecided>) {
+        let (parent, label) = (self.v(v).parent, self.v(v).label);
+        let inside = parent != NONE && label != super::label::Label::NONE;
+        if inside {
+            let around = self.closers(parent);
+            self.closers_around.push((parent, around.into()));
+        }
         let mut round = self.leaves(v, undecided.clone(), Said::default());
         if round.leaves.is_empty() && round.said.spared && self.exhausted().is_none() {
             // Every term is to be told of.
             round = self.leaves(v, undecided, Said::every_term());
+        }
+        if inside {
+            self.closers_around.pop();
         }
         if let Some(e) = self.exhausted() {
             self.v_mut(v).err = Some(e);
