@@ -148,7 +148,7 @@ fn parse(words: &str) -> Result<Form, Error> {
     Ok(match FileType::parse(words).map_err(|refusal| wrong(&refusal))? {
         (form, Interpretation::OpenApi) => Form::OpenApi(form.unwrap_or(FileType::Json)),
         (form, Interpretation::JsonSchema) => Form::JsonSchema(form.unwrap_or(FileType::Json)),
-        (Some(form), Interpretation::Data) => Form::Value(form),
+        (Some(form), Interpretation::Data) if form != FileType::Proto => Form::Value(form),
         _ => return Err(Error::usage(format!("nothing can be written as {words:?}"))),
     })
 }
@@ -199,7 +199,7 @@ fn as_data(form: FileType, value: Value<'_>, data: &Data, layout: Layout) -> Res
         FileType::Yaml => yaml::write(data).into_bytes(),
         FileType::Cue => cue::write(data).into_bytes(),
         FileType::Toml => toml::write(data).map_err(|e| at(value, format!("as TOML: {e}")))?.into_bytes(),
-        FileType::Text | FileType::Binary => match data {
+        FileType::Text | FileType::Binary | FileType::Proto => match data {
             Data::String(text) if form == FileType::Text => format!("{text}\n").into_bytes(),
             Data::String(text) => text.as_bytes().to_vec(),
             Data::Bytes(bytes) => bytes.to_vec(),

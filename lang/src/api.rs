@@ -634,7 +634,7 @@ impl<'i> Value<'i> {
         let ev = self.ev();
         let mut out: Vec<Arc<str>> = Vec::new();
         for d in ev.decls(self.v) {
-            for line in &d.docs {
+            for line in d.docs() {
                 if !out.contains(line) {
                     out.push(line.clone());
                 }
@@ -648,7 +648,7 @@ impl<'i> Value<'i> {
         let ev = self.ev();
         let mut out: Vec<(Arc<str>, Arc<str>)> = Vec::new();
         for d in ev.decls(self.v) {
-            for a in &d.attributes {
+            for a in d.attributes() {
                 if !out.contains(a) {
                     out.push(a.clone());
                 }

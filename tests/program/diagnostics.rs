@@ -42,6 +42,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("conflict-element", "a: [int, string]\na: [1, 2]\n"),
     ("conflict-deep", "spec: template: spec: replicas: 1\nspec: template: spec: replicas: 2\n"),
     ("conflict-reference", "defaults: {port: 80}\nserver: defaults & {port: 8080}\n"),
+    (
+        "conflict-references",
+        "#Base: {port: 80}\nother: {port: 90}\nnear: other\nserver: #Base & near\nsame: {a: 1} & {a: 2}\nuse: same\n",
+    ),
     ("conflict-several", "a: 1\na: 2\nb: \"x\"\nb: \"y\"\nc: int\nc: true\n"),
     ("conflict-definition", "#Port: int & >0\np: #Port & -1\n"),
     ("conflict-range", "a: uint8 & 300\n"),
@@ -53,6 +57,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("closed-far", "#Server: host: string\nweb: #Server & {host: \"a\", banana: 1}\n"),
     ("closed-deep", "#App: spec: {image: string, env: [string]: string}\na: #App & {spec: {imgae: \"x\"}}\n"),
+    (
+        "closed-branches",
+        "#T: {kind: \"a\", name: string} | {kind: \"b\", size: int}\nt: #T & {sze: 3}\nu: #T & {kind: \"b\", sise: 3}\n",
+    ),
     ("closed-function", "a: close({x: 1})\na: y: 2\n"),
     ("closed-two", "#A: {a: int}\nx: #A & {b: 1, c: 2}\n"),
     ("closed-list", "#L: {items: [...{name: string}]}\nx: #L & {items: [{name: \"a\"}, {nmae: \"b\"}]}\n"),

@@ -92,3 +92,35 @@ fn packages_as_one_file() {
     sandbox.file("c.cue", "package p\n\nimport list \"strings\"\n\ne: list.ToUpper(\"x\")\n");
     check!("eval-package-clash", sandbox.run(&["eval", "--out", "package"]));
 }
+
+#[test]
+fn protocol_buffers_become_definitions() {
+    let sandbox = Sandbox::new();
+    sandbox.file("cue.mod/module.cue", "module: \"ex.test/m\"\nlanguage: version: \"v0.17.0\"\n");
+    let order = "syntax = \"proto3\";\npackage shop.v1;\nimport \"shop/item.proto\";\nimport \"far/money.proto\";\n\n// An order.\nmessage Order {\n  repeated shop.item.Item items = 1;\n  far.money.Money total = 2;\n  oneof by {\n    string card = 3;\n    bool cash = 4;\n  }\n}\n";
+    sandbox.file("shop/order.proto", order);
+    sandbox.file(
+        "shop/item.proto",
+        "syntax = \"proto3\";\npackage shop.item;\nmessage Item {\n  string item_name = 1;\n}\n",
+    );
+    sandbox.file("include/far/money.proto", "syntax = \"proto3\";\npackage far.money;\nmessage Money {\n  int64 cents = 1;\n  enum Unit { EUR = 0; USD = 1; }\n  Unit unit = 2;\n}\n");
+    check!("import-proto-none", sandbox.run(&["import", "proto", "shop/order.proto"]));
+    check!(
+        "import-proto-files",
+        sandbox.run(&["import", "proto", "-I", "include", "--dry-run", "shop/order.proto"])
+    );
+    check!("import-proto", sandbox.run(&["import", "proto", "-I", "include", "-o", "-", "shop/order.proto"]));
+    assert_eq!(sandbox.run(&["import", "proto", "-I", "include", "shop/order.proto"]).status, 0);
+    // What was written can be imported, and says what data must be.
+    sandbox.file("main.cue", "package main\nimport \"ex.test/m/shop:v1\"\no: v1.#Order & {items: [{itemName: \"a\"}], total: {cents: 5, unit: 1}, cash: true}\n");
+    check!("import-proto-used", sandbox.run(&["export", "main.cue", "-e", "o"]));
+    sandbox.file("wrong.cue", "package main\nimport \"ex.test/m/shop:v1\"\no: v1.#Order & {cash: true, card: \"x\", total: unit: 2}\n");
+    assert_eq!(sandbox.run(&["vet", "wrong.cue"]).status, 1);
+    sandbox.file("bad.proto", "syntax = \"proto3\";\npackage bad;\nmessage M {\n  Mesage m = 1;\n  strng s = 2;\n}\nmessage Message {}\n");
+    check!("import-proto-wrong", sandbox.run(&["import", "proto", "bad.proto"]));
+    sandbox.file("open.proto", "message M {\n  string s = 1\n}\n");
+    check!("import-proto-syntax", sandbox.run(&["import", "proto", "open.proto"]));
+    sandbox.file("lone.proto", "syntax = \"proto3\";\nmessage M {}\n");
+    check!("import-proto-package", sandbox.run(&["import", "proto", "lone.proto"]));
+    check!("import-proto-other", sandbox.run(&["export", "lone.proto"]));
+}

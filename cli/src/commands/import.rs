@@ -1,5 +1,7 @@
 //! `stepwell import [MODE] INPUT...`: data and schemas of other languages as files of the language.
 
+mod proto;
+
 use crate::error::{Error, Place, Problem};
 use crate::inputs::place_in;
 use crate::language::{Document, Placing, documents, refused};
@@ -20,7 +22,8 @@ use stepwell_lang::source::Source;
 ///
 /// `stepwell import foo.yaml` writes foo.cue beside it. JSON Schema and OpenAPI are recognised by what the files say, or named by a word in front:
 /// `stepwell import jsonschema FILE`. `crd` makes a package of each version of a custom resource definition of Kubernetes. The words are: auto,
-/// data, json, yaml, toml, text, jsonschema, openapi, crd. A folder stands for the data files in it, `./...` for all below as well.
+/// data, json, yaml, toml, text, jsonschema, openapi, crd, proto. `stepwell import proto FILE` makes definitions of protocol buffers, also of the files
+/// that it imports. A folder stands for the data files in it, `./...` for all below as well.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// What the files are, and the files and folders (`-` for standard input)
@@ -45,6 +48,9 @@ pub(super) struct Arguments {
     /// Take apart texts that are JSON or YAML themselves
     #[arg(short = 'R', long)]
     recursive: bool,
+    /// A folder in which the imports of .proto files are looked for, beside that of the module
+    #[arg(short = 'I', long, value_name = "DIR")]
+    proto_path: Vec<PathBuf>,
     /// Of folders, take the files whose names match this regular expression
     #[arg(short, long, value_name = "REGEXP")]
     name: Option<String>,
@@ -70,9 +76,20 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     }
     let mut targets = Vec::new();
     let mut problems = Vec::new();
+    let mut protos = Vec::new();
     for (path, form, interpretation) in expand(args, inputs, mode)? {
+        if form == FileType::Proto {
+            protos.push(path);
+            continue;
+        }
         let converted = documents(&path, form).and_then(|d| convert(args, &path, &d, form, interpretation));
         match converted {
+            Ok(found) => targets.extend(found),
+            Err(error) => problems.extend(error.problems),
+        }
+    }
+    if !protos.is_empty() {
+        match proto::targets(args, &protos) {
             Ok(found) => targets.extend(found),
             Err(error) => problems.extend(error.problems),
         }
@@ -121,6 +138,7 @@ fn joined(args: &Arguments, targets: Vec<Target>) -> String {
             whole.docs = target.file.docs;
         }
         whole.imports.extend(target.file.imports);
+        whole.others.extend(target.file.others);
         whole.body.push_str(&target.file.body);
     }
     whole.text(package.as_deref())

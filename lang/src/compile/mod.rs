@@ -16,7 +16,8 @@ use crate::data::{Kept, Shared};
 use crate::diag::{Code, Diagnostic};
 use crate::eval::Room;
 use crate::eval::expr::{
-    Callee, Clause, Comprehension, Decl, E, Expr, FieldDecl, List, Part, Predeclared, Scalar, Struct, X,
+    Callee, Clause, Comprehension, Decl, E, Expr, FieldDecl, List, Notes, Part, Predeclared, Scalar, Struct,
+    X,
 };
 use crate::eval::label::{Label, Labels};
 use crate::number::Number;
@@ -300,7 +301,7 @@ impl<'p> Compiler<'p> {
                     let decl = self.field(&d.comments, f);
                     self.fields += 1;
                     out.decls.push(decl);
-                    out.own_end = out.decls.len();
+                    out.own_end = out.decls.len() as u32;
                 }
                 ast::DeclKind::Embed(e) => {
                     let x = self.expr(e);
@@ -312,7 +313,7 @@ impl<'p> Compiler<'p> {
                 }
                 ast::DeclKind::Let { name, value } => {
                     let value = self.expr(value);
-                    out.own_end = out.decls.len();
+                    out.own_end = out.decls.len() as u32;
                     if let Some(index) = self.scopes.let_index(name.name)
                         && let Some(slot) = out.lets.get_mut(index as usize)
                     {
@@ -342,16 +343,10 @@ impl<'p> Compiler<'p> {
         // The parser has given the comment before a chain `a: b: c` to its innermost field, which is what patch markers rely on.
         let docs = docs(comments);
         let label_span = f.label.span;
-        let attributes = f.attributes.iter().map(|a| (a.name.into(), a.body.into())).collect();
-        let mut decl = FieldDecl {
-            label: Label::NONE,
-            constraint: f.constraint,
-            value: Expr::new(X::Top, f.value.span),
-            label_alias: false,
-            docs,
-            attributes,
-            label_span,
-        };
+        let attributes: ThinVec<_> = f.attributes.iter().map(|a| (a.name.into(), a.body.into())).collect();
+        let noted = !docs.is_empty() || !attributes.is_empty();
+        let notes = noted.then(|| Box::new(Notes { docs, attributes }));
+        let mut label = Label::NONE;
         let is_pattern = matches!(f.label.kind, ast::LabelKind::Pattern(_));
         let key = match &mut f.label.kind {
             ast::LabelKind::Ident(name) => {
@@ -362,11 +357,11 @@ impl<'p> Compiler<'p> {
                             .hint("a field of this name is written \"_\""),
                     );
                 }
-                decl.label = self.labels.identifier(name, &self.package);
+                label = self.labels.identifier(name, &self.package);
                 None
             }
             ast::LabelKind::String(s) => {
-                decl.label = self.labels.regular(&s.text());
+                label = self.labels.regular(&s.text());
                 None
             }
             ast::LabelKind::Interpolation(x) => Some((self.expr(x), None, false)),
@@ -385,14 +380,13 @@ impl<'p> Compiler<'p> {
         };
         let alias = key.as_ref().and_then(|k| k.1);
         if let Some(alias) = alias {
-            decl.label_alias = true;
             self.scopes.push_label_alias(alias);
         }
         let value_alias = f.alias.as_ref().filter(|_| is_pattern);
         let constrains = f.constraint == ast::Constraint::Optional || is_pattern;
         let place = self.enter(if constrains { AttributePlace::Constraint } else { AttributePlace::Field });
         let found = self.diagnostics.len();
-        decl.value = match value_alias {
+        let value = match value_alias {
             Some(name) => {
                 self.scopes.push_value_alias(name);
                 let value = self.expr(&mut f.value);
@@ -402,10 +396,10 @@ impl<'p> Compiler<'p> {
             }
             None => self.expr(&mut f.value),
         };
-        decl.value = self.with_attributes(decl.value, &f.attributes);
+        let value = self.with_attributes(value, &f.attributes);
         if self.diagnostics.len() > found {
             let step = match &key {
-                None => self.labels.selector(decl.label),
+                None => self.labels.selector(label),
                 Some(_) => self.text(label_span),
             };
             self.below(found, &step);
@@ -414,7 +408,8 @@ impl<'p> Compiler<'p> {
         if alias.is_some() {
             self.scopes.pop(&mut self.diagnostics);
         }
-        let decl = Arc::new(decl);
+        let (constraint, label_alias) = (f.constraint, alias.is_some());
+        let decl = Arc::new(FieldDecl { label, constraint, value, label_alias, notes, label_span });
         match key {
             None => Decl::Field(decl),
             Some((x, _, true)) => Decl::Pattern(x, decl),
@@ -807,8 +802,7 @@ fn field_at(label: Label, value: E, label_span: Span) -> Decl {
         constraint: ast::Constraint::Regular,
         value,
         label_alias: false,
-        docs: ThinVec::new(),
-        attributes: ThinVec::new(),
+        notes: None,
         label_span,
     }))
 }

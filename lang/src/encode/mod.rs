@@ -8,6 +8,7 @@ mod definitions;
 pub mod json;
 pub mod jsonschema;
 pub mod openapi;
+pub mod protobuf;
 pub mod schema;
 pub mod toml;
 mod typed;

@@ -20,6 +20,9 @@ const MANY_AROUND: usize = 4;
 /// How many names a hint lists.
 const MANY_NAMES: usize = 6;
 
+/// How many names of several branches are looked at.
+const MANY_ALLOWED: usize = 256;
+
 impl Evaluator {
     /// Whether something of origin `by` is part of what `closer` closes, or exempt from it.
     fn admits(&self, closer: OriginId, by: OriginId) -> bool {
@@ -127,7 +130,7 @@ impl Evaluator {
     }
 
     /// Whether `origin` is `outer` or part of it.
-    fn within(&self, origin: OriginId, outer: OriginId) -> bool {
+    pub(super) fn within(&self, origin: OriginId, outer: OriginId) -> bool {
         let depth = self.origins[outer as usize].depth;
         let mut at = origin;
         while self.origins[at as usize].depth > depth {
@@ -265,12 +268,7 @@ impl Evaluator {
             .filter(|b| self.denied_by(v, &[c], self.conjuncts(b.vertex)).is_none())
             .map(|b| self.labels.name(b.label))
             .collect();
-        let near = crate::text::nearest(&name, allowed.iter().map(|n| &**n));
-        let hint = near.map(|n| format!("did you mean {n}?")).or_else(|| match allowed.as_slice() {
-            [] => None,
-            names if names.len() <= MANY_NAMES => Some(format!("allowed are: {}", names.join(", "))),
-            names => Some(format!("allowed are: {}, ...", names[..MANY_NAMES].join(", "))),
-        });
+        let hint = allowed_hint(&name, &allowed);
         let e = self.push_error(Bottom {
             code: Code::NotAllowed,
             incomplete: false,
@@ -281,6 +279,30 @@ impl Evaluator {
             causes: Vec::new(),
             hint,
         });
+        self.allowed.insert(e, (name, allowed));
         self.v_mut(a.vertex).denied = Some(e);
     }
+
+    /// Adds to what a field that is not allowed could be what another branch allows in its place.
+    pub(super) fn allow_also(&mut self, e: ErrId, other: ErrId) {
+        let Some((_, more)) = self.allowed.get(&other).cloned() else { return };
+        let Some((name, allowed)) = self.allowed.get_mut(&e) else { return };
+        for label in more {
+            if allowed.len() < MANY_ALLOWED && !allowed.contains(&label) {
+                allowed.push(label);
+            }
+        }
+        let hint = allowed_hint(name, allowed);
+        self.bottom_mut(e).hint = hint;
+    }
+}
+
+/// What a field that is not allowed could be.
+fn allowed_hint(name: &str, allowed: &[Arc<str>]) -> Option<String> {
+    let near = crate::text::nearest(name, allowed.iter().map(|n| &**n));
+    near.map(|n| format!("did you mean {n}?")).or_else(|| match allowed {
+        [] => None,
+        names if names.len() <= MANY_NAMES => Some(format!("allowed are: {}", names.join(", "))),
+        names => Some(format!("allowed are: {}, ...", names[..MANY_NAMES].join(", "))),
+    })
 }

@@ -36,6 +36,8 @@ pub(crate) struct Evaluator {
     pub(super) errors: Vec<Bottom>,
     /// Fields that were looked for and are not there: the error and the value looked in, in the order of errors.
     pub(super) missed: Vec<(ErrId, VId)>,
+    /// What could stand in place of a field that is not allowed: its name, and those that are.
+    pub(super) allowed: FxHashMap<ErrId, (Arc<str>, Vec<Arc<str>>)>,
     roots: Vec<VId>,
     pub(super) frames: Vec<Frame>,
     /// Vertices that were computed from others still being worked on, in the order in which they were finished.
@@ -152,6 +154,7 @@ impl Evaluator {
             }],
             errors: Vec::new(),
             missed: Vec::new(),
+            allowed: FxHashMap::default(),
             roots: vec![NONE; n],
             frames: Vec::new(),
             provisional: Vec::new(),

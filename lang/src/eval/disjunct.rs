@@ -129,7 +129,7 @@ impl Evaluator {
     /// Goes through the vertex once for each term of the first disjunction that `from` has not decided.
     fn branch(&mut self, from: &Leaf, round: &mut Round) {
         let Some((first, rest)) = from.undecided.split_first() else { return };
-        // The vertex with a term that `from` has already.
+        // The vertex with a term that adds nothing to `from`.
         let mut unchanged = None;
         for i in 0..first.terms {
             if self.step().is_err() {
@@ -139,8 +139,11 @@ impl Evaluator {
             let term = round.said.number(first, i as usize, self);
             let repeated = term.is_some_and(|t| from.terms.contains(&t));
             let terms: Vec<u32> = from.terms.iter().copied().chain(term.filter(|_| !repeated)).collect();
+            // `from` is the whole vertex before the first choice.
+            let idle =
+                repeated || (!from.decisions.is_empty() && self.adds_nothing(from.v, first, i as usize));
             let same = if rest.is_empty() { unchanged } else { Some(from.v) };
-            if let Some(v) = same.filter(|_| repeated) {
+            if let Some(v) = same.filter(|_| idle) {
                 round.said.spared = true;
                 let choice: Vec<Choice> = first.choice(i as usize).into_iter().collect();
                 let histories = with_choices(from, &choice);
@@ -153,10 +156,11 @@ impl Evaluator {
                 continue;
             }
             match self.choose(round, from, &decisions, &terms) {
-                Ok(v) if repeated => unchanged = v,
+                Ok(v) if idle => unchanged = v,
                 Ok(_) => {}
                 Err(e) => {
-                    if term.is_some() && from.terms.len() == from.decisions.len() && !self.is_incomplete(e) {
+                    // All choices must be known, and none made twice: what is chosen once more could be another term, which allows more.
+                    if terms.len() == decisions.len() && !self.is_incomplete(e) {
                         round.said.failed.push((terms, e));
                     }
                     round.failures.push(e);
@@ -246,12 +250,12 @@ impl Evaluator {
     /// what is known already is compared.
     fn join(&mut self, leaves: &mut [Leaf], leaf: Leaf, work: bool) -> Option<Leaf> {
         for l in leaves.iter_mut() {
-            let same_left = self.same_left(l, &leaf);
-            if same_left
-                && (if work { self.equivalent(l.v, leaf.v) } else { self.made_equal(l.v, leaf.v) })
+            let equal = |ev: &mut Self| {
+                let equal = if work { ev.equivalent(l.v, leaf.v) } else { ev.made_equal(l.v, leaf.v) };
                 // What is undecided may bring what only one of them allows.
-                && (leaf.undecided.is_empty() || self.closed_alike(l.v, leaf.v))
-            {
+                equal && (leaf.undecided.is_empty() || ev.closed_alike(l.v, leaf.v))
+            };
+            if self.same_left(l, &leaf) && (l.v == leaf.v || equal(self)) {
                 add_histories(&mut l.histories, leaf.histories);
                 return None;
             }
@@ -295,8 +299,9 @@ impl Evaluator {
         let mut causes: Vec<ErrId> = Vec::new();
         for e in failures {
             let (new, at) = (self.bottom(e).message.clone(), self.bottom(e).spans.clone());
-            if !causes.iter().any(|c| self.bottom(*c).message == new && self.bottom(*c).spans == at) {
-                causes.push(e);
+            match causes.iter().find(|c| self.bottom(**c).message == new && self.bottom(**c).spans == at) {
+                Some(same) => self.allow_also(*same, e),
+                None => causes.push(e),
             }
         }
         if let [only] = causes.as_slice() {
@@ -329,13 +334,23 @@ impl Evaluator {
         // As long as a branch may still become a value, so may the disjunction.
         let code = if incomplete { Code::Incomplete } else { Code::EmptyDisjunction };
         let pending = causes.iter().any(|e| self.bottom(*e).pending);
+        let hint = self.misspelt(&causes);
         let e = self.error(code, span, format!("{n} errors in empty disjunction"));
         let b = &mut self.bottom_mut(e);
+        b.hint = hint;
         b.spans = spans;
         b.causes = causes;
         b.pending = pending && incomplete;
         b.at = v;
         e
+    }
+
+    /// The field that may be meant by one that a branch does not allow, where all that is said of that field is that.
+    fn misspelt(&self, causes: &[ErrId]) -> Option<String> {
+        let hints =
+            causes.iter().filter_map(|c| Some((self.allowed.get(c)?, self.bottom(*c).hint.as_ref()?)));
+        let near = hints.filter(|(_, hint)| hint.starts_with("did you mean"));
+        near.map(|((name, _), hint)| format!("{}, in place of {name}?", hint.trim_end_matches('?'))).next()
     }
 
     /// The one default of an undecided vertex.

@@ -4,6 +4,7 @@
 use super::arena::*;
 use super::core::Evaluator;
 use crate::diag::{Code, Diagnostic, Label};
+use crate::source::Span;
 
 impl Evaluator {
     /// An error as the user sees it.
@@ -39,9 +40,48 @@ impl Evaluator {
             }
         }
         label(b.code, &b.message, &mut d.labels);
+        if b.code == Code::Conflict && d.labels.len() == 2 {
+            self.show_ways(b, &mut d);
+        }
         d.hint =
             b.hint.clone().or_else(|| self.nearest_field(e)).or_else(|| hint(b.code, &b.message, &d.path));
         d
+    }
+
+    /// Shows through which references the two sides of a conflict came, where they came through different ones.
+    fn show_ways(&self, b: &Bottom, d: &mut Diagnostic) {
+        let ways: Vec<_> = d.labels.iter().map(|l| (l.message.clone(), self.way_to(b.at, l.span))).collect();
+        if let [(_, a), (_, b)] = ways.as_slice()
+            && a == b
+        {
+            return;
+        }
+        for (what, way) in ways {
+            if let Some(span) = way
+                && !what.is_empty()
+                && !d.labels.iter().any(|l| l.span == span)
+            {
+                d.labels.push(Label { span, message: format!("{what} comes through this") });
+            }
+        }
+    }
+
+    /// The outermost reference that brought what is written at a place to a vertex.
+    fn way_to(&self, v: VId, written: Span) -> Option<Span> {
+        if v == NONE {
+            return None;
+        }
+        let c = self.conjuncts(v).iter().find(|c| c.expr.span == written)?;
+        let mut way = None;
+        let mut link = c.ci.chain;
+        while link != 0 {
+            let l = self.chains[link as usize];
+            if l.site != crate::compile::NOWHERE {
+                way = Some(l.site);
+            }
+            link = l.next;
+        }
+        way
     }
 
     /// The field that is meant, perhaps, where one was looked for that is not there.

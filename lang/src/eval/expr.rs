@@ -355,13 +355,13 @@ pub struct Struct {
     /// The declarations in order.
     pub decls: Vec<Decl>,
     /// The values of its `let`s.
-    pub lets: Vec<E>,
+    pub lets: ThinVec<E>,
     /// Whether it declares regular fields (optional ones alone do not count), or embeds nothing: then its value is a struct and nothing else.
     pub is_struct: bool,
     /// Whether anything is embedded.
     pub embeds: bool,
     /// How many declarations there are up to the last one that is not embedded, for the order of its fields.
-    pub own_end: usize,
+    pub own_end: u32,
     /// Whether it is a package of several files.
     pub several_files: bool,
 }
@@ -394,12 +394,31 @@ pub struct FieldDecl {
     pub value: E,
     /// Whether the label is bound to an alias in an environment of its own around the value: `[X=string]`, `(X=expr)`.
     pub label_alias: bool,
+    /// What is said about the field, which most do not have.
+    pub notes: Option<Box<Notes>>,
+    /// Where the label stands.
+    pub label_span: Span,
+}
+
+/// Comments and attributes of a field.
+#[derive(Debug)]
+pub struct Notes {
     /// Comment lines before the field, without slashes.
     pub docs: ThinVec<Arc<str>>,
     /// Attributes, name and body.
     pub attributes: ThinVec<(Arc<str>, Arc<str>)>,
-    /// Where the label stands.
-    pub label_span: Span,
+}
+
+impl FieldDecl {
+    /// The comment lines before the field, without slashes.
+    pub fn docs(&self) -> &[Arc<str>] {
+        self.notes.as_ref().map_or(&[], |n| &n.docs)
+    }
+
+    /// The attributes, name and body.
+    pub fn attributes(&self) -> &[(Arc<str>, Arc<str>)] {
+        self.notes.as_ref().map_or(&[], |n| &n.attributes)
+    }
 }
 
 /// A list literal.

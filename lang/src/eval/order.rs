@@ -195,7 +195,7 @@ impl Order {
             return Literal { id, base, last_reference: None, at: usize::MAX };
         }
         let last_reference = s.decls.iter().rposition(|d| matches!(d, Decl::Embed(e) if is_reference(e)));
-        Literal { id, base, last_reference, at: last_reference.unwrap_or(s.own_end) }
+        Literal { id, base, last_reference, at: last_reference.unwrap_or(s.own_end as usize) }
     }
 
     /// Comes to a declaration of a literal.

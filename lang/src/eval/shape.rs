@@ -110,7 +110,7 @@ impl Evaluator {
         }
         let mut shape = Shape { kind: self.v(settled).kind, open: true, ..Shape::default() };
         let adjoining = self.decls(v);
-        for line in adjoining.iter().flat_map(|d| &d.docs) {
+        for line in adjoining.iter().flat_map(|d| d.docs()) {
             if !shape.docs.contains(line) {
                 shape.docs.push(line.clone());
             }

@@ -149,7 +149,7 @@ impl Evaluator {
             self.write_value(a.vertex, w);
             if w.show.attributes {
                 for d in self.decls(a.vertex) {
-                    for (name, body) in &d.attributes {
+                    for (name, body) in d.attributes() {
                         w.out.push_str(&format!(" @{name}({body})"));
                     }
                 }

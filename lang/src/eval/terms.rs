@@ -7,6 +7,7 @@ use super::core::Evaluator;
 use super::expr::{Decl, E, FieldDecl, X};
 use super::operate::same_scalar;
 use super::unify::Undecided;
+use crate::pkg::Kind;
 use crate::syntax::ast::UnaryOp;
 
 /// What the terms say that were met in the disjunctions of one vertex.
@@ -54,6 +55,26 @@ impl Said {
     /// Why terms are no value together, if some of them are known to be none.
     pub(super) fn failure(&self, terms: &[u32]) -> Option<ErrId> {
         self.failed.iter().find(|(few, _)| few.iter().all(|t| terms.contains(t))).map(|f| f.1)
+    }
+}
+
+impl Evaluator {
+    /// Whether term `i` of a disjunction changes nothing about a struct: it is `{}`, or `_` where any field may be there anyway.
+    pub(super) fn adds_nothing(&self, v: VId, or: &Undecided, i: usize) -> bool {
+        let x = self.v(v);
+        if !x.is_struct || x.kind != Kind::STRUCT || x.state != State::Done {
+            return false;
+        }
+        let Some(X::Or(terms)) = or.written.as_ref().map(|e| &e.kind) else { return false };
+        let ext = self.ext_ref(v);
+        match terms.get(i).map(|t| &t.0.kind) {
+            Some(X::Top) => ext.is_some_and(|x| x.open.iter().any(|o| self.within(or.origin, *o))),
+            Some(X::Struct(s)) if s.decls.is_empty() && s.lets.is_empty() => {
+                let closers = ext.map_or(&[][..], |x| &x.closers);
+                closers.iter().all(|c| c.holds || !self.within(or.origin, c.origin))
+            }
+            _ => false,
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub enum FileType {
     Toml,
     /// A text.
     Text,
+    /// Protocol buffers: only `import` reads them.
+    Proto,
     /// Bytes.
     Binary,
 }
@@ -47,6 +49,7 @@ const NAMES: &[(&str, FileType)] = &[
     ("yaml", FileType::Yaml),
     ("toml", FileType::Toml),
     ("text", FileType::Text),
+    ("proto", FileType::Proto),
     ("binary", FileType::Binary),
 ];
 
@@ -72,6 +75,7 @@ impl FileType {
             "yaml" | "yml" => FileType::Yaml,
             "toml" => FileType::Toml,
             "txt" => FileType::Text,
+            "proto" => FileType::Proto,
             _ => return None,
         })
     }
@@ -101,6 +105,12 @@ impl FileType {
         if self == FileType::Binary {
             return Ok(vec![Data::Bytes(bytes.into()).into()]);
         }
+        if self == FileType::Proto {
+            let message = format!(
+                "{name} holds protocol buffers: `stepwell import proto {name}` makes definitions of it"
+            );
+            return Err(DecodeError { line: 1, column: 1, message });
+        }
         let text = std::str::from_utf8(bytes).map_err(|e| {
             let valid = String::from_utf8_lossy(&bytes[..e.valid_up_to()]);
             let (line, column) = crate::encode::line_column(&valid, valid.len());
@@ -116,7 +126,7 @@ impl FileType {
                 vec![placed(document.data, Some(document.positions))]
             }
             FileType::Yaml => documents()?.into_iter().map(|d| placed(d.data, Some(d.positions))).collect(),
-            FileType::Json | FileType::JsonLines | FileType::Cue | FileType::Binary => {
+            FileType::Json | FileType::JsonLines | FileType::Cue | FileType::Proto | FileType::Binary => {
                 let values = json::parse_stream(text)?;
                 // JSON is YAML too, as far as the places of its parts go. What is large is read once only.
                 let places = match values.len() {

@@ -50,8 +50,8 @@ fn calls() {
         list.Sort([{n: a: 1, i: 0}, {n: a: 2, i: 1}, {n: a: 2, i: 2}], {x: _, y: _, less: x.n.a > y.n.a})[0].i => 1
         list.Sort([3, *1 | int, 2], list.Ascending) => [1,2,3]
         list.Sort([3, 1, 2], {x: >1, y: _, less: x < y}) => ! a.x: invalid value 1 (out of bound >1)
-        list.Sort([1, "a"], list.Ascending) => ! a: invalid operands 1 and "a" to '<' (type int and string)
-        list.Sort(['b', 'a'], {x: _, y: _, less: x < y}) => ["a","b"]
+        list.Sort([1, "a"], list.Ascending) => ! a.less: invalid operands "a" and 1 to '<' (type string and int)
+        list.Sort(['b', 'a'], {x: _, y: _, less: x < y}) => ["YQ==","Yg=="]
         list.IsSorted([2, 1], list.Descending) => true
         list.IsSorted([1, 2], list.Ascending) => true
         list.IsSorted([1, "a"], list.Ascending) => false

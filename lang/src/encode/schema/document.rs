@@ -8,7 +8,7 @@ use crate::encode::cue;
 use crate::eval::label::is_identifier;
 use crate::load::Interpretation;
 use crate::source::FileId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of the language in the making.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +17,8 @@ pub struct File {
     pub docs: Vec<String>,
     /// The standard packages that it imports.
     pub imports: BTreeSet<&'static str>,
+    /// Other packages that it imports, by the name that they have in it.
+    pub others: BTreeMap<String, String>,
     /// Its declarations.
     pub body: String,
 }
@@ -49,7 +51,11 @@ impl File {
         } else if !self.docs.is_empty() {
             out.push('\n');
         }
-        let imports: Vec<String> = self.imports.iter().map(|p| format!("{p:?}")).collect();
+        let mut imports: Vec<String> = self.imports.iter().map(|p| format!("{p:?}")).collect();
+        imports.extend(self.others.iter().map(|(name, path)| {
+            let own = path.rsplit(['/', ':']).next() == Some(name);
+            if own { format!("{path:?}") } else { format!("{name} {path:?}") }
+        }));
         match imports.as_slice() {
             [] => {}
             [one] => out.push_str(&format!("import {one}\n\n")),
@@ -122,7 +128,7 @@ pub fn json_schema(data: &Data) -> Result<File, Vec<Mistake>> {
     if c.refers_to_root {
         body = format!("_schema\n_schema: {{\n{body}}}\n");
     }
-    done(c, File { docs: whole.docs, imports: BTreeSet::new(), body })
+    done(c, File { docs: whole.docs, body, ..File::default() })
 }
 
 /// The schemas of an OpenAPI document as definitions.
@@ -166,7 +172,7 @@ pub fn open_api(data: &Data) -> Result<File, Vec<Mistake>> {
         None => {}
     }
     body.push_str(&others(&mut c));
-    done(c, File { docs, imports: BTreeSet::new(), body })
+    done(c, File { docs, body, ..File::default() })
 }
 
 /// A version of a custom resource as a file of a package.
@@ -259,7 +265,7 @@ pub fn custom_resources(data: &Data) -> Result<Vec<CustomResource>, Vec<Mistake>
             );
         }
         let text = super::convert::documented(&value, &format!("#{kind}: {{\n{body}}}\n"));
-        match done(c, File { docs: Vec::new(), imports: BTreeSet::new(), body: text }) {
+        match done(c, File { body: text, ..File::default() }) {
             Ok(file) => out.push(CustomResource {
                 version: name.to_string(),
                 group: group.clone(),

@@ -13,6 +13,12 @@ fn a_reference_to_something_around_it_has_no_end() {
 }
 
 #[test]
+fn a_cycle_is_told_once_for_each_value_that_holds_it() {
+    let text = "#Tree: {left: #Tree}, t: #Tree";
+    check(text, "#Tree.left: structural cycle\nt: structural cycle");
+}
+
+#[test]
 fn references_are_the_same_only_where_they_are_written_in_the_same_place() {
     check_tree("T: {x: _, y: x}\nC: {x: T} & T", "{T: {x: _, y: _}, C: {x: {x: _, y: _}, y: {x: _, y: _}}}");
     // `fib` is reached by two ways, and each goes on.

@@ -1,6 +1,6 @@
 //! Disjunctions: which branches are left, what is the default, and what names mean inside of a branch.
 
-use super::{check, check_tree};
+use super::{check, check_tree, json};
 
 #[test]
 fn a_branch_without_a_value_does_not_count_beside_one_that_has_one() {
@@ -47,6 +47,27 @@ fn what_is_left_to_decide_tells_branches_apart() {
     check(
         "#d: {*{} | {a: string} | {b: string}, *{} | {c: string}}, x: #d & {a: \"p\"}",
         r#"{"x":{"a":"p"}}"#,
+    );
+}
+
+#[test]
+fn terms_that_are_written_again_and_again_are_followed_once() {
+    let lines = |term: &str| format!("a: {term}\n").repeat(30);
+    check_tree(&lines("{[string]: 1} | {a: 2}"), "{a: struct}");
+    check(&format!("{}a: [3]", lines("[1] | [2] | [3] | [4]")), r#"{"a":[3]}"#);
+    check(&format!("{}a: \"b\"", lines("<\"a\" | >\"b\" | *string")), r#"{"a":"b"}"#);
+    check(&format!("{}a: x: 1", lines("*{x: 1} | {x: 2} | {x: 3}")), r#"{"a":{"x":1}}"#);
+    check(&lines("*{x: 1} | {x: 2} | {x: 3}"), r#"{"a":{"x":1}}"#);
+    check(&lines("_ | {}"), "a: incomplete value _ | {}");
+    let failed = json(&format!("{}a: x: 4", lines("{x: 1} | {x: 2} | {x: 3}")));
+    assert!(failed.contains("empty disjunction"), "{failed}");
+    // What closes a struct may be told by a term that is still to be chosen.
+    let text = "#d: {*{} | {a: string} | {b: string}, *{} | {c: string}, *{} | {d: string} | {e: string}}";
+    check(&format!("{text}, x: #d & {{a: \"p\", e: \"q\"}}"), r#"{"x":{"a":"p","e":"q"}}"#);
+    check(&format!("{text}, x: #d & {{c: \"p\"}}"), r#"{"x":{"c":"p"}}"#);
+    check(
+        "#A: {x: 1} | {y: 2}, #B: {#A, #A, _ | {}, _ | {}, z: 3, ...}, b: #B & {y: 2, w: 1}",
+        "b: incomplete value {x:1,z:3,y:2,w:1} | {y:2,z:3,w:1}",
     );
 }
 
