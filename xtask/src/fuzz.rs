@@ -33,6 +33,7 @@ const TARGETS: &[(&str, &[&str])] = &[
     ("csv", &["csv"]),
     ("jsonschema", &["json"]),
     ("openapi", &["yaml"]),
+    ("proto", &["proto"]),
 ];
 
 /// First inputs for what the vectors have no files of.
@@ -42,6 +43,7 @@ const SEEDS: &[(&str, &str)] = &[
     ("jsonschema", JSON_SCHEMA),
     ("openapi", OPEN_API),
     ("openapi", RESOURCE),
+    ("proto", PROTO),
     ("functions", "\0a,b\n\"c\"\"d\",e\n"),
     ("functions", "\x06^(a+|[b-d]{2,3})$"),
     ("functions", "\x0b{{range $i, $e := .a}}{{$i}}{{if $e}}x{{else}}y{{end}}{{end}}"),
@@ -63,6 +65,10 @@ const RESOURCE: &str = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourc
 names: {kind: A, plural: as}\n  scope: Namespaced\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    schema:\n      \
 openAPIV3Schema:\n        type: object\n        properties:\n          spec: {type: object, x-kubernetes-preserve-unknown-fields: true}\n          \
 q: {x-kubernetes-int-or-string: true, pattern: '^a'}\n";
+
+const PROTO: &str = "// a\nsyntax = \"proto3\"; package p.q; import \"google/protobuf/any.proto\"; option go_package = \"x.y/z;w\";\n/* b\n * c */\n\
+message M { // d\n  repeated .p.q.M m = 1 [(o).x = { a: 1 }, deprecated = true]; map<string, E> e_f = 2; oneof o { bytes b = 3; google.protobuf.Any \
+string = 4 [json_name = \"j-k\"]; }\n  enum E { A = 0; B = -1; } reserved 5 to max; extensions 9; message M { optional E e = 0x1; } }\nservice S {}\n";
 
 impl Fuzz {
     pub(crate) fn run(&self) -> Result<()> {

@@ -344,8 +344,8 @@ impl Reader<'_> {
     fn before(&self) -> Vec<String> {
         let Some(next) = self.tokens.get(self.next) else { return Vec::new() };
         let last = self.next.checked_sub(1).and_then(|i| self.tokens.get(i));
-        let behind = |c: &&Comment| !last.is_some_and(|l| !self.text[l.end..c.start].contains('\n'));
-        let comments: Vec<&Comment> = next.comments.iter().filter(behind).collect();
+        let apart = |c: &&Comment| last.is_none_or(|l| self.text[l.end..c.start].contains('\n'));
+        let comments: Vec<&Comment> = next.comments.iter().filter(apart).collect();
         let mut out = Vec::new();
         for (i, c) in comments.iter().enumerate() {
             if i > 0 && self.text[comments[i - 1].end..c.start].matches('\n').count() > 1 {

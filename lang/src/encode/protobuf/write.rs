@@ -357,6 +357,10 @@ impl<'f> Writer<'f> {
 fn setting(s: &Setting) -> String {
     match s.value.as_str() {
         "true" => part(&s.name),
+        // What is in braces may be on several lines, which a part of an attribute must not be.
+        value if value.starts_with('{') => {
+            part(&format!("{}={}", s.name, value.split_whitespace().collect::<Vec<_>>().join(" ")))
+        }
         value => part(&format!("{}={value}", s.name)),
     }
 }
