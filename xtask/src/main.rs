@@ -17,6 +17,7 @@ mod docs;
 mod e2e;
 mod fuzz;
 mod instructions;
+mod languages;
 mod parse_speed;
 mod peers;
 mod plane;

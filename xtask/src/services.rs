@@ -2,10 +2,11 @@
 //!
 //! Every service is unified with a closed definition that has defaults, bounds, a disjunction and a map, and a comprehension makes a Deployment of each. Both
 //! programs must print the same JSON, or no figure is given. `cue` is looked for on PATH and where Go installs programs.
+//! The same is said in Jsonnet and Nickel (`languages.rs`), as far as they can say it, and their programs are measured in the same run.
 
-use crate::Result;
 use crate::peers::{Taken, least, reference, there_is_none};
 use crate::process::release;
+use crate::{Result, languages};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -81,6 +82,7 @@ pub(crate) fn compare() -> Result<()> {
     if reference.is_none() {
         there_is_none();
     }
+    let others = languages::programs();
     let folder = crate::root().join("target/bench-services");
     std::fs::create_dir_all(&folder)?;
     println!(
@@ -108,6 +110,32 @@ pub(crate) fn compare() -> Result<()> {
             );
         }
         println!();
+        for (language, program) in &others {
+            let file = folder.join(format!("{n}.{}", language.ending));
+            std::fs::write(&file, (language.configuration)(n))?;
+            let mut command = Command::new(program);
+            command.args(language.arguments).arg(&file);
+            let output = folder.join(format!("{}.json", language.name));
+            let (theirs, status) = least(&mut command, &output, runs)?;
+            if !status.success() {
+                return Err(format!("{} fails for {n} services", language.name).into());
+            }
+            let told = std::fs::read(&output)?;
+            if serde_json::from_slice::<serde_json::Value>(&my_output)?
+                != serde_json::from_slice::<serde_json::Value>(&told)?
+            {
+                return Err(format!("what {} gives for {n} services differs", language.name).into());
+            }
+            println!(
+                "{:>8}  {:>18}  {:>9.1} {:>8.1}  {:>5.1}x {:>5.1}x",
+                "",
+                language.name,
+                theirs.millis(),
+                theirs.megabytes(),
+                theirs.millis() / mine.millis(),
+                theirs.megabytes() / mine.megabytes()
+            );
+        }
     }
     Ok(())
 }

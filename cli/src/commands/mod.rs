@@ -140,8 +140,11 @@ impl Cli {
     }
 }
 
+/// Describes the arguments of a command.
+type Describe = fn(clap::Command) -> clap::Command;
+
 /// The commands of the language, and their arguments.
-const LANGUAGE: &[(&str, fn(clap::Command) -> clap::Command)] = &[
+const LANGUAGE: &[(&str, Describe)] = &[
     ("eval", eval::Arguments::augment_args),
     ("export", export::Arguments::augment_args),
     ("fmt", fmt::Arguments::augment_args),
