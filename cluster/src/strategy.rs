@@ -72,13 +72,14 @@ pub(crate) fn on_update(resource: &Resource, old: &Value, new: &mut Value, now: 
         return;
     }
     let keep = |new: &mut Value, path: &[&str]| {
-        let (mut from, mut to) = (old, new);
-        for part in path {
-            from = &from[*part];
-            to = &mut to[*part];
+        let before = path.iter().fold(old, |at, part| &at[*part]);
+        // What was not there is not looked for: indexing a missing field to write makes it null.
+        if before.is_null() {
+            return;
         }
-        if to.is_null() && !from.is_null() {
-            *to = from.clone();
+        let to = path.iter().fold(new, |at, part| &mut at[*part]);
+        if to.is_null() {
+            *to = before.clone();
         }
     };
     match (resource.group.as_str(), resource.kind.as_str()) {

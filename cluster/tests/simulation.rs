@@ -162,3 +162,18 @@ async fn rules_can_be_replaced() {
     let error = EmbeddedCluster::in_memory(wrong).await.err().unwrap();
     assert!(error.to_string().starts_with("the rules of the simulation: apps/Deployment"), "{error}");
 }
+
+#[tokio::test]
+async fn a_job_with_labels_of_its_own_can_be_read_once_it_has_changed() {
+    let (_cluster, client) = cluster().await;
+    let template = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a"}]}});
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "own", "labels": {"app": "a"}}, "spec": {"template": template},
+    });
+    create(&client, "batch/v1/Job", job).await.unwrap();
+    // A status is written, and nothing that was not there is null after it.
+    let jobs = api(&client, "batch/v1/Job");
+    let done = wait_for(&jobs, "own", |o| o.is_some_and(|o| o["status"]["succeeded"] == 1)).await.unwrap();
+    assert_eq!(done["metadata"]["labels"], json!({"app": "a"}));
+    assert_eq!(done["spec"]["template"]["metadata"]["labels"]["job-name"], "own");
+}

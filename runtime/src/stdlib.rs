@@ -53,12 +53,15 @@ mod tests {
                 "vela/builtin",
                 "vela/config",
                 "vela/email",
+                "vela/git",
                 "vela/http",
                 "vela/kube",
                 "vela/metrics",
                 "vela/multicluster",
                 "vela/oam",
                 "vela/op",
+                "vela/query",
+                "vela/terraform",
                 "vela/time",
                 "vela/util"
             ]

@@ -129,7 +129,7 @@ fn recorded_renderings_agree() {
     let known: Vec<&str> =
         known.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split_whitespace().next()).collect();
     let (mut passed, mut all, mut report) = (0, 0, String::new());
-    let mut stale = Vec::new();
+    let (mut stale, mut unlisted) = (Vec::new(), Vec::new());
     for path in &archives {
         let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
         if !name.contains(&only) {
@@ -149,6 +149,9 @@ fn recorded_renderings_agree() {
             }
             Err(why) => {
                 let mark = if known.contains(&name) { " (known)" } else { "" };
+                if mark.is_empty() {
+                    unlisted.push(name.to_string());
+                }
                 let _ = writeln!(report, "{name}{mark}: {}", why.replace('\n', " | "));
             }
         }
@@ -163,4 +166,5 @@ fn recorded_renderings_agree() {
         .find_map(|l| l.strip_prefix("render")?.trim().strip_prefix('=')?.trim().parse::<usize>().ok());
     assert!(passed >= floor.unwrap_or(0), "{passed} renderings agree; the floor is {floor:?}");
     assert!(stale.is_empty(), "listed as different, and they agree: {stale:?}");
+    assert!(unlisted.is_empty(), "different, and not in render-differences.txt: {unlisted:?}");
 }

@@ -10,7 +10,7 @@ use stepwell_runtime::definitions::{Library, vet};
 use stepwell_runtime::document::Document;
 use stepwell_runtime::model::application::Application;
 use stepwell_runtime::model::definition::Kind;
-use stepwell_runtime::render::{self, Health, RenderOptions};
+use stepwell_runtime::render::{self, Health, Live, RenderOptions};
 
 fn render(component: Value) -> Result<String, String> {
     let app = json!({
@@ -46,6 +46,10 @@ fn definitions_render() {
         let folder = path.parent().unwrap();
         let (name, kind) = (folder.file_name().unwrap(), folder.parent().unwrap().file_name().unwrap());
         let (name, kind) = (name.to_str().unwrap(), kind.to_str().unwrap());
+        // What steps do is looked at where they are evaluated (`driver/evaluate.rs`), health below.
+        if kind == "workflowstep" || path.file_stem().unwrap() == "health" {
+            return;
+        }
         let component = match kind {
             "component" => json!({"name": "shop", "type": name, "properties": input["properties"]}),
             "trait" => {
@@ -71,8 +75,7 @@ fn definitions_render() {
 
 #[test]
 fn every_definition_has_its_inputs() {
-    // Those of steps are in `driver/evaluate.rs`, with what their ops return.
-    for kind in [Kind::Component, Kind::Trait, Kind::Policy] {
+    for kind in Kind::ALL {
         for name in Library::builtin().names(kind) {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("tests/definitions")
@@ -108,8 +111,13 @@ fn health(kind: &str, output: Value, outputs: Value) -> Health {
     let app = Application::from_text("app.yaml", &text).unwrap();
     let library = Library::builtin();
     let of = [Kind::Component, Kind::Trait].into_iter().find_map(|k| library.get(k, kind)).unwrap();
-    let live = (&output, outputs.as_object().unwrap());
-    render::health(&library, of, &app, &app.components[0], &RenderOptions::default(), live).unwrap()
+    let live = Live {
+        component: &app.components[0],
+        properties: None,
+        output: &output,
+        outputs: outputs.as_object().unwrap(),
+    };
+    render::health(&library, of, &app, &RenderOptions::default(), live).unwrap()
 }
 
 #[test]

@@ -105,7 +105,8 @@ fn check(
         let found = driver::check(library, app).err().map(Error::from);
         problems.extend(found.into_iter().flat_map(|e| e.problems).filter(|p| p.code != "unknown-type"));
     }
-    let options = RenderOptions { namespace: args.target.namespace.clone(), ..RenderOptions::default() };
+    let namespace = args.target.namespace.clone();
+    let options = RenderOptions { namespace, without_references: true, ..RenderOptions::default() };
     match render::application(library, app, &options) {
         Ok(rendered) => out.warnings(&rendered.warnings, &app.document.sources),
         Err(e) => problems.extend(Error::from(e).problems),

@@ -55,8 +55,11 @@ impl Driver {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
         let reference = delivery.reference(request["namespace"].as_str().unwrap_or("default"));
         if let Delivery::Application(app) = &delivery {
-            let options =
-                RenderOptions { namespace: Some(reference.namespace.clone()), ..RenderOptions::default() };
+            let options = RenderOptions {
+                namespace: Some(reference.namespace.clone()),
+                without_references: true,
+                ..RenderOptions::default()
+            };
             match render::application(&self.library, app, &options) {
                 Ok(rendered) => warnings.extend(told(&rendered.warnings)),
                 Err(problems) => faults.extend(told(&problems.list)),

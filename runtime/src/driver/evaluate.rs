@@ -332,134 +332,71 @@ fn read(value: Value<'_>, except: &[&str]) -> Result<Params, Outcome> {
 mod tests {
     use super::*;
     use crate::definitions::Library;
+    use crate::document::Document;
     use crate::model::definition::Kind as DefinitionKind;
     use serde_json::json;
-
-    /// Parameters for each builtin step type, and what its ops give, by their paths.
-    fn samples() -> Vec<(&'static str, Json, Json)> {
-        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
-        let secret = json!({"value": {"data": {"url": "aHR0cDovL2hvc3QvaG9vaw=="}}});
-        let hook = json!({"secretRef": {"name": "s", "key": "url"}});
-        vec![
-            ("apply-component", json!({"component": "web"}), json!({"apply": {"output": {}, "outputs": {}}})),
-            (
-                "apply-deployment",
-                json!({"image": "nginx", "cmd": ["a"]}),
-                json!({"output": {"value": {
-                "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "readyReplicas": 1}}}}),
-            ),
-            ("apply-object", json!({"value": object}), json!({})),
-            (
-                "check-metrics",
-                json!({"query": "up", "condition": ">= 1", "duration": "1m", "failDuration": "10s"}),
-                json!({"check": {"result": false, "failed": true, "message": "0 is not >= 1"}}),
-            ),
-            ("clean-jobs", json!({"labelselector": {"app": "a"}}), json!({})),
-            ("create-config", json!({"name": "c", "template": "t", "config": {"a": 1}}), json!({})),
-            ("delete-config", json!({"name": "c"}), json!({})),
-            ("delete-object", json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "c"}), json!({})),
-            (
-                "depends-on-app",
-                json!({"name": "db", "namespace": "data"}),
-                json!({
-                    "read": {"err": "there is none"},
-                    "missing.stored": {"value": {"data": {"application": "kind: Application\nmetadata: {name: db}"}}},
-                }),
-            ),
-            ("deploy", json!({"auto": false, "policies": ["a"]}), json!({})),
-            ("export2config", json!({"configName": "c", "data": {"a": "1"}}), json!({})),
-            (
-                "export2secret",
-                json!({"secretName": "s", "kind": "docker-registry", "dockerRegistry": {"username": "u", "password": "p"}}),
-                json!({}),
-            ),
-            (
-                "generate-jdbc-connection",
-                json!({"name": "db"}),
-                json!({"output": {"value": {"data": {"DB_HOST": "aA==", "DB_PORT": "MQ==", "DB_NAME": "bg==", "DB_USER": "dQ==", "DB_PASSWORD": "cA=="}}}}),
-            ),
-            (
-                "git-push",
-                json!({"url": "https://host/x.git", "branch": "live", "secretRef": {"name": "way-in"}, "components": ["web"]}),
-                json!({
-                    "application.load": {"value": [{"name": "db", "type": "worker"}, {"name": "web", "type": "webservice"}]},
-                    "application.rendered.web": {"output": {"kind": "Deployment"}, "outputs": {"a": {"kind": "Service"}}},
-                    "push": {"pushed": true, "commit": "c1", "branch": "live", "changed": ["shop/web.yaml"]},
-                }),
-            ),
-            (
-                "list-config",
-                json!({"template": "t"}),
-                json!({"list": {"configs": [{"name": "c", "config": {"a": 1}}]}}),
-            ),
-            (
-                "notification",
-                json!({
-                    "slack": {"url": {"value": "http://host"}, "message": {"text": "hi"}},
-                    "dingding": {"url": hook, "message": {"text": {"content": "hi"}}},
-                    "email": {
-                        "from": {"address": "ci@host", "password": hook, "host": "mail.host"},
-                        "to": ["a@host"], "content": {"subject": "hi", "body": "done"},
-                    },
-                }),
-                json!({"ding.secret.read": secret, "mail.secret.read": secret}),
-            ),
-            ("print-message-in-status", json!({"message": "hi"}), json!({})),
-            ("read-config", json!({"name": "c"}), json!({"read": {"config": {"a": 1}}})),
-            ("read-object", json!({"name": "a"}), json!({})),
-            (
-                "request",
-                json!({"url": "http://u:p@host:1/path", "method": "POST", "body": {"a": 1}, "header": {"h": "v"}}),
-                json!({"req": {"body": "{}", "statusCode": 500}}),
-            ),
-            ("step-group", json!({}), json!({})),
-            ("suspend", json!({"duration": "1s", "message": "wait"}), json!({})),
-            ("webhook", json!({"url": hook, "data": {"a": 1}}), json!({"secret.read": secret})),
-        ]
-    }
+    use stepwell_lang::encode::yaml;
 
     /// All ops of a step, as they are called.
     fn calls(name: &str, parameter: &Json, returns: &Json) -> String {
         let library = Library::builtin();
         let definition = library.get(DefinitionKind::WorkflowStep, name).unwrap();
         let compiled = library.compiled(definition).unwrap_or_else(|p| panic!("{p}"));
-        let context = json!({"name": "app", "namespace": "ns", "stepName": "step"});
+        let context = json!({
+            "name": "app", "namespace": "ns", "appName": "app", "workflowName": "", "publishVersion": "",
+            "stepName": "step", "stepSessionID": "s-1", "spanID": "i-1.s-1",
+        });
         let (parameter, context) = (parameter.as_object().unwrap(), context.as_object().unwrap());
+        let fails = |outcome: Outcome| match outcome {
+            Outcome::Failed { message, .. } => format!("fails: {message}\n"),
+            other => format!("{other:?}\n"),
+        };
         let mut evaluation = match Evaluation::new(compiled, parameter, context) {
             Ok(evaluation) => evaluation,
-            Err(outcome) => panic!("{name}: {outcome:?}"),
+            Err(outcome) => return fails(outcome),
         };
-        let mut out = format!("== {name}\n");
+        let mut out = String::new();
         loop {
             let call = match evaluation.next() {
                 Ok(Some(call)) => call,
                 Ok(None) => return out,
-                Err(outcome) => panic!("{name}: {outcome:?}\n{out}"),
+                Err(outcome) => return out + &fails(outcome),
             };
-            let Params::Ready(params) = &call.params else {
-                panic!("{name}: {} is not ready\n{out}", call.name)
+            let title = format!("{}: {}/{}\n", call.name, call.op.provider(), call.op.name());
+            let params = match &call.params {
+                Params::Ready(params) => params,
+                Params::NotYet(_, missing) => return format!("{out}{title}  not yet: {missing}\n"),
             };
-            let shown = Json::Object(params.clone());
-            out += &format!("{}: {}/{} {shown}\n", call.name, call.op.provider(), call.op.name());
+            let shown = yaml::write(&Data::from_json_value(&Json::Object(params.clone())));
+            out += &title;
+            shown.lines().for_each(|line| out += &format!("  {line}\n"));
+            if (call.op.provider(), call.op.name()) == ("builtin", "fail") {
+                return out;
+            }
             let returns = returns.get(&call.name).and_then(Json::as_object).cloned().unwrap_or_default();
-            evaluation
-                .fill(&call, params, &Json::Object(returns))
-                .unwrap_or_else(|o| panic!("{name}: {o:?}\n{out}"));
+            if let Err(outcome) = evaluation.fill(&call, params, &Json::Object(returns)) {
+                return out + &fails(outcome);
+            }
         }
     }
 
+    /// Each file in `tests/definitions/workflowstep/NAME` has the `properties` of a step and what its ops give (`returns`, by their paths); what
+    /// the ops are called with is compared with a snapshot.
     #[test]
     fn every_step_type_calls_what_it_should() {
-        let samples = samples();
-        let library = Library::builtin();
-        let sampled: Vec<&str> = samples.iter().map(|(name, ..)| *name).collect();
-        assert_eq!(
-            library.names(DefinitionKind::WorkflowStep).collect::<Vec<_>>(),
-            sampled,
-            "a sample for each"
-        );
-        let all: String =
-            samples.iter().map(|(name, parameter, returns)| calls(name, parameter, returns)).collect();
-        insta::assert_snapshot!(all);
+        insta::glob!("../../tests/definitions/workflowstep", "*/*.yaml", |path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            let input = Document::read_all("input", &text).unwrap_or_else(|e| panic!("{e}")).remove(0).value;
+            let name = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+            let case = path.file_stem().unwrap().to_str().unwrap();
+            insta::with_settings!({
+                snapshot_path => "../../tests/snapshots",
+                snapshot_suffix => format!("workflowstep_{name}_{case}"),
+                omit_expression => true,
+                prepend_module_to_snapshot => false,
+            }, {
+                insta::assert_snapshot!("render", calls(name, &input["properties"], &input["returns"]));
+            });
+        });
     }
 }

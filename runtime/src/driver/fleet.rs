@@ -5,14 +5,16 @@
 //! started anew goes on where the last one was.
 
 use super::asked;
-use super::record::{Record, RunRef};
+use super::record::{Record, RunRef, cluster};
 use super::subject::fingerprint;
 use super::{DriveError, Driver, Until, crds};
 use crate::engine::State;
 use crate::model::run::{RunPhase, StepPhase, Time};
+use crate::ops::builtin_restart::RESTART;
 use futures::TryStreamExt;
 use kube::ResourceExt;
-use kube::api::{Api, DynamicObject, ListParams, WatchEvent, WatchParams};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
+use serde_json::json;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -39,6 +41,8 @@ enum Wants {
     Nothing,
     /// Nothing before this time.
     At(Time),
+    /// It is over, and starts over at this time.
+    Restart(Time),
     /// It wants to be driven.
     Driving,
 }
@@ -68,6 +72,7 @@ impl Driver {
             driven: HashMap::new(),
             timers: BTreeSet::new(),
             due: HashMap::new(),
+            restarts: HashSet::new(),
             busy: HashMap::new(),
         };
         loop {
@@ -94,6 +99,8 @@ struct Fleet {
     driven: HashMap<RunRef, bool>,
     timers: BTreeSet<(Time, RunRef)>,
     due: HashMap<RunRef, Time>,
+    /// Those that start over when their time comes.
+    restarts: HashSet<RunRef>,
     /// How long to leave a run alone that somebody else drives.
     busy: HashMap<RunRef, Duration>,
 }
@@ -140,6 +147,10 @@ impl Fleet {
         match looked.map(|(record, state)| now_or_parked(&record, &state)) {
             Ok(Wants::Nothing) | Err(DriveError::NotFound(_)) => {}
             Ok(Wants::At(at)) => self.ring_at(at, reference),
+            Ok(Wants::Restart(at)) => {
+                self.restarts.insert(reference.clone());
+                self.ring_at(at, reference);
+            }
             Ok(Wants::Driving) => self.drive(reference),
             Err(e) => {
                 tracing::warn!(run = %reference, "{e}");
@@ -164,6 +175,7 @@ impl Fleet {
     }
 
     fn quiet(&mut self, reference: &RunRef) {
+        self.restarts.remove(reference);
         if let Some(at) = self.due.remove(reference) {
             self.timers.remove(&(at, reference.clone()));
         }
@@ -176,10 +188,18 @@ impl Fleet {
             if at > now {
                 return;
             }
+            let restart = self.restarts.contains(&reference);
             self.quiet(&reference);
-            if !self.driven.contains_key(&reference) {
-                self.drive(reference);
+            if self.driven.contains_key(&reference) {
+                continue;
             }
+            if restart && let Err(e) = self.driver.start_over(&reference).await {
+                tracing::warn!(run = %reference, "it cannot start over: {e}");
+                self.restarts.insert(reference.clone());
+                self.ring_at(self.driver.clock.now().plus(LATER), reference);
+                continue;
+            }
+            self.drive(reference);
         }
     }
 }
@@ -250,7 +270,7 @@ async fn list(
             now.insert(reference.clone());
             let over =
                 object.data.pointer("/status/finished").and_then(serde_json::Value::as_bool) == Some(true);
-            if !over || known.contains(&reference) {
+            if !over || known.contains(&reference) || restart(object).is_some() {
                 let _ = told.send(Told::Seen(reference)).await;
             }
         }
@@ -267,6 +287,23 @@ async fn list(
     Ok(version.unwrap_or_default())
 }
 
+/// When the run starts over, where a step has asked for it. A time that cannot be read is none.
+fn restart(object: &DynamicObject) -> Option<Time> {
+    let at = object.annotations().get(RESTART)?.parse::<jiff::Timestamp>().ok()?;
+    Some(Time(at.as_millisecond()))
+}
+
+impl Driver {
+    /// Starts a run over whose time has come, and takes the mark off. A crash in between starts it over once more.
+    async fn start_over(&self, reference: &RunRef) -> Result<(), DriveError> {
+        self.restart(reference, None).await?;
+        let patch = json!({"metadata": {"annotations": {RESTART: null}}});
+        let api = self.objects(reference).await?;
+        let patched = api.patch(&reference.name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+        patched.map(drop).map_err(|e| cluster(reference, "start over", e))
+    }
+}
+
 /// What is to be done about a run that nobody drives.
 fn now_or_parked(record: &Record, state: &State) -> Wants {
     let status = &state.status;
@@ -274,6 +311,11 @@ fn now_or_parked(record: &Record, state: &State) -> Wants {
     let respecified = !state.book.spec.is_empty() && state.book.spec != fingerprint(&object);
     if respecified || !asked::of(&record.object).is_empty() {
         return Wants::Driving;
+    }
+    if status.finished
+        && let Some(at) = restart(&record.object)
+    {
+        return Wants::Restart(at);
     }
     if status.finished || (record.is_pending() && status.start_time.is_none()) {
         return Wants::Nothing;

@@ -15,9 +15,9 @@ use crate::model::definition::Kind;
 use crate::model::workflow::{Input, Mode, Modes, Output, Step, Workflow};
 use crate::model::workflow_run::{self, WorkflowRun, placed, read_workflow};
 use crate::ops::support::objects::{innermost, plain};
-use crate::ops::{Components, Deployment, Rendered, Vars};
+use crate::ops::{Components, Deployment, References, Rendered, Vars};
 use crate::problem::{Problem, Problems, nearest};
-use crate::render::{self, RenderOptions};
+use crate::render::{self, Health, Live, RenderOptions};
 use kube::api::{Api, DynamicObject};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -413,9 +413,8 @@ impl Rendering {
     }
 }
 
-impl Components for Rendering {
-    fn render(&self, name: &str) -> Result<Rendered, String> {
-        let component = self.find(name)?;
+impl Rendering {
+    fn rendered(&self, component: &Component) -> Result<Rendered, String> {
         let rendered = render::component(&self.library, &self.app, component, &RenderOptions::default());
         let rendered = rendered.map_err(|problems| problems.to_string())?;
         let mut outputs = Map::new();
@@ -428,30 +427,89 @@ impl Components for Rendering {
         Ok(Rendered { output: rendered.workload, outputs })
     }
 
+    /// What a definition says of live objects; nothing where it judges none.
+    fn judge(
+        &self,
+        component: &Component,
+        (kind, name, properties): (Kind, &str, Option<&Map<String, Value>>),
+        live: &Rendered,
+    ) -> Result<Option<Health>, String> {
+        let Some(definition) = self.library.get(kind, name) else { return Ok(None) };
+        let compiled = self.library.compiled(definition).map_err(|p| p.to_string())?;
+        if compiled.status.health.is_none() {
+            return Ok(None);
+        }
+        let live = Live { component, properties, output: &live.output, outputs: &live.outputs };
+        let health = render::health(&self.library, definition, &self.app, &RenderOptions::default(), live);
+        health.map(Some).map_err(|p| p.to_string())
+    }
+
+    /// How the traits of a component stand, those whose definitions say it, in the form of `status.services`.
+    fn traits(&self, component: &Component, live: &Rendered) -> Vec<Value> {
+        let judge = |t: &crate::model::application::Trait| {
+            let health =
+                self.judge(component, (Kind::Trait, &t.kind, t.properties.as_ref()), live).ok()??;
+            Some(json!({"type": t.kind, "healthy": health.healthy, "message": health.message}))
+        };
+        component.traits.iter().filter_map(judge).collect()
+    }
+}
+
+impl Components for Rendering {
+    fn render(&self, name: &str) -> Result<Rendered, String> {
+        self.rendered(self.find(name)?)
+    }
+
+    fn references(&self, name: &str) -> Option<References> {
+        let component = self.find(name).ok()?;
+        let definition = self.library.get(Kind::Component, &component.kind)?;
+        let header = &self.library.compiled(definition).ok()?.header;
+        let (objects, urls) = header.references()?;
+        let properties = component.properties.clone().unwrap_or_default();
+        Some(References { properties, objects: objects.into(), urls: urls.into() })
+    }
+
+    fn render_with(&self, name: &str, properties: Map<String, Value>) -> Result<Rendered, String> {
+        self.rendered(&Component { properties: Some(properties), ..self.find(name)?.clone() })
+    }
+
     fn healthy(&self, name: &str, live: &Rendered) -> Result<Option<(bool, String)>, String> {
         let component = self.find(name)?;
-        let options = RenderOptions::default();
-        let mut judged = None;
-        let types = component.traits.iter().map(|t| (Kind::Trait, t.kind.as_str()));
-        for (kind, name) in std::iter::once((Kind::Component, component.kind.as_str())).chain(types) {
-            let Some(definition) = self.library.get(kind, name) else { continue };
-            let compiled = self.library.compiled(definition).map_err(|p| p.to_string())?;
-            if compiled.status.health.is_none() || kind == Kind::Trait {
-                continue;
-            }
-            let objects = (&live.output, &live.outputs);
-            let health = render::health(&self.library, definition, &self.app, component, &options, objects);
-            let health = health.map_err(|p| p.to_string())?;
-            if !health.healthy {
-                return Ok(Some((false, health.message)));
-            }
-            judged = Some((true, health.message));
+        let own = (Kind::Component, component.kind.as_str(), component.properties.as_ref());
+        let judged = self.judge(component, own, live)?;
+        if let Some(health) = judged.as_ref().filter(|h| !h.healthy) {
+            return Ok(Some((false, health.message.clone())));
         }
-        Ok(judged)
+        for t in &component.traits {
+            let of = (Kind::Trait, t.kind.as_str(), t.properties.as_ref());
+            if let Some(health) = self.judge(component, of, live)?.filter(|h| !h.healthy) {
+                let says = if health.message.is_empty() { "it is not healthy yet" } else { &health.message };
+                return Ok(Some((false, format!("trait {}: {says}", t.kind))));
+            }
+        }
+        Ok(judged.map(|h| (h.healthy, h.message)))
     }
 
     fn components(&self) -> Vec<(String, Value)> {
         self.app.components.iter().map(|c| (c.name.clone(), c.to_value())).collect()
+    }
+
+    fn terraform(&self) -> Vec<String> {
+        let said = |c: &Component| {
+            let definition = self.library.get(Kind::Component, &c.kind)?;
+            let workload = &self.library.compiled(definition).ok()?.header;
+            // Of a type for any object, only the object tells.
+            if workload.is_of_any_kind() && workload.references().is_none() {
+                let output = self.rendered(c).ok()?.output;
+                let group = output.get("apiVersion")?.as_str()?;
+                return Some(
+                    group.starts_with("terraform.core.oam.dev/") && output.get("kind")? == "Configuration",
+                );
+            }
+            Some(workload.is_terraform())
+        };
+        let all = self.app.components.iter().filter(|c| said(c) == Some(true));
+        all.map(|c| c.name.clone()).collect()
     }
 
     fn policies(&self) -> Vec<(String, Value)> {
@@ -503,11 +561,15 @@ impl Components for Rendering {
 
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str) {
         let text = |pointer: &str| live.output.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let service = json!({
+        let mut service = json!({
             "name": name, "namespace": text("/metadata/namespace"),
             "workloadDefinition": {"apiVersion": text("/apiVersion"), "kind": text("/kind")},
             "healthy": healthy, "message": message,
         });
+        let traits = self.find(name).map(|component| self.traits(component, live)).unwrap_or_default();
+        if !traits.is_empty() {
+            service["traits"] = traits.into();
+        }
         self.services.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string(), service);
     }
 

@@ -100,6 +100,29 @@ impl Header {
         self.attributes.get("workloadRefPath").and_then(Value::as_str).filter(|s| !s.is_empty())
     }
 
+    /// The parameters of a component that only name objects: the one with references to objects of a cluster, the one with addresses.
+    pub fn references(&self) -> Option<(&str, &str)> {
+        let references = self.attributes.get("references")?;
+        let field = |name: &str| references.get(name).and_then(Value::as_str).unwrap_or_default();
+        Some((field("objects"), field("urls")))
+    }
+
+    /// Whether the workload of the component may be of any kind.
+    pub fn is_of_any_kind(&self) -> bool {
+        let workload = self.attributes.get("workload");
+        workload.and_then(|w| w.get("type")).and_then(Value::as_str) == Some("autodetects.core.oam.dev")
+    }
+
+    /// Whether the workload of the component is a Configuration of the Terraform controller.
+    pub fn is_terraform(&self) -> bool {
+        let workload = self.attributes.get("workload");
+        let text = |pointer: &str| workload.and_then(|w| w.pointer(pointer)).and_then(Value::as_str);
+        let group = text("/definition/apiVersion").unwrap_or_default();
+        text("/type") == Some("configurations.terraform.core.oam.dev")
+            || (group.starts_with("terraform.core.oam.dev/")
+                && text("/definition/kind") == Some("Configuration"))
+    }
+
     /// A text of the `status` attribute: `healthPolicy`, `customStatus` or `statusDetails`.
     pub fn status(&self, name: &str) -> Option<&str> {
         self.attributes.get("status")?.get(name)?.as_str().filter(|s| !s.trim().is_empty())

@@ -1,15 +1,10 @@
 //! `kube/list`: lists objects of a kind.
 
-use super::support::objects::{self, Target};
+use super::support::objects;
 use super::{Answer, Cx, Op, OpError, read};
-use crate::engine::Watched;
 use futures::future::BoxFuture;
-use kube::api::{Api, DynamicObject, ListParams};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-
-/// How many objects one list may hold.
-const MOST: usize = 10_000;
 
 pub(super) struct List;
 
@@ -84,43 +79,8 @@ impl Op for List {
             let params: Params = read(params)?;
             cx.only_here(&params.cluster)?;
             let Resource { api_version, kind } = params.resource;
-            let (resource, namespaced) = cx.kinds.find(&cx.client, &api_version, &kind).await?;
-            let namespace = if namespaced { params.filter.namespace.clone() } else { String::new() };
-            let api: Api<DynamicObject> = match namespace.as_str() {
-                "" => Api::all_with(cx.client.clone(), &resource),
-                namespace => Api::namespaced_with(cx.client.clone(), namespace, &resource),
-            };
             let selector = params.filter.selector()?;
-            let (mut items, mut version) = (Vec::new(), None);
-            let mut query = ListParams::default().labels(&selector).limit(500);
-            loop {
-                let page =
-                    api.list(&query).await.map_err(|e| objects::refused(&format!("list {kind}"), e))?;
-                let version_of_page = page.metadata.resource_version.clone();
-                version = version.or(version_of_page);
-                items.extend(page.items.iter().map(objects::plain));
-                if items.len() > MOST {
-                    return Err(OpError::permanent(format!(
-                        "there are more than {MOST} objects of kind {kind}: narrow the filter"
-                    )));
-                }
-                match page.metadata.continue_.filter(|c| !c.is_empty()) {
-                    Some(more) => query.continue_token = Some(more),
-                    None => break,
-                }
-            }
-            let target = Target {
-                api_version: api_version.clone(),
-                kind: kind.clone(),
-                namespace,
-                name: String::new(),
-            };
-            cx.saw(Watched { selector, ..target.watched(version.as_deref()) });
-            // Objects of a list do not say their kind; what is in a Secret must be known for one.
-            for item in items.iter_mut().filter_map(Value::as_object_mut) {
-                item.entry("apiVersion").or_insert_with(|| json!(api_version));
-                item.entry("kind").or_insert_with(|| json!(kind));
-            }
+            let items = objects::list(cx, &api_version, &kind, &params.filter.namespace, &selector).await?;
             let list = json!({"apiVersion": api_version, "kind": format!("{kind}List"), "items": items});
             Ok(Answer::one("values", list))
         })

@@ -7,6 +7,7 @@
 mod builtin_break;
 mod builtin_fail;
 mod builtin_message;
+pub(crate) mod builtin_restart;
 mod builtin_suspend;
 mod builtin_var;
 mod builtin_wait;
@@ -28,19 +29,31 @@ mod kube_read;
 mod kube_ready;
 mod metrics_promcheck;
 mod multicluster_deploy;
+mod multicluster_get_placements_from_tmulticlusterology_policies;
+mod multicluster_list_clusters;
+mod multicluster_make_placement_decisions;
+mod multicluster_patch_application;
 mod oam_component_apply;
 mod oam_component_render;
 mod oam_load;
 mod oam_load_comps_in_order;
 mod oam_load_policies;
+mod query_collectlogsinpod;
+mod query_collectresources;
+mod query_collectserviceendpoints;
+mod query_listappliedresources;
+mod query_listresourcesinapp;
+mod query_searchevents;
 pub mod support;
+mod terraform_get_connection_status;
+mod terraform_load_terraform_components;
 mod time_date;
 mod time_timestamp;
 mod util_log;
 mod util_patch_k8s_object;
 mod util_string;
 
-pub use support::cx::{Components, Cx, Deployment, Owner, Rendered};
+pub use support::cx::{Components, Cx, Deployment, Owner, References, Rendered};
 pub use support::page::page;
 
 use futures::future::BoxFuture;
@@ -58,9 +71,14 @@ pub trait Op: Send + Sync {
     /// The `#do` that definitions name.
     fn name(&self) -> &'static str;
 
-    /// The `#do` under the provider `op`, whose params and returns are plain fields; empty if there is no such form.
+    /// The `#do` of the older form, whose params and returns are plain fields; empty if there is no such form.
     fn older(&self) -> &'static str {
         ""
+    }
+
+    /// The `#provider` of the older form.
+    fn older_provider(&self) -> &'static str {
+        "op"
     }
 
     /// What it does, for its page of documentation.
@@ -209,6 +227,7 @@ pub fn all() -> &'static [&'static dyn Op] {
         &builtin_break::Break,
         &builtin_fail::Fail,
         &builtin_message::Message,
+        &builtin_restart::Restart,
         &builtin_suspend::Suspend,
         &builtin_var::Var,
         &builtin_wait::Wait,
@@ -230,11 +249,23 @@ pub fn all() -> &'static [&'static dyn Op] {
         &kube_ready::Ready,
         &metrics_promcheck::PromCheck,
         &multicluster_deploy::Deploy,
+        &multicluster_get_placements_from_tmulticlusterology_policies::GetPlacements,
+        &multicluster_list_clusters::ListClusters,
+        &multicluster_make_placement_decisions::MakePlacementDecisions,
+        &multicluster_patch_application::PatchApplication,
         &oam_component_apply::ComponentApply,
         &oam_component_render::ComponentRender,
         &oam_load::LoadComponents,
         &oam_load_comps_in_order::LoadInOrder,
         &oam_load_policies::LoadPolicies,
+        &query_collectlogsinpod::CollectLogs,
+        &query_collectresources::CollectResources,
+        &query_collectserviceendpoints::CollectServiceEndpoints,
+        &query_listappliedresources::ListAppliedResources,
+        &query_listresourcesinapp::ListResourcesInApp,
+        &query_searchevents::SearchEvents,
+        &terraform_get_connection_status::GetConnectionStatus,
+        &terraform_load_terraform_components::LoadTerraformComponents,
         &time_date::TimestampToDate,
         &time_timestamp::DateToTimestamp,
         &util_log::Log,
@@ -257,7 +288,7 @@ pub enum Form {
 /// # Errors
 /// What there is instead, for a message.
 pub fn find(provider: &str, name: &str) -> Result<(&'static dyn Op, Form), String> {
-    let plain = |o: &&&dyn Op| provider == "op" && !o.older().is_empty() && o.older() == name;
+    let plain = |o: &&&dyn Op| provider == o.older_provider() && !o.older().is_empty() && o.older() == name;
     if let Some(op) = all().iter().find(|o| o.provider() == provider && o.name() == name) {
         return Ok((*op, Form::Prefixed));
     }

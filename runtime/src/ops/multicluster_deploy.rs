@@ -1,7 +1,7 @@
 //! `multicluster/deploy`: the application, put where policies say and changed as they say.
 
 use super::oam_component_apply::{apply, health};
-use super::support::application::components;
+use super::support::application::{components, render};
 use super::{Answer, Components, Cx, Deployment, Op, OpError, read};
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
@@ -24,6 +24,8 @@ struct Params {
     inline_policies: Vec<Value>,
     #[serde(default)]
     parallelism: usize,
+    #[serde(default)]
+    ignore_terraform_component: bool,
 }
 
 impl Op for Deploy {
@@ -42,15 +44,21 @@ impl Op for Deploy {
     fn doc(&self) -> &'static str {
         "Applies all components of the application with their traits, as the override policies among `policies` change them, where the topology \
          policies among them say: in their namespaces on the cluster of the run, which is called `local`. A component waits until those that it \
-         depends on are healthy; up to `parallelism` are applied at the same time. Waits until all are healthy."
+         depends on are healthy; up to `parallelism` are applied at the same time. With `ignoreTerraformComponent`, those that Terraform provides are left \
+         out. Waits until all are healthy."
     }
 
     fn run<'a>(&'a self, cx: &'a Cx, params: Map<String, Value>) -> BoxFuture<'a, Result<Answer, OpError>> {
         Box::pin(async move {
             let params: Params = read(params)?;
             let own = components(cx, None)?;
-            let deployment =
+            let mut deployment =
                 own.deployment(&params.policies, &params.inline_policies).map_err(OpError::permanent)?;
+            if params.ignore_terraform_component {
+                let terraform = deployment.components.terraform();
+                deployment.order.retain(|(name, _)| !terraform.contains(name));
+                deployment.order.iter_mut().for_each(|(_, needs)| needs.retain(|n| !terraform.contains(n)));
+            }
             for at in &deployment.places {
                 cx.only_here(&at.cluster)?;
             }
@@ -122,7 +130,7 @@ fn one<'a>(
     name: &'a str,
 ) -> Applying<'a> {
     Box::pin(async move {
-        let rendered = deployment.components.render(name).map_err(OpError::permanent)?;
+        let rendered = render(cx, deployment.components.as_ref(), name).await?;
         let live = apply(cx, rendered, namespace).await?;
         let health = health(name, deployment.components.as_ref(), &live)?;
         let message = health.as_ref().unwrap_or_else(|missing| missing);

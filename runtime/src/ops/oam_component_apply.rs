@@ -1,8 +1,9 @@
 //! `oam/component-apply`: renders a component of the application with its traits, applies it, waits until it is healthy.
 
 use super::support::application::{Named, Patch, components, rendered};
-use super::support::objects;
+use super::support::objects::{self, Target};
 use super::support::ready::{Readiness, judge};
+use super::support::references::is_itself;
 use super::{Answer, Cx, Op, OpError, Rendered, read};
 use futures::future::BoxFuture;
 use serde::Deserialize;
@@ -54,7 +55,7 @@ impl Op for ComponentApply {
             cx.only_here(&params.cluster)?;
             let components = components(cx, None)?;
             let name = &params.value.name;
-            let rendered = rendered(components, &params.value, &params.patch)?;
+            let rendered = rendered(cx, components, &params.value, &params.patch).await?;
             let live = apply(cx, rendered, &params.namespace).await?;
             let health = health(name, components.as_ref(), &live);
             let (healthy, message) = match &health {
@@ -94,6 +95,11 @@ async fn apply_one(cx: &Cx, object: Value, namespace: &str) -> Result<Value, OpE
         && let Some(Value::Object(metadata)) = object.get_mut("metadata")
     {
         metadata.insert("namespace".into(), Value::String(namespace.into()));
+    }
+    // What a component only refers to is not its own.
+    if is_itself(&object) {
+        let target = Target::of(&object)?;
+        return objects::read(cx, target).await?.map_err(OpError::transient);
     }
     objects::apply(cx, object).await
 }

@@ -49,7 +49,7 @@ impl Op for ComponentRender {
         Box::pin(async move {
             let params: Params = read(params)?;
             cx.only_here(&params.cluster)?;
-            let mut rendered = rendered(components(cx, None)?, &params.value, &params.patch)?;
+            let mut rendered = rendered(cx, components(cx, None)?, &params.value, &params.patch).await?;
             if !params.namespace.is_empty() {
                 for object in std::iter::once(&mut rendered.output).chain(rendered.outputs.values_mut()) {
                     if let Some(Value::Object(metadata)) = object.get_mut("metadata") {

@@ -22,8 +22,20 @@ pub struct Health {
     pub details: BTreeMap<String, String>,
 }
 
-/// Judges a component or trait by its definition: `output` and `outputs` are the live objects. What cannot be evaluated yet (a status that is not
-/// written) is not healthy, and no mistake.
+/// What is judged: live objects, and what they were rendered from.
+#[derive(Clone, Copy, Debug)]
+pub struct Live<'a> {
+    /// The component.
+    pub component: &'a Component,
+    /// The properties of the component itself, or of the trait that is judged.
+    pub properties: Option<&'a Map<String, Json>>,
+    /// The main object.
+    pub output: &'a Json,
+    /// The others, by name.
+    pub outputs: &'a Map<String, Json>,
+}
+
+/// Judges a component or trait by its definition. What cannot be evaluated yet (a status that is not written) is not healthy, and no mistake.
 ///
 /// # Errors
 /// Mistakes in the definition.
@@ -31,21 +43,20 @@ pub fn health(
     library: &Library,
     definition: &Definition,
     app: &Application,
-    component: &Component,
     options: &RenderOptions,
-    (output, outputs): (&Json, &Map<String, Json>),
+    live: Live<'_>,
 ) -> Result<Health, Problems> {
     let status = &library.compiled(definition)?.status;
+    let component = live.component;
     let context = Context::new(app, &app.components, namespace(app, options), options);
     let context = context.with([
         ("name", Shared::string(component.name.as_str())),
-        ("output", ordered(output)),
-        ("outputs", ordered_fields(outputs)),
+        ("output", ordered(live.output)),
+        ("outputs", ordered_fields(live.outputs)),
         ("replicaKey", Shared::string(component.replica_key.as_str())),
         ("revision", Shared::string(component.external_revision.as_deref().unwrap_or_default())),
     ]);
-    let parameter =
-        component.properties.as_ref().map(ordered_fields).unwrap_or_else(|| Shared::structure([]));
+    let parameter = live.properties.map(ordered_fields).unwrap_or_else(|| Shared::structure([]));
     let filled = |program: &Program| -> Result<stepwell_lang::Instance, Problems> {
         let instance = program.instance();
         instance.fill_shared(&Path::from_iter(["parameter"]), &parameter)?;

@@ -13,7 +13,7 @@ mod patch;
 pub(crate) mod placement;
 mod tree;
 
-pub use health::{Health, health};
+pub use health::{Health, Live, health};
 pub use object::AUXILIARY;
 
 use crate::definitions::{Definition, Library};
@@ -90,6 +90,8 @@ pub struct RenderOptions {
     pub cluster: String,
     /// Its version.
     pub kube_version: KubeVersion,
+    /// Whether components that only name objects of a cluster are left out: they can be rendered once these are looked up.
+    pub without_references: bool,
 }
 
 /// A rendering.
@@ -181,7 +183,12 @@ pub fn application(
         let renderer = Renderer::new(library, app, &variant.components, options);
         let mut objects = Vec::new();
         let mut artifacts = Map::new();
-        for c in variant.components.iter() {
+        let refers = |c: &Component| {
+            let definition = library.get(Kind::Component, &c.kind);
+            let header = definition.and_then(|d| library.compiled(d).ok()).map(|compiled| &compiled.header);
+            header.is_some_and(|h| h.references().is_some())
+        };
+        for c in variant.components.iter().filter(|c| !options.without_references || !refers(c)) {
             match renderer.component(c) {
                 Ok(one) => {
                     if !policies.is_empty() {

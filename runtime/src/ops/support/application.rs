@@ -1,6 +1,7 @@
 //! What the ops of `oam` share: the components of the application, rendered and patched.
 
 use super::cx::{Components, Cx, Rendered};
+use super::references;
 use crate::ops::OpError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -40,11 +41,24 @@ pub(crate) fn components<'a>(cx: &'a Cx, app: Option<&str>) -> Result<&'a Arc<dy
     }
 }
 
+/// Renders a component, with the objects in it that it only names.
+///
+/// # Errors
+/// What is wrong with it, and objects that are not there.
+pub(crate) async fn render(cx: &Cx, components: &dyn Components, name: &str) -> Result<Rendered, OpError> {
+    match references::resolved(cx, components, name).await? {
+        Some(properties) => components.render_with(name, properties),
+        None => components.render(name),
+    }
+    .map_err(OpError::permanent)
+}
+
 /// Renders a component, with a patch laid over it.
 ///
 /// # Errors
 /// A component that the application does not have, what is wrong with it, and a patch for an object that it does not render.
-pub(crate) fn rendered(
+pub(crate) async fn rendered(
+    cx: &Cx,
     components: &Arc<dyn Components>,
     component: &Named,
     patch: &Patch,
@@ -56,7 +70,7 @@ pub(crate) fn rendered(
         let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
         return Err(OpError::permanent(format!("the application has no component `{name}`{hint}")));
     }
-    let mut rendered = components.render(name).map_err(OpError::permanent)?;
+    let mut rendered = render(cx, components.as_ref(), name).await?;
     if let Some(patch) = &patch.workload {
         json_patch::merge(&mut rendered.output, patch);
     }

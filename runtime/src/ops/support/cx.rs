@@ -45,6 +45,16 @@ pub struct Deployment {
     pub order: Vec<(String, Vec<String>)>,
 }
 
+/// The properties of a component, some of which only name objects.
+pub struct References {
+    /// The properties.
+    pub properties: Map<String, Value>,
+    /// The property with a list of what names objects in the cluster.
+    pub objects: String,
+    /// The property with a list of addresses.
+    pub urls: String,
+}
+
 /// Renders components of the application and judges their health: what ops need of the render half of this crate.
 pub trait Components: Send + Sync {
     /// Renders the component of this name, with what `patch` says laid over it.
@@ -52,6 +62,15 @@ pub trait Components: Send + Sync {
     /// # Errors
     /// What is wrong with it, all at once.
     fn render(&self, name: &str) -> Result<Rendered, String>;
+
+    /// What of a component only names objects, which are to be looked up before it is rendered; `None` if it names none.
+    fn references(&self, name: &str) -> Option<References>;
+
+    /// As [`Components::render`], with other properties.
+    ///
+    /// # Errors
+    /// As [`Components::render`].
+    fn render_with(&self, name: &str, properties: Map<String, Value>) -> Result<Rendered, String>;
 
     /// Whether the component is healthy with these objects of the cluster, as its definitions judge it; `None` where they do not.
     ///
@@ -61,6 +80,9 @@ pub trait Components: Send + Sync {
 
     /// The components as they are written, by name, in the order of the application.
     fn components(&self) -> Vec<(String, Value)>;
+
+    /// The names of the components whose workload is a Configuration of the Terraform controller.
+    fn terraform(&self) -> Vec<String>;
 
     /// The policies as they are written, by name.
     fn policies(&self) -> Vec<(String, Value)>;

@@ -3,11 +3,14 @@
 pub(crate) mod application;
 pub(crate) mod config;
 pub mod cx;
+pub(crate) mod endpoints;
+pub(crate) mod inventory;
 pub mod mask;
 pub mod objects;
 pub mod page;
 pub(crate) mod rate;
 pub mod ready;
+pub(crate) mod references;
 pub(crate) mod repository;
 pub(crate) mod secret;
 pub(crate) mod time;

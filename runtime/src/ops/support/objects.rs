@@ -4,7 +4,7 @@ use super::cx::Cx;
 use crate::engine::Watched;
 use crate::ops::OpError;
 use kube::Client;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind, TypeMeta};
 use kube::discovery::{self, Scope};
 use serde_json::{Map, Value, json};
@@ -13,6 +13,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// The field manager of everything that workflows apply.
 pub const FIELD_MANAGER: &str = "stepwell";
+
+/// How many objects one list may hold.
+const MOST: usize = 10_000;
 
 /// The kinds that a cluster serves, remembered once they have been asked for.
 #[derive(Default)]
@@ -222,5 +225,74 @@ pub async fn read(cx: &Cx, mut target: Target) -> Result<Result<Value, String>, 
             Ok(Err(s.message.clone()))
         }
         Err(e) => Err(refused(&format!("read {}", target.words()), e)),
+    }
+}
+
+/// Lists the objects of a kind in a namespace (all where it is empty) with labels that a selector fits, and watches them.
+///
+/// # Errors
+/// As [`Kinds::find`]; what the API says; more objects than one list may hold.
+pub async fn list(
+    cx: &Cx,
+    api_version: &str,
+    kind: &str,
+    namespace: &str,
+    selector: &str,
+) -> Result<Vec<Value>, OpError> {
+    let (resource, namespaced) = cx.kinds.find(&cx.client, api_version, kind).await?;
+    let namespace = if namespaced { namespace } else { "" };
+    let api: Api<DynamicObject> = match namespace {
+        "" => Api::all_with(cx.client.clone(), &resource),
+        namespace => Api::namespaced_with(cx.client.clone(), namespace, &resource),
+    };
+    let (mut items, mut version) = (Vec::new(), None);
+    let mut query = ListParams::default().labels(selector).limit(500);
+    loop {
+        let page = api.list(&query).await.map_err(|e| refused(&format!("list {kind}"), e))?;
+        version = version.or_else(|| page.metadata.resource_version.clone());
+        // Items of a list do not say what they are.
+        items.extend(page.items.iter().map(|item| {
+            let mut item = plain(item);
+            if let Some(fields) = item.as_object_mut() {
+                fields.entry("apiVersion").or_insert_with(|| json!(api_version));
+                fields.entry("kind").or_insert_with(|| json!(kind));
+            }
+            item
+        }));
+        if items.len() > MOST {
+            return Err(OpError::permanent(format!(
+                "there are more than {MOST} objects of kind {kind}: narrow the filter"
+            )));
+        }
+        match page.metadata.continue_.filter(|c| !c.is_empty()) {
+            Some(more) => query.continue_token = Some(more),
+            None => break,
+        }
+    }
+    let target = Target {
+        api_version: api_version.to_string(),
+        kind: kind.to_string(),
+        namespace: namespace.to_string(),
+        name: String::new(),
+    };
+    cx.saw(Watched { selector: selector.to_string(), ..target.watched(version.as_deref()) });
+    Ok(items)
+}
+
+/// As [`list`]; empty where the cluster does not serve the kind.
+///
+/// # Errors
+/// As [`list`].
+pub async fn list_if_served(
+    cx: &Cx,
+    api_version: &str,
+    kind: &str,
+    namespace: &str,
+    selector: &str,
+) -> Result<Vec<Value>, OpError> {
+    match cx.kinds.find(&cx.client, api_version, kind).await {
+        Ok(_) => list(cx, api_version, kind, namespace, selector).await,
+        Err(e) if e.retry => Err(e),
+        Err(_) => Ok(Vec::new()),
     }
 }

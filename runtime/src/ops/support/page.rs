@@ -30,7 +30,11 @@ pub fn page() -> String {
         let schema = schema(*op);
         let name = name_in(&schema);
         let package = format!("vela/{}", op.provider());
-        let older = if op.older().is_empty() { String::new() } else { format!("`op/{}`", op.older()) };
+        let older = if op.older().is_empty() {
+            String::new()
+        } else {
+            format!("`{}/{}`", op.older_provider(), op.older())
+        };
         let first = op.doc().split_inclusive(". ").next().unwrap_or_default().trim();
         let anchor = format!("{}{}", op.provider(), op.name()).to_lowercase();
         let _ = writeln!(out, "| [`{package}` `{name}`](#{anchor}) | {older} | {first} |");
