@@ -51,7 +51,8 @@ fn bare() -> tempfile::TempDir {
         std::fs::create_dir_all(dir.path().join(folder)).unwrap();
     }
     std::fs::write(dir.path().join("HEAD"), "ref: refs/heads/main\n").unwrap();
-    std::fs::write(dir.path().join("config"), "[core]\n\trepositoryformatversion = 0\n\tbare = true\n").unwrap();
+    std::fs::write(dir.path().join("config"), "[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+        .unwrap();
     dir
 }
 
