@@ -54,6 +54,11 @@ impl Output {
         }
     }
 
+    /// Whether a result may have colours.
+    pub(crate) fn colors(&self) -> bool {
+        self.terminal && !std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+    }
+
     /// Writes a result, as it is, to standard output.
     pub(crate) fn result(&self, text: impl AsRef<[u8]>) -> Result<(), Error> {
         self.write(|out| out.write_all(text.as_ref()))

@@ -12,6 +12,8 @@ pub mod model;
 pub mod ops;
 pub mod problem;
 pub mod render;
+pub mod resources;
+pub mod revisions;
 pub mod secret;
 pub mod stdlib;
 pub mod template;

@@ -61,6 +61,7 @@ mod tests {
                 "vela/oam",
                 "vela/op",
                 "vela/query",
+                "vela/revision",
                 "vela/terraform",
                 "vela/time",
                 "vela/util"

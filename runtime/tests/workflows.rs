@@ -326,13 +326,16 @@ async fn an_application_goes_back_to_what_succeeded() {
     };
     let run = driver.submit(&app("good", "print-message-in-status")).await.unwrap();
     within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
-    assert!(driver.rollback(&run).await.unwrap_err().to_string().contains("nothing to roll"));
+    assert!(driver.rollback(&run, None).await.unwrap_err().to_string().contains("nothing to roll"));
     driver.submit(&app("bad", "apply-object")).await.unwrap();
     let status = within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
     assert_eq!(status.phase, RunPhase::Failed);
-    driver.rollback(&run).await.unwrap();
+    driver.rollback(&run, None).await.unwrap();
     let status = within(driver.drive(run.clone(), Until::Finished).wait()).await.unwrap();
-    assert_eq!((status.phase, status.step("say").unwrap().message.as_str()), (RunPhase::Succeeded, "good"));
+    let said = status.step("rollback").unwrap().message.as_str();
+    assert_eq!((status.phase, said), (RunPhase::Succeeded, "app-v1 is restored: 0 objects applied"));
+    let object = objects(&cluster.client(), "v1beta1", "Application").get("app").await.unwrap();
+    assert_eq!(object.data["spec"]["workflow"]["steps"][0]["properties"]["message"], "good");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -131,6 +131,7 @@ macro_rules! check {
                 (r"10\.\d+\.\d+\.\d+ +", "[ip]  "),
                 (r"CLUSTER-IP +", "CLUSTER-IP  "),
                 (r"\b\d+s\b", "[age]"),
+                (r"\b[0-9a-f]{16}\b", "[hash]"),
                 (r"/tmp/\.tmp\w+", "[dir]"),
             ],
         }, {

@@ -4,6 +4,7 @@
 mod cluster;
 mod completions;
 mod def;
+mod delete;
 mod dry_run;
 mod eval;
 mod export;
@@ -11,6 +12,7 @@ mod fmt;
 mod get;
 mod help;
 pub(crate) mod import;
+mod revision;
 mod run;
 mod status;
 mod vet;
@@ -55,6 +57,7 @@ enum Command {
     Completions(completions::Arguments),
     #[command(subcommand)]
     Def(def::Def),
+    Delete(delete::Arguments),
     DryRun(dry_run::Arguments),
     Eval(eval::Arguments),
     Export(export::Arguments),
@@ -62,6 +65,9 @@ enum Command {
     Get(get::Arguments),
     Help(help::Arguments),
     Import(import::Arguments),
+    #[command(subcommand)]
+    Revision(revision::Revision),
+    Rollback(workflow::change::Rollback),
     Run(run::Arguments),
     Status(status::Arguments),
     /// Print the version
@@ -73,7 +79,8 @@ enum Command {
 
 /// The commands as the help page groups them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Applications", &["run", "status", "get", "dry-run"]),
+    ("Applications", &["run", "status", "get", "delete", "dry-run"]),
+    ("Revisions", &["revision list", "revision show", "revision diff", "rollback"]),
     (
         "Runs",
         &[
@@ -84,7 +91,6 @@ const GROUPS: &[(&str, &[&str])] = &[
             "workflow terminate",
             "workflow cancel",
             "workflow restart",
-            "workflow rollback",
             "workflow logs",
             "workflow debug",
             "workflow graph",
@@ -103,6 +109,7 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Cluster(command) => cluster::run(&command, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Def(command) => def::run(&command, out),
+        Command::Delete(args) => delete::run(&args, out),
         Command::DryRun(args) => dry_run::run(&args, out),
         Command::Eval(args) => eval::run(&args, out),
         Command::Export(args) => export::run(&args, out),
@@ -110,6 +117,8 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Get(args) => get::run(&args, out),
         Command::Help(args) => help::run(&args, out),
         Command::Import(args) => import::run(&args, out),
+        Command::Revision(command) => revision::run(&command, out),
+        Command::Rollback(args) => workflow::change::rollback(&args, out),
         Command::Run(args) => run::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),

@@ -49,6 +49,10 @@ const AT_ONCE: usize = 8;
 const NAME_LABEL: &str = "app.oam.dev/name";
 const COMPONENT_LABEL: &str = "app.oam.dev/component";
 
+/// What is recorded of an Application is no part of it.
+const RECORDS: [&str; 2] = ["ApplicationRevision", "ResourceTracker"];
+const SEALED: &str = "stepwell.dev/sealed";
+
 /// An object of the Application.
 struct Found {
     kind: String,
@@ -121,6 +125,9 @@ async fn objects(connection: &Connection, name: &str) -> Result<Vec<Found>, Erro
         for item in list["items"].as_array().into_iter().flatten() {
             let text =
                 |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+            if RECORDS.contains(&kind.as_str()) || text("/type") == SEALED {
+                continue;
+            }
             let mut typed = item.clone();
             typed["kind"] = json!(kind);
             found.push(Found {

@@ -109,6 +109,21 @@ impl Library {
         Ok(self)
     }
 
+    /// The same library with a definition that was kept as an object ([`Definition::to_object`]) in the place of that of its name.
+    ///
+    /// # Errors
+    /// What keeps it from being a definition.
+    pub fn with_stored(mut self, object: &serde_json::Value) -> Result<Library, Problems> {
+        let d = Definition::of_stored(object)?;
+        let key = (d.kind, d.name.clone());
+        // One that is built in and has not changed is compiled already.
+        if self.entries.get(&key).is_none_or(|known| known.source.text != d.source.text) {
+            Arc::make_mut(&mut self.own).insert(key.clone());
+            Arc::make_mut(&mut self.entries).insert(key, Arc::new(d));
+        }
+        Ok(self)
+    }
+
     /// Whether the definition was added to those built in.
     pub fn is_own(&self, kind: Kind, name: &str) -> bool {
         self.own.contains(&(kind, name.to_string()))

@@ -6,7 +6,7 @@ use crate::document::{Document, kind_of};
 use crate::model::definition::{Header, Kind};
 use crate::ops::{Vars, vars_of};
 use crate::problem::{Problem, Problems, nearest};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use stepwell_lang::source::{Source, Span};
@@ -15,6 +15,9 @@ use stepwell_lang::{Instance, Packages, Path, Program, Step, Value, Which};
 
 /// What templates may name without declaring it.
 const SURROUNDINGS: &str = "context:   _\nparameter: _\n";
+
+/// Marks a stored definition whose text is a whole file in the language, with its header.
+const FORM: &str = "definition.stepwell.dev/form";
 
 /// A definition: a name, a text, and what they compile to.
 #[derive(Debug)]
@@ -76,6 +79,37 @@ impl Definition {
     /// What keeps it from being a definition.
     pub fn of_object(document: &Document, file: &str) -> Result<Definition, Problem> {
         read_object(document, file)
+    }
+
+    /// The definition as an object, to be kept: its text, and what it says of itself. [`Library::with_stored`](super::Library::with_stored) reads it again.
+    pub fn to_object(&self) -> Json {
+        let mut spec = Map::new();
+        let mut metadata = Map::from_iter([("name".to_string(), Json::from(self.name.clone()))]);
+        match &self.header {
+            Some(header) => {
+                spec.extend(header.attributes.clone());
+                let annotations = header.annotations.clone();
+                if !annotations.is_empty() {
+                    metadata.insert("annotations".into(), annotations.into());
+                }
+            }
+            None => drop(metadata.insert("annotations".into(), json!({FORM: "file"}))),
+        }
+        let text = self.source.text.trim_start_matches('\n');
+        spec.insert("schematic".into(), json!({"cue": {"template": text}}));
+        json!({"apiVersion": "core.oam.dev/v1beta1", "kind": self.kind.object_kind(), "metadata": metadata, "spec": spec})
+    }
+
+    /// A definition that [`Definition::to_object`] has given.
+    pub(super) fn of_stored(object: &Json) -> Result<Definition, Problems> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+        let name = text("/metadata/name");
+        let form = object.get("metadata").and_then(|m| m.get("annotations")?.get(FORM));
+        if form.is_none() {
+            let document = Document::from_value(object.clone());
+            return read_object(&document, name).map_err(|p| Problems::one(document.sources, p));
+        }
+        read_file(&format!("{name}.cue"), text("/spec/schematic/cue/template"))
     }
 
     /// The definition, compiled once.

@@ -29,6 +29,10 @@ use tokio::task::AbortHandle;
 /// anything is touched.
 const UNSAVED: Duration = Duration::from_millis(25);
 
+/// How long attempts may take to end once they are told to, and what they have sent last to arrive.
+const STOPPED: Duration = Duration::from_secs(5);
+const ARRIVED: Duration = Duration::from_millis(100);
+
 /// How often saving is tried while the cluster does not answer, and how often in a row others may come first.
 const SAVE_TRIES: u32 = 12;
 
@@ -67,6 +71,8 @@ struct Active {
     /// Since when something is unsaved, and what.
     unsaved: Option<Instant>,
     touched: Touched,
+    /// Whether all that comes with the end of the run is done.
+    settled: bool,
 }
 
 /// An attempt that is under way.
@@ -124,6 +130,10 @@ async fn prepared(
     let (record, state) = Record::load(&driver.client, &driver.kinds, &reference).await?;
     let object = serde_json::to_value(&record.object).unwrap_or_default();
     let subject = Subject::nothing(&driver.library, &object, driver.limits);
+    if record.is_deleted() {
+        return gone(&driver, &record, state).await;
+    }
+    let settled = state.status.finished;
     let mut active = Active {
         driver,
         subject,
@@ -139,11 +149,25 @@ async fn prepared(
         timer: None,
         unsaved: None,
         touched: Touched::default(),
+        settled,
     };
     let own_watch = active.watch_record().await;
     let end = active.run(until, messages, hold).await;
     own_watch.abort();
-    end
+    if !active.record.is_deleted() {
+        return end;
+    }
+    active.stop().await;
+    gone(&active.driver, &active.record, active.state.clone()).await
+}
+
+/// What is left to do for an object that is being deleted.
+async fn gone(driver: &Driver, record: &Record, state: State) -> Result<RunStatus, DriveError> {
+    if !record.is_held() {
+        return Ok(state.status);
+    }
+    driver.clean_up(record).await?;
+    Err(DriveError::NotFound(record.reference.clone()))
 }
 
 impl Active {
@@ -183,9 +207,6 @@ impl Active {
                 Some(message) => self.message(message).await?,
                 None => break,
             }
-        }
-        if self.state.status.phase == RunPhase::Succeeded {
-            self.driver.keep_good(&self.record).await;
         }
         self.flush(true).await?;
         drop(hold);
@@ -227,6 +248,9 @@ impl Active {
         hold: &mut Option<Hold>,
     ) -> Result<bool, DriveError> {
         loop {
+            if self.record.is_deleted() {
+                return Ok(false);
+            }
             if self.state.status.finished && !self.respecified() && asked::of(&self.record.object).is_empty()
             {
                 return Ok(false);
@@ -323,7 +347,11 @@ impl Active {
                 context_backend: self.state.status.context_backend.take(),
                 ..RunStatus::default()
             };
-            self.state = State { status, book: Book { generation, ..Book::default() }, ..State::default() };
+            self.state = State {
+                status,
+                book: Book { generation, since: generation, ..Book::default() },
+                ..State::default()
+            };
             self.touch(Touched::all());
         }
     }
@@ -375,6 +403,20 @@ impl Active {
     async fn keep_types(&self) -> Result<(), DriveError> {
         let owner = self.record.owner_reference();
         self.driver.keep_types(&self.record.reference, &owner, &self.subject.types).await
+    }
+
+    /// Ends the attempts that are under way, and waits until they have ended.
+    async fn stop(&mut self) {
+        let attempts: Vec<Attempt> = self.attempts.drain().map(|(_, a)| a).collect();
+        attempts.iter().for_each(|a| a.task.abort());
+        let begun = Instant::now();
+        while begun.elapsed() < STOPPED && !attempts.iter().all(|a| a.task.is_finished()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // A request that was under way may still arrive.
+        if !attempts.is_empty() {
+            tokio::time::sleep(ARRIVED).await;
+        }
     }
 
     fn only_a_person_helps(&self) -> bool {

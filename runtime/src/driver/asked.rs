@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
 /// What the annotations of requests begin with; the rest is the request's id.
-const PREFIX: &str = "asked.workflowrun.oam.dev/";
+pub(super) const PREFIX: &str = "asked.workflowrun.oam.dev/";
 
 /// A request.
 #[derive(Clone, Debug, PartialEq)]

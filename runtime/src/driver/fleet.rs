@@ -6,11 +6,13 @@
 
 use super::asked;
 use super::record::{Record, RunRef, cluster};
+use super::rollout::refused;
 use super::subject::fingerprint;
-use super::{DriveError, Driver, Until, crds};
+use super::{DriveError, Driver, Until};
 use crate::engine::State;
 use crate::model::run::{RunPhase, StepPhase, Time};
 use crate::ops::builtin_restart::RESTART;
+use crate::resources::crds;
 use futures::TryStreamExt;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
@@ -56,7 +58,7 @@ impl Driver {
         let (told, mut messages) = mpsc::channel(1024);
         let mut watchers = tokio::task::JoinSet::new();
         for reference in [RunRef::application("", ""), RunRef::workflow_run("", "")] {
-            crds::ensure(&self.client, &self.kinds, reference.kind).await?;
+            crds::ensure(&self.client, &self.kinds, reference.kind.crd()).await.map_err(refused)?;
             let (api_version, kind) = reference.types();
             let find = self.kinds.find(&self.client, api_version, kind).await;
             let (resource, _) = find.map_err(|e| DriveError::Cluster(e.message))?;
@@ -268,8 +270,9 @@ async fn list(
         for object in &page.items {
             let reference = named(kind, object);
             now.insert(reference.clone());
-            let over =
-                object.data.pointer("/status/finished").and_then(serde_json::Value::as_bool) == Some(true);
+            let over = object.data.pointer("/status/finished").and_then(serde_json::Value::as_bool)
+                == Some(true)
+                && object.metadata.deletion_timestamp.is_none();
             if !over || known.contains(&reference) || restart(object).is_some() {
                 let _ = told.send(Told::Seen(reference)).await;
             }
@@ -306,6 +309,9 @@ impl Driver {
 
 /// What is to be done about a run that nobody drives.
 fn now_or_parked(record: &Record, state: &State) -> Wants {
+    if record.is_deleted() {
+        return if record.is_held() { Wants::Driving } else { Wants::Nothing };
+    }
     let status = &state.status;
     let object = serde_json::to_value(&record.object).unwrap_or_default();
     let respecified = !state.book.spec.is_empty() && state.book.spec != fingerprint(&object);

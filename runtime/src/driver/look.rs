@@ -1,20 +1,17 @@
-//! Looking at a run from outside: its plan, the values of a step as they are now; and the way back to what went well before.
+//! Looking at a run from outside: its plan, and the values of a step as they are now.
 
 use super::active::step_work;
 use super::evaluate::{Evaluation, Params};
-use super::record::{self, Record, RunKind, RunRef};
+use super::record::{Record, RunRef};
 use super::shadow::{Shadow, take_up};
 use super::subject::{Delivery, Found, Subject};
 use super::{DriveError, Driver};
 use crate::document::Document;
 use crate::engine::{Outcome, Plan, Refused, State};
 use crate::model::run::RunStatus;
-use crate::ops::support::objects::FIELD_MANAGER;
 use crate::ops::{Answer, Cx};
 use crate::problem::nearest;
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, Patch, PatchParams};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::sync::PoisonError;
 
 impl Driver {
@@ -77,77 +74,6 @@ impl Driver {
             }
             Err(Outcome::Failed { message, .. }) => Err(refused(shadow.explained(&cx, &message).await)),
             Err(_) => Err(refused("it cannot be evaluated".into())),
-        }
-    }
-
-    /// Puts the object of a run back to the last content with which it succeeded and that is not the present one. A run of it then starts over.
-    ///
-    /// # Errors
-    /// If there is no such content, and as [`Driver::status`].
-    pub async fn rollback(&self, reference: &RunRef) -> Result<(), DriveError> {
-        let (record, _) = Record::load(&self.client, &self.kinds, reference).await?;
-        let present = record.object.data.get("spec").cloned().unwrap_or_default();
-        let good = self.good(reference).await?;
-        let Some(back) = good.into_iter().find(|spec| *spec != present) else {
-            return Err(DriveError::Refused(format!(
-                "there is nothing to roll {reference} back to: no other content of it has succeeded"
-            )));
-        };
-        let api = self.objects(reference).await?;
-        // As a whole: what the old content does not have is taken away.
-        let mut object = record.object.clone();
-        object.data["spec"] = back;
-        let options =
-            kube::api::PostParams { field_manager: Some(FIELD_MANAGER.into()), ..Default::default() };
-        api.replace(&reference.name, &options, &object)
-            .await
-            .map_err(|e| record::cluster(reference, "roll back", e))?;
-        Ok(())
-    }
-
-    fn good_map(&self, reference: &RunRef) -> (Api<ConfigMap>, String) {
-        (
-            Api::namespaced(self.client.clone(), &reference.namespace),
-            format!("workflow-{}-succeeded", reference.name),
-        )
-    }
-
-    /// The contents with which a run has succeeded, the latest first.
-    async fn good(&self, reference: &RunRef) -> Result<Vec<Value>, DriveError> {
-        let (api, name) = self.good_map(reference);
-        let found =
-            api.get_opt(&name).await.map_err(|e| record::cluster(reference, "read what succeeded of", e))?;
-        let text = found.and_then(|c| c.data?.remove("specs")).unwrap_or_default();
-        Ok(serde_json::from_str(&text).unwrap_or_default())
-    }
-
-    /// Keeps the content of an Application with which it has succeeded, and the one before.
-    pub(super) async fn keep_good(&self, record: &Record) {
-        let reference = &record.reference;
-        if reference.kind != RunKind::Application {
-            return;
-        }
-        let spec = record.object.data.get("spec").cloned().unwrap_or_default();
-        let kept = async {
-            let mut specs = self.good(reference).await?;
-            if specs.first() == Some(&spec) {
-                return Ok(());
-            }
-            specs.retain(|s| *s != spec);
-            specs.insert(0, spec);
-            specs.truncate(2);
-            let (api, name) = self.good_map(reference);
-            let map = json!({
-                "apiVersion": "v1", "kind": "ConfigMap",
-                "metadata": {"name": name, "namespace": reference.namespace, "ownerReferences": [record.owner_reference()]},
-                "data": {"specs": Value::Array(specs).to_string()},
-            });
-            let params = PatchParams::apply(FIELD_MANAGER).force();
-            let done = api.patch(&name, &params, &Patch::Apply(&map)).await;
-            done.map(drop).map_err(|e| record::cluster(reference, "keep what succeeded of", e))
-        };
-        if let Err(e) = kept.await {
-            tracing::warn!("{e}: it cannot be rolled back to");
         }
     }
 }

@@ -9,13 +9,13 @@
 mod active;
 mod admission;
 mod asked;
-mod crds;
 mod evaluate;
 mod fleet;
 mod judge;
 mod lease;
 mod look;
 mod record;
+mod rollout;
 mod shadow;
 mod step;
 mod subject;
@@ -38,9 +38,10 @@ use crate::ops::Owner;
 use crate::ops::support::cx::http_client;
 use crate::ops::support::objects::{FIELD_MANAGER, Kinds};
 use crate::problem::{Problem, Problems};
+use crate::resources::{FINALIZER, crds};
 use judge::Conditions;
-use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::{Client, ResourceExt};
 use record::{PENDING, Record, Saved};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -321,7 +322,7 @@ impl Driver {
         reference: &RunRef,
         document: &Document,
     ) -> Result<Option<DynamicObject>, DriveError> {
-        crds::ensure(&self.client, &self.kinds, reference.kind).await?;
+        crds::ensure(&self.client, &self.kinds, reference.kind.crd()).await.map_err(rollout::refused)?;
         let (api_version, _) = reference.types();
         let api = self.objects(reference).await?;
         let before = api.get_opt(&reference.name).await.map_err(|e| record::cluster(reference, "read", e))?;
@@ -331,9 +332,24 @@ impl Driver {
             object.insert("apiVersion".into(), json!(api_version));
         }
         manifest["metadata"]["namespace"] = json!(reference.namespace);
+        if reference.kind == RunKind::Application {
+            // It stays until what it applies is deleted.
+            let finalizers = &mut manifest["metadata"]["finalizers"];
+            let mut all = finalizers.as_array().cloned().unwrap_or_default();
+            if !all.iter().any(|f| f == FINALIZER) {
+                all.push(json!(FINALIZER));
+            }
+            *finalizers = Value::Array(all);
+        }
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let applied = api.patch(&reference.name, &params, &Patch::Apply(&manifest)).await;
-        applied.map_err(|e| record::cluster(reference, "apply", e))?;
+        let applied = applied.map_err(|e| record::cluster(reference, "apply", e))?;
+        // Whoever hands it in asks for its own workflow, and not for the way back that was gone before.
+        if applied.annotations().contains_key(rollout::ROLLBACK) {
+            let patch = json!({"metadata": {"annotations": {rollout::ROLLBACK: Value::Null}}});
+            let patched = api.patch(&reference.name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+            patched.map_err(|e| record::cluster(reference, "apply", e))?;
+        }
         Ok(before)
     }
 

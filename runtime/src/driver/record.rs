@@ -9,6 +9,8 @@ use crate::engine::{Book, Ledger, Plan, State, Stored, Touched};
 use crate::model::run::{ContextBackend, RunPhase, RunStatus, StepStatus, Time};
 use crate::ops::Owner;
 use crate::ops::support::objects::{FIELD_MANAGER, Kinds, innermost};
+use crate::resources::FINALIZER;
+use crate::resources::crds::Crd;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
@@ -24,6 +26,16 @@ pub enum RunKind {
     Application,
     /// A run of its own.
     WorkflowRun,
+}
+
+impl RunKind {
+    /// What the cluster must serve for it.
+    pub(super) fn crd(self) -> Crd {
+        match self {
+            RunKind::Application => Crd::Application,
+            RunKind::WorkflowRun => Crd::WorkflowRun,
+        }
+    }
 }
 
 /// Which run is meant.
@@ -82,6 +94,8 @@ pub(super) struct Record {
     ledger: Ledger,
     /// How components of the Application were found to stand, by name.
     pub(super) services: Map<String, Value>,
+    /// The revision that the Application is at, where this run has changed it.
+    pub(super) latest_revision: Option<Value>,
     /// When the status may be published next, without taking more than a part of the time.
     due: Instant,
 }
@@ -129,6 +143,7 @@ impl Record {
             context: None,
             ledger: Ledger::default(),
             services: Map::new(),
+            latest_revision: None,
             due: Instant::now(),
         };
         let state = record.read().await?;
@@ -177,6 +192,16 @@ impl Record {
     /// Whether the object says that the run is not to start yet.
     pub(super) fn is_pending(&self) -> bool {
         self.object.annotations().get(PENDING).is_some_and(|v| v == "true")
+    }
+
+    /// Whether the object is being deleted.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.object.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Whether the object stays until what it has applied is deleted.
+    pub(super) fn is_held(&self) -> bool {
+        self.object.finalizers().iter().any(|f| f == FINALIZER)
     }
 
     /// Whether outputs that steps have given are gone, because somebody has deleted the ConfigMap.
@@ -385,6 +410,9 @@ impl Record {
                 }
                 if let Some(services) = services(&whole["services"], &self.services) {
                     whole["services"] = services;
+                }
+                if let Some(latest) = &self.latest_revision {
+                    whole["latestRevision"] = latest.clone();
                 }
                 whole["workflow"] = new;
                 whole["status"] = json!(application_phase(status.phase));

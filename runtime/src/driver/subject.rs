@@ -5,6 +5,7 @@
 
 use super::judge::Checker;
 use super::record::{RunKind, RunRef};
+use super::rollout::{self, Rollout};
 use super::types::{StepTypes, has_definition};
 use super::{DriveError, Driver};
 use crate::definitions::Library;
@@ -15,9 +16,11 @@ use crate::model::definition::Kind;
 use crate::model::workflow::{Input, Mode, Modes, Output, Step, Workflow};
 use crate::model::workflow_run::{self, WorkflowRun, placed, read_workflow};
 use crate::ops::support::objects::{innermost, plain};
-use crate::ops::{Components, Deployment, References, Rendered, Vars};
+use crate::ops::{Components, Deployment, OpError, References, Rendered, Vars};
 use crate::problem::{Problem, Problems, nearest};
 use crate::render::{self, Health, Live, RenderOptions};
+use crate::resources::{Policies, hash};
+use crate::revisions::{PUBLISH_VERSION, Revision};
 use kube::api::{Api, DynamicObject};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +30,8 @@ pub(super) struct Subject {
     pub(super) plan: Plan,
     pub(super) components: Option<Arc<dyn Components>>,
     pub(super) types: StepTypes,
+    /// What an Application rolls out.
+    pub(super) rollout: Option<Rollout>,
     /// What tells one content of the object's `spec` from another.
     pub(super) spec: String,
     /// What is there but means nothing.
@@ -218,8 +223,12 @@ struct Wish {
 impl Wish {
     fn of(delivery: Delivery) -> Wish {
         match delivery {
-            Delivery::Application(app) => {
-                let (workflow, faults) = written(&app);
+            Delivery::Application(mut app) => {
+                let (workflow, faults) = match rollout::going_back(&app.document.value) {
+                    Some(number) => (rollout::back(number), Vec::new()),
+                    None => written(&app),
+                };
+                rollout::without_ours(&mut app);
                 Wish {
                     document: app.document.clone(),
                     reference: workflow.reference.clone(),
@@ -295,7 +304,7 @@ impl Driver {
             },
             (None, None) => Workflow::default(),
         };
-        let context = context(reference, &object, wish.reference.as_deref(), &wish.context);
+        let mut context = context(reference, &object, wish.reference.as_deref(), &wish.context);
         let types = match self.step_types(&reference.namespace, &kinds(&workflow), kept).await {
             Err(DriveError::Record(why)) => {
                 faults.push(Problem::new("definition", "", why));
@@ -303,6 +312,18 @@ impl Driver {
             }
             other => other?,
         };
+        let mut rollout = None;
+        if let Some(app) = &wish.app {
+            let policies = Policies::read(&self.library, app).unwrap_or_else(|more| {
+                faults.extend(more);
+                Policies::default()
+            });
+            let made = self.rollout(reference, &object, app, &workflow, (&types, policies)).await?;
+            let (name, number) = made.name();
+            context.insert("appRevision".into(), json!(name));
+            context.insert("appRevisionNum".into(), json!(number));
+            rollout = Some(made);
+        }
         // A name that is nearly that of another type is a slip; any other may be that of a type to come.
         let slip = |k: &String| {
             types.get(k).is_none()
@@ -322,14 +343,22 @@ impl Driver {
         let mut plan = Plan::new(&workflow, uid, context);
         plan.limits = self.limits;
         let components = wish.app.map(|app| {
+            let (revision, number) =
+                rollout.as_ref().map(Rollout::name).map_or((String::new(), 0), |(r, n)| (r.to_string(), n));
+            let options = RenderOptions {
+                revision,
+                revision_number: i64::try_from(number).unwrap_or_default(),
+                ..RenderOptions::default()
+            };
             let services = Mutex::default();
-            let rendering = Rendering { library: self.library.clone(), app, services };
+            let rendering = Rendering { library: self.library.clone(), app, options, services };
             Arc::new(rendering) as Arc<dyn Components>
         });
         Ok(Found::Subject(Box::new(Subject {
             plan,
             components,
             types,
+            rollout,
             spec: fingerprint(&object),
             warnings: placed(&document, warnings).list,
         })))
@@ -377,13 +406,22 @@ fn context(
     context
 }
 
-/// What tells one `spec` from another: FNV-1a over its text with the fields in order. Nothing hangs on its being hard to forge.
+/// What tells one `spec` from another, whatever the order of its fields.
+pub(super) fn spec_print(object: &Value) -> String {
+    hash(&crate::model::application::sorted(object.get("spec").unwrap_or(&Value::Null)).to_string())
+}
+
+/// What tells what an object asks for from what it asked for before: its `spec`, the version that it is published as, and whether it goes back to a revision.
 pub(super) fn fingerprint(object: &Value) -> String {
-    let spec = crate::model::application::sorted(object.get("spec").unwrap_or(&Value::Null));
-    let hash = spec.to_string().bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    let mut print = spec_print(object);
+    let version = object.get("metadata").and_then(|m| m.get("annotations")?.get(PUBLISH_VERSION)?.as_str());
+    if let Some(version) = version.filter(|v| !v.is_empty()) {
+        print += &format!("+{}", hash(version));
+    }
+    if let Some(number) = rollout::going_back(object) {
+        print += &format!("<{number}");
+    }
+    print
 }
 
 impl Subject {
@@ -393,13 +431,15 @@ impl Subject {
         let mut plan = Plan::new(&Workflow::default(), uid, Map::new());
         plan.limits = limits;
         let types = StepTypes::of_library(library.clone());
-        Subject { plan, components: None, types, spec: fingerprint(object), warnings: Vec::new() }
+        let spec = fingerprint(object);
+        Subject { plan, components: None, types, rollout: None, spec, warnings: Vec::new() }
     }
 }
 
 struct Rendering {
     library: Library,
     app: Application,
+    options: RenderOptions,
     services: Mutex<Map<String, Value>>,
 }
 
@@ -415,7 +455,7 @@ impl Rendering {
 
 impl Rendering {
     fn rendered(&self, component: &Component) -> Result<Rendered, String> {
-        let rendered = render::component(&self.library, &self.app, component, &RenderOptions::default());
+        let rendered = render::component(&self.library, &self.app, component, &self.options);
         let rendered = rendered.map_err(|problems| problems.to_string())?;
         let mut outputs = Map::new();
         for (i, output) in rendered.outputs.into_iter().enumerate() {
@@ -440,7 +480,7 @@ impl Rendering {
             return Ok(None);
         }
         let live = Live { component, properties, output: &live.output, outputs: &live.outputs };
-        let health = render::health(&self.library, definition, &self.app, &RenderOptions::default(), live);
+        let health = render::health(&self.library, definition, &self.app, &self.options, live);
         health.map(Some).map_err(|p| p.to_string())
     }
 
@@ -554,9 +594,15 @@ impl Components for Rendering {
             .map_err(|faults| faults.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("; "))?;
         let order = components.iter().map(|c| (c.name.clone(), c.depends_on.clone())).collect();
         let app = Application { components: components.into_owned(), ..self.app.clone() };
-        let components =
-            Arc::new(Rendering { library: self.library.clone(), app, services: Mutex::default() });
+        let (library, options) = (self.library.clone(), self.options.clone());
+        let components = Arc::new(Rendering { library, app, options, services: Mutex::default() });
         Ok(Deployment { components, places, order })
+    }
+
+    fn of_revision(&self, revision: &Revision) -> Result<(Arc<dyn Components>, Vec<String>), OpError> {
+        let (library, gone) = revision.library(&self.library)?;
+        let (app, options) = (revision.application()?, self.options.clone());
+        Ok((Arc::new(Rendering { library, app, options, services: Mutex::default() }), gone))
     }
 
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str) {

@@ -4,6 +4,7 @@
 //! A pass is made whenever a run begins or begins anew, and never in the middle of one. Tests: `tests/program/templates.rs`.
 
 use super::record::{RunRef, cluster};
+use super::rollout::going_back;
 use super::subject::{Delivery, Found as Asked};
 use super::types::{SYSTEM, of_cluster};
 use super::{DriveError, Driver};
@@ -146,6 +147,10 @@ impl Driver {
             // What cannot be read is told by whoever looks at the whole of it.
             _ => return Ok((None, false)),
         };
+        // What is gone back to is what a template once gave.
+        if going_back(object).is_some() {
+            return Ok((None, false));
+        }
         match self.pass(reference, &app).await? {
             Pass::Nothing => Ok((None, false)),
             Pass::Wrong(problems) => Ok((Some(Asked::Wrong(problems)), false)),

@@ -42,6 +42,14 @@ pub struct State {
     pub book: Book,
 }
 
+impl State {
+    /// What tells this run from the runs of the same object before it and after it; the same however often it is taken up.
+    pub fn run_id(&self) -> String {
+        let start = self.status.start_time.map_or(0, |t| t.0.div_euclid(1000));
+        format!("{start}-{}", self.book.since)
+    }
+}
+
 /// What the engine must remember beyond the status: attempts, waits, deadlines. Small: finished steps have no entry, and neither has
 /// a step in its first attempt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +58,9 @@ pub struct Book {
     /// How often the run was started over; it makes the ids of its steps new.
     #[serde(skip_serializing_if = "is_zero")]
     pub generation: u32,
+    /// The generation in which the run began from its beginning: starting over from a step leaves it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub since: u32,
     /// The run was suspended as a whole: nothing new starts.
     #[serde(skip_serializing_if = "is_false")]
     pub held: bool,

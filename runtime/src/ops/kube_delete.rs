@@ -55,11 +55,21 @@ impl Op for Delete {
             let mut target = Target::of(&params.value)?;
             let api = objects::api(cx, &mut target).await?;
             match api.delete(&target.name, &options).await {
-                Ok(_) => Ok(Answer::Returns(Map::new())),
-                Err(kube::Error::Api(s)) if s.code == 404 => Ok(Answer::Returns(Map::new())),
-                Err(e) => Err(objects::refused(&format!("delete {}", target.words()), e)),
+                Ok(_) => {}
+                Err(kube::Error::Api(s)) if s.code == 404 => {}
+                Err(e) => return Err(objects::refused(&format!("delete {}", target.words()), e)),
             }
+            forget(cx, [&target]).await?;
+            Ok(Answer::Returns(Map::new()))
         })
+    }
+}
+
+/// What a step has deleted is no longer part of what its application has.
+async fn forget<'t>(cx: &Cx, gone: impl IntoIterator<Item = &'t Target>) -> Result<(), OpError> {
+    match &cx.tracking {
+        Some(tracking) => tracking.forget(&gone.into_iter().map(Target::key).collect()).await,
+        None => Ok(()),
     }
 }
 
@@ -83,14 +93,21 @@ async fn all(
     let found = ListParams::default().labels(&filter.selector()?);
     // One by one and not as a collection: not every kind can be deleted as one.
     let list = api.list(&found).await.map_err(|e| objects::refused(&format!("list {kind}"), e))?;
+    let mut gone = Vec::new();
     for name in list.items.iter().filter_map(|o| o.metadata.name.as_deref()) {
-        let target =
-            Target { kind: kind.into(), namespace: namespace.into(), name: name.into(), ..Target::default() };
+        let target = Target {
+            api_version: text("apiVersion").into(),
+            kind: kind.into(),
+            namespace: if namespaced { namespace.into() } else { String::new() },
+            name: name.into(),
+        };
         match api.delete(name, options).await {
             Ok(_) => {}
             Err(kube::Error::Api(s)) if s.code == 404 => {}
             Err(e) => return Err(objects::refused(&format!("delete {}", target.words()), e)),
         }
+        gone.push(target);
     }
+    forget(cx, &gone).await?;
     Ok(Answer::Returns(Map::new()))
 }

@@ -44,6 +44,7 @@ mod query_collectserviceendpoints;
 mod query_listappliedresources;
 mod query_listresourcesinapp;
 mod query_searchevents;
+mod revision_restore;
 pub mod support;
 mod terraform_get_connection_status;
 mod terraform_load_terraform_components;
@@ -266,6 +267,7 @@ pub fn all() -> &'static [&'static dyn Op] {
         &query_searchevents::SearchEvents,
         &terraform_get_connection_status::GetConnectionStatus,
         &terraform_load_terraform_components::LoadTerraformComponents,
+        &revision_restore::Restore,
         &time_date::TimestampToDate,
         &time_timestamp::DateToTimestamp,
         &util_log::Log,

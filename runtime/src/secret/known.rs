@@ -277,6 +277,11 @@ impl Known {
         mask(&self.hidden(data))
     }
 
+    /// Whether one of them stands somewhere in some data.
+    pub(crate) fn is_in(&self, data: &Value) -> bool {
+        !self.is_empty() && self.hidden(data) != *data
+    }
+
     /// Data without them.
     pub(crate) fn hidden(&self, data: &Value) -> Value {
         match data {

@@ -46,9 +46,15 @@ pub(in crate::commands) struct Cancel {
     options: Options,
 }
 
-/// Put an Application back to what it last succeeded with, and run it
+/// Put an Application back to an earlier revision
+///
+/// Its document becomes that of the revision, and a run puts the objects of the revision back exactly as they were applied, waits until they are healthy, and
+/// deletes what the revision does not have. When that has succeeded, it is the newest revision.
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Rollback {
+    /// The number of the revision [default: the last that succeeded before what is delivered now]
+    #[arg(long, value_name = "NUMBER")]
+    to: Option<u64>,
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
@@ -88,10 +94,11 @@ pub(super) fn restart(args: &Restart, out: &Output) -> Result<(), Error> {
     })
 }
 
-pub(super) fn rollback(args: &Rollback, out: &Output) -> Result<(), Error> {
+pub(in crate::commands) fn rollback(args: &Rollback, out: &Output) -> Result<(), Error> {
     args.which.with(&args.options, async |drive| {
         let driven = drive.is_driven()?;
-        drive.driver.rollback(&drive.reference).await?;
+        let target = drive.driver.rollback(&drive.reference, args.to).await?;
+        out.note(&format!("{} goes back to {}", drive.reference.name, target.summary.name));
         go_on("rolled back", driven, drive, &args.options, out).await
     })
 }

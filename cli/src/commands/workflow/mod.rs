@@ -1,6 +1,6 @@
 //! `stepwell workflow ...`: runs that were started, by the name of their Application.
 
-mod change;
+pub(super) mod change;
 mod debug;
 mod graph;
 mod list;
@@ -35,8 +35,6 @@ pub(super) enum Workflow {
     Restart(change::Restart),
     /// Go on with a run that waits, or that was interrupted
     Resume(change::Resume),
-    /// Put an Application back to what it last succeeded with, and run it
-    Rollback(change::Rollback),
     /// Carry out every run of the cluster, as long as this runs
     Serve(serve::Arguments),
     /// Carry a run out on a fresh cluster in memory, by a clock that jumps ahead
@@ -58,7 +56,6 @@ pub(super) fn run(command: &Workflow, out: &Output) -> Result<(), Error> {
         Workflow::Logs(args) => logs::run(args, out),
         Workflow::Restart(args) => change::restart(args, out),
         Workflow::Resume(args) => change::resume(args, out),
-        Workflow::Rollback(args) => change::rollback(args, out),
         Workflow::Serve(args) => serve::run(args, out),
         Workflow::Simulate(args) => simulate::run(args, out),
         Workflow::Status(args) => status::run(args, out),
@@ -115,12 +112,15 @@ impl Which {
     }
 
     /// Looks at the run, or asks something of it for which it need not be driven here.
-    fn look<T>(&self, work: impl AsyncFnOnce(&Drive) -> Result<T, Error>) -> Result<T, Error> {
+    pub(in crate::commands) fn look<T>(
+        &self,
+        work: impl AsyncFnOnce(&Drive) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         self.with(&Options::default(), work)
     }
 
     /// Does something with the run, driving it in this way.
-    fn with<T>(
+    pub(in crate::commands) fn with<T>(
         &self,
         options: &Options,
         work: impl AsyncFnOnce(&Drive) -> Result<T, Error>,

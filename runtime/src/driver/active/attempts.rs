@@ -195,6 +195,8 @@ pub(in crate::driver) fn step_work(
         http: driver.http.clone(),
         local: driver.local,
         components: subject.components.clone(),
+        tracking: subject.rollout.as_ref().map(|r| r.tracking.clone()),
+        run: state.run_id(),
         vars,
         step: name.to_string(),
         op: String::new(),

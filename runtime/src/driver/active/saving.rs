@@ -24,7 +24,11 @@ impl Active {
             if let Some(components) = &self.subject.components {
                 self.record.services = components.services();
             }
-            let end = match self.record.save(&mut self.state, &self.touched, publish, now).await {
+            let saved = match self.settle().await {
+                Ok(()) => self.record.save(&mut self.state, &self.touched, publish, now).await,
+                Err(e) => Err(e),
+            };
+            let end = match saved {
                 Ok(Saved::Done) => {
                     self.own.insert(self.record.version());
                     self.unsaved = None;
@@ -52,6 +56,22 @@ impl Active {
         Ok(())
     }
 
+    /// Does what comes with the end of a run, before that is saved.
+    async fn settle(&mut self) -> Result<(), DriveError> {
+        let status = &self.state.status;
+        if !status.finished {
+            self.settled = false;
+        } else if !self.settled {
+            if let Some(rollout) = &self.subject.rollout {
+                let run = self.state.run_id();
+                let latest = self.driver.settle(rollout, &self.record, status.phase, &run).await?;
+                self.record.latest_revision = latest.or(self.record.latest_revision.take());
+            }
+            self.settled = true;
+        }
+        Ok(())
+    }
+
     /// Notes that something is other than it was, beside what the engine tells.
     pub(super) fn touch(&mut self, touched: Touched) {
         self.touched.add(touched);
@@ -62,6 +82,9 @@ impl Active {
     async fn take_in(&mut self) -> Result<(), DriveError> {
         let ours = self.record.published().clone();
         let theirs = self.record.look().await?;
+        if self.record.is_deleted() {
+            return Err(DriveError::NotFound(self.record.reference.clone()));
+        }
         for event in changes(&ours, &theirs) {
             if let Err(refused) = self.event(event) {
                 tracing::debug!(run = %self.record.reference, "{refused}");

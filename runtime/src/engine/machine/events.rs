@@ -83,7 +83,7 @@ impl Machine<'_> {
     pub(super) fn anew(&mut self) {
         let generation = self.state.book.generation.saturating_add(1);
         let spec = std::mem::take(&mut self.state.book.spec);
-        self.state.book = Book { generation, spec, ..Book::default() };
+        self.state.book = Book { generation, since: generation, spec, ..Book::default() };
         self.state.vars.clear();
         self.state.marks.clear();
         self.state.clear.clear();

@@ -6,6 +6,8 @@ use crate::engine::Watched;
 use crate::model::run::Time;
 use crate::ops::OpError;
 pub use crate::render::placement::Place;
+use crate::resources::Tracking;
+use crate::revisions::Revision;
 use crate::secret::{Given, Known, Mark, Marked, Untraced};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -93,6 +95,12 @@ pub trait Components: Send + Sync {
     /// What is wrong with them, all at once.
     fn deployment(&self, policies: &[String], inline: &[Value]) -> Result<Deployment, String>;
 
+    /// The components as a revision of the application has them, by the definitions that it was made with; and what of these there is none of today.
+    ///
+    /// # Errors
+    /// A revision that cannot be read.
+    fn of_revision(&self, revision: &Revision) -> Result<(Arc<dyn Components>, Vec<String>), OpError>;
+
     /// Notes how a component was found to stand: healthy or not, and what there is to say of it.
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str);
 
@@ -114,6 +122,10 @@ pub struct Cx {
     pub owner: Owner,
     /// The components, where the owner has any.
     pub components: Option<Arc<dyn Components>>,
+    /// The record of what the owner applies, where it is an Application.
+    pub tracking: Option<Arc<Tracking>>,
+    /// Which run this is, as that record tells runs apart.
+    pub run: String,
     /// What the step finds in `context`, and what steps have put out so far: given to steps that can look at them.
     pub context: Map<String, Value>,
     /// What steps have put out so far.
@@ -200,6 +212,12 @@ impl Cx {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).push(mark);
     }
 
+    /// Whether an object holds something secret: it is a Secret, or a value of one that was read is in it.
+    pub(crate) fn holds_secret(&self, manifest: &Value) -> bool {
+        manifest.get("kind").and_then(Value::as_str) == Some("Secret")
+            || self.with_known(|known| known.is_in(manifest))
+    }
+
     /// An op that names another cluster than the one the run is on is refused.
     ///
     /// # Errors
@@ -242,6 +260,8 @@ pub(crate) mod tests {
             local: true,
             owner,
             components: None,
+            tracking: None,
+            run: String::new(),
             context: Map::new(),
             vars: BTreeMap::new(),
             step: "s".into(),

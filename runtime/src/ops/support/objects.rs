@@ -3,6 +3,7 @@
 use super::cx::Cx;
 use crate::engine::Watched;
 use crate::ops::OpError;
+use crate::resources;
 use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind, TypeMeta};
@@ -128,6 +129,16 @@ impl Target {
         format!("{} {}{slash}{}", self.kind, self.namespace, self.name)
     }
 
+    /// The object, whatever the version of its kind.
+    pub fn key(&self) -> resources::Key {
+        resources::Key {
+            group: self.api_version.split_once('/').map_or("", |(group, _)| group).to_string(),
+            kind: self.kind.clone(),
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+        }
+    }
+
     /// The object as something to watch, from the version that was read.
     pub fn watched(&self, version: Option<&str>) -> Watched {
         Watched {
@@ -166,7 +177,8 @@ pub fn plain(object: &DynamicObject) -> Value {
     v
 }
 
-/// Applies a manifest on the server, with the labels that say which workflow it comes from, and watches the object.
+/// Applies a manifest on the server, with the labels that say which workflow it comes from, and watches the object. One of an Application is recorded
+/// before, and applied as its policies say.
 ///
 /// # Errors
 /// What the API says; for good if it refuses the object itself.
@@ -174,9 +186,14 @@ pub async fn apply(cx: &Cx, mut manifest: Map<String, Value>) -> Result<Value, O
     let mut target = Target::of(&manifest)?;
     let api = api(cx, &mut target).await?;
     mark(cx, &mut manifest, &target)?;
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    let done = api.patch(&target.name, &params, &Patch::Apply(&manifest)).await;
-    let object = done.map_err(|e| refused(&format!("apply {}", target.words()), e))?;
+    let object = match &cx.tracking {
+        Some(tracking) => resources::apply(cx, tracking, &api, &target, manifest).await?,
+        None => {
+            let params = PatchParams::apply(FIELD_MANAGER).force();
+            let done = api.patch(&target.name, &params, &Patch::Apply(&manifest)).await;
+            done.map_err(|e| refused(&format!("apply {}", target.words()), e))?
+        }
+    };
     cx.saw(target.watched(object.metadata.resource_version.as_deref()));
     Ok(plain(&object))
 }

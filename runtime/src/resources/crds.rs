@@ -1,0 +1,164 @@
+//! The kinds that a cluster must know before it can hold what is recorded of Applications and runs: installed where they are not there.
+//!
+//! Most schemas are open: what a document may hold is checked by this crate, with better messages. A new kind is one entry in [`Crd::row`].
+
+use crate::ops::OpError;
+use crate::ops::support::objects::{FIELD_MANAGER, Kinds, refused};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Client;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long the cluster may take to serve a new kind.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A kind of this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crd {
+    /// What is delivered.
+    Application,
+    /// A run of its own.
+    WorkflowRun,
+    /// What an Application once was delivered as.
+    ApplicationRevision,
+    /// What an Application has applied.
+    ResourceTracker,
+}
+
+/// What is to be said of a kind.
+struct Row {
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    short: &'static str,
+    namespaced: bool,
+    columns: &'static [(&'static str, &'static str)],
+}
+
+impl Crd {
+    fn row(self) -> Row {
+        let row = |version, kind, plural, short, columns| Row {
+            group: "core.oam.dev",
+            version,
+            kind,
+            plural,
+            short,
+            namespaced: true,
+            columns,
+        };
+        match self {
+            Crd::Application => row(
+                "v1beta1",
+                "Application",
+                "applications",
+                "app",
+                &[
+                    ("Component", ".spec.components[*].name"),
+                    ("Type", ".spec.components[*].type"),
+                    ("Phase", ".status.status"),
+                ],
+            ),
+            Crd::WorkflowRun => {
+                row("v1alpha1", "WorkflowRun", "workflowruns", "wr", &[("Phase", ".status.status")])
+            }
+            Crd::ApplicationRevision => row(
+                "v1beta1",
+                "ApplicationRevision",
+                "applicationrevisions",
+                "apprev",
+                &[("Succeeded", ".status.succeeded")],
+            ),
+            Crd::ResourceTracker => Row {
+                namespaced: false,
+                ..row(
+                    "v1beta1",
+                    "ResourceTracker",
+                    "resourcetrackers",
+                    "rt",
+                    &[("Type", ".spec.type"), ("App", ".metadata.labels.app\\.oam\\.dev/name")],
+                )
+            },
+        }
+    }
+
+    /// API version and kind.
+    pub fn types(self) -> (String, &'static str) {
+        let row = self.row();
+        (format!("{}/{}", row.group, row.version), row.kind)
+    }
+
+    fn definition(self) -> Value {
+        let row = self.row();
+        let mut columns: Vec<Value> = row
+            .columns
+            .iter()
+            .map(|(name, path)| json!({"name": name, "type": "string", "jsonPath": path}))
+            .collect();
+        columns.push(json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}));
+        let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{}.{}", row.plural, row.group)},
+            "spec": {
+                "group": row.group, "scope": if row.namespaced { "Namespaced" } else { "Cluster" },
+                "names": {"kind": row.kind, "singular": row.kind.to_lowercase(), "plural": row.plural,
+                    "listKind": format!("{}List", row.kind), "shortNames": [row.short]},
+                "versions": [{
+                    "name": row.version, "served": true, "storage": true, "subresources": {"status": {}},
+                    "additionalPrinterColumns": columns,
+                    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": open.clone(), "status": open}}},
+                }],
+            },
+        })
+    }
+}
+
+/// Makes sure that the cluster serves a kind.
+///
+/// # Errors
+/// A cluster that refuses, does not answer, or does not serve the kind in time.
+pub async fn ensure(client: &Client, kinds: &Kinds, crd: Crd) -> Result<(), OpError> {
+    let (api_version, name) = crd.types();
+    match kinds.find(client, &api_version, name).await {
+        Ok(_) => return Ok(()),
+        Err(e) if e.retry => return Err(e),
+        Err(_) => {}
+    }
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let definition = crd.definition();
+    let file = definition.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let applied = api.patch(file, &params, &Patch::Apply(&definition)).await;
+    applied.map_err(|e| refused(&format!("install the kind {name}"), e))?;
+    let begun = std::time::Instant::now();
+    loop {
+        match kinds.find(client, &api_version, name).await {
+            Ok(_) => return Ok(()),
+            Err(e) if begun.elapsed() > PATIENCE => {
+                return Err(OpError::transient(format!("after {PATIENCE:?}: {}", e.message)));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// The objects of a kind, which the cluster serves from now on; `namespace` counts for kinds whose objects lie in one.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn api(
+    client: &Client,
+    kinds: &Kinds,
+    crd: Crd,
+    namespace: &str,
+) -> Result<Api<DynamicObject>, OpError> {
+    ensure(client, kinds, crd).await?;
+    let (api_version, kind) = crd.types();
+    let (resource, namespaced) = kinds.find(client, &api_version, kind).await?;
+    Ok(match namespaced {
+        true => Api::namespaced_with(client.clone(), namespace, &resource),
+        false => Api::all_with(client.clone(), &resource),
+    })
+}

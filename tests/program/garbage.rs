@@ -1,0 +1,387 @@
+//! What an Application has applied and no longer has: collected as its policies say, with the Application at the latest, and never what is somebody else's; also
+//! when the program is killed at any moment in between.
+
+use crate::sandbox::{Ended, Sandbox, check, eventually};
+use crate::workflows::json;
+use kube::client::Body;
+use serde_json::{Value, json};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use stepwell_cluster::{EmbeddedCluster, Options};
+
+/// An Application of components, each a ConfigMap of the name that stands before the colon, with the text after it.
+fn app(name: &str, maps: &[&str], policies: &str) -> String {
+    let component = |map: &&str| {
+        let (map, text) = map.split_once(':').unwrap_or((map, "x"));
+        format!(
+            "  - {{name: {map}, type: k8s-objects, properties: {{objects: [{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {map}}}, data: {{text: '{text}', own: '{text}'}}}}]}}}}\n"
+        )
+    };
+    let components: String = maps.iter().map(component).collect();
+    let policies = if policies.is_empty() { String::new() } else { format!("  policies:\n  - {policies}\n") };
+    format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: {name}}}\nspec:\n  components:\n{components}{policies}"
+    )
+}
+
+fn run(dir: &Sandbox, text: &str) -> Ended {
+    dir.file("app.yaml", text);
+    dir.run(&["run", "app.yaml"])
+}
+
+fn good(dir: &Sandbox, text: &str) {
+    let ended = run(dir, text);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+}
+
+fn map(dir: &Sandbox, name: &str) -> Option<Value> {
+    let ended = dir.run(&["get", "configmap", name, "-o", "json"]);
+    (ended.status == 0).then(|| json(&ended))
+}
+
+/// The ConfigMaps that are an Application's, by name.
+fn maps(dir: &Sandbox) -> Vec<String> {
+    let all = json(&dir.run(&["get", "configmaps", "-o", "json"]));
+    let named = |o: &Value| o["metadata"]["name"].as_str().unwrap().to_owned();
+    let mut all: Vec<String> = all["items"].as_array().unwrap().iter().map(named).collect();
+    all.retain(|n| !n.starts_with("workflow-"));
+    all
+}
+
+/// Writes an object as somebody else does.
+fn by_others(dir: &Sandbox, object: &str) {
+    let run = "---\napiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {name: others}\nspec: {workflowSpec: {steps: [{name: a, type: print-message-in-status, properties: {message: m}}]}}\n";
+    dir.file("others.yaml", &format!("{object}\n{run}"));
+    let ended = dir.run(&["run", "others.yaml"]);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+}
+
+#[test]
+fn what_a_new_revision_lacks_is_deleted_when_it_has_succeeded() {
+    let dir = Sandbox::new();
+    good(&dir, &app("shop", &["a", "b", "c"], ""));
+    // One that fails deletes nothing.
+    let ended = run(&dir, &app("shop", &["a", "Not_A_Name"], ""));
+    assert_eq!((ended.status, maps(&dir)), (1, vec!["a".into(), "b".into(), "c".into()]));
+    good(&dir, &app("shop", &["a:2", "d"], ""));
+    assert_eq!(maps(&dir), ["a", "d"]);
+    check!("garbage-trackers", dir.run(&["get", "resourcetrackers"]));
+}
+
+#[test]
+fn with_an_application_goes_all_that_it_has() {
+    let dir = Sandbox::new();
+    good(&dir, &app("shop", &["a", "b"], ""));
+    good(&dir, &app("other", &["c"], ""));
+    check!("delete", dir.run(&["delete", "shop"]));
+    assert_eq!(maps(&dir), ["c"]);
+    let trackers = dir.run(&["get", "resourcetrackers"]).stdout;
+    assert!(!trackers.contains("shop") && trackers.contains("other"), "{trackers}");
+    eventually("revisions go with it", || {
+        let all = dir.run(&["get", "apprev"]).stdout;
+        (!all.contains("shop-v1") && all.contains("other-v1")).then_some(())
+    });
+    check!("delete-none", dir.run(&["delete", "shop"]));
+}
+
+#[test]
+fn policies_say_what_stays_and_for_how_long() {
+    let dir = Sandbox::new();
+    let rules = "{name: gc, type: garbage-collect, properties: {rules: [{selector: {componentNames: [a]}, strategy: onAppDelete}, {selector: {componentNames: [b]}, strategy: never}]}}";
+    good(&dir, &app("shop", &["a", "b", "c"], rules));
+    good(&dir, &app("shop", &["d"], rules));
+    assert_eq!(maps(&dir), ["a", "b", "d"]);
+    assert_eq!(dir.run(&["delete", "shop"]).status, 0);
+    assert_eq!(maps(&dir), ["b"]);
+
+    let dir = Sandbox::new();
+    let legacy = "{name: gc, type: garbage-collect, properties: {keepLegacyResource: true}}";
+    good(&dir, &app("shop", &["a", "b"], legacy));
+    good(&dir, &app("shop", &["b"], legacy));
+    assert_eq!(maps(&dir), ["a", "b"]);
+    // Without the policy it is found and collected.
+    good(&dir, &app("shop", &["b"], ""));
+    assert_eq!(maps(&dir), ["b"]);
+
+    let dir = Sandbox::new();
+    good(&dir, &app("shop", &["a", "b"], ""));
+    let failing = "{name: gc, type: garbage-collect, properties: {continueOnFailure: true}}";
+    assert_eq!(run(&dir, &app("shop", &["b", "Not_A_Name"], failing)).status, 1);
+    assert_eq!(maps(&dir), ["b"]);
+    check!(
+        "garbage-wrong",
+        run(
+            &dir,
+            &app(
+                "shop",
+                &["b"],
+                "{name: gc, type: garbage-collect, properties: {rules: [{selector: {}, strategy: onAppUpdat}]}}"
+            )
+        )
+    );
+}
+
+#[test]
+fn what_is_somebody_elses_is_refused_unless_it_is_taken_over() {
+    let dir = Sandbox::new();
+    good(&dir, &app("other", &["a"], ""));
+    check!("owned-by-another", run(&dir, &app("shop", &["a:mine"], "")));
+    by_others(&dir, "{apiVersion: v1, kind: ConfigMap, metadata: {name: free}, data: {theirs: '1'}}");
+    check!("owned-by-nobody", run(&dir, &app("shop", &["free:mine"], "")));
+    assert_eq!(map(&dir, "free").unwrap()["data"]["theirs"], "1");
+    let take =
+        "{name: take, type: take-over, properties: {rules: [{selector: {resourceTypes: [ConfigMap]}}]}}";
+    good(&dir, &app("shop", &["a:mine", "free:mine"], take));
+    let taken = map(&dir, "a").unwrap();
+    assert_eq!(
+        (&taken["data"]["text"], &taken["metadata"]["labels"]["app.oam.dev/name"]),
+        (&"mine".into(), &"shop".into())
+    );
+    // It is not the other's any more, whatever the other's record says.
+    assert_eq!(dir.run(&["delete", "other"]).status, 0);
+    assert_eq!(maps(&dir), ["a", "free"]);
+}
+
+#[test]
+fn what_is_only_read_must_be_there_and_stays_as_it_is() {
+    let dir = Sandbox::new();
+    let read = "{name: r, type: read-only, properties: {rules: [{selector: {resourceNames: [theirs]}}]}}";
+    let steps = "  workflow: {steps: [{name: theirs, type: apply-component, properties: {component: theirs}, timeout: 1s}]}\n";
+    let ended = run(&dir, &(app("shop", &["theirs"], read) + steps));
+    let why = "ConfigMap default/theirs is not there: the application only reads it";
+    assert!(ended.status == 1 && ended.stdout.contains(why), "{}", ended.shown());
+    by_others(&dir, "{apiVersion: v1, kind: ConfigMap, metadata: {name: theirs}, data: {text: as-it-was}}");
+    good(&dir, &app("shop", &["theirs:mine"], read));
+    assert_eq!(map(&dir, "theirs").unwrap()["data"]["text"], "as-it-was");
+    good(&dir, &app("shop", &["b"], ""));
+    assert!(map(&dir, "theirs").is_some());
+}
+
+#[test]
+fn what_is_shared_goes_with_the_last_who_has_it() {
+    let dir = Sandbox::new();
+    let share =
+        "{name: s, type: shared-resource, properties: {rules: [{selector: {resourceNames: [common]}}]}}";
+    good(&dir, &app("one", &["common:first"], share));
+    good(&dir, &app("two", &["common:second"], share));
+    let common = map(&dir, "common").unwrap();
+    assert_eq!(common["metadata"]["annotations"]["app.oam.dev/shared-by"], "default/one,default/two");
+    // Whoever had it first writes it.
+    assert_eq!(common["data"]["text"], "first");
+    let refused = run(&dir, &app("three", &["common"], ""));
+    assert!(refused.stderr.contains("belongs to the application `one`"), "{}", refused.shown());
+    assert_eq!(dir.run(&["delete", "one"]).status, 0);
+    let common = map(&dir, "common").unwrap();
+    assert_eq!(common["metadata"]["annotations"]["app.oam.dev/shared-by"], "default/two");
+    assert_eq!(common["metadata"]["labels"]["app.oam.dev/name"], "two");
+    good(&dir, &app("two", &["common:second"], share));
+    assert_eq!(map(&dir, "common").unwrap()["data"]["text"], "second");
+    assert_eq!(dir.run(&["delete", "two"]).status, 0);
+    assert!(map(&dir, "common").is_none());
+}
+
+/// Changes a ConfigMap of this name as somebody else does.
+fn changed_by_others(dir: &Sandbox, name: &str, text: &str) {
+    let step = format!("{{name: p, type: patch, properties: {{name: {name}, text: {text}}}}}");
+    dir.file("run.yaml", &format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: WorkflowStepDefinition\nmetadata: {{name: patch}}\nspec:\n  schematic:\n    cue:\n      template: |\n        import \"vela/kube\"\n        p: kube.#Patch & {{$params: {{value: {{apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: parameter.name}}, patch: data: text: parameter.text}}}}\n        parameter: {{name: string, text: string}}\n---\napiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {{name: changes-{text}}}\nspec: {{workflowSpec: {{steps: [{step}]}}}}\n"
+    ));
+    let ended = dir.run(&["run", "run.yaml"]);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+}
+
+#[test]
+fn what_is_applied_once_is_left_to_others() {
+    let dir = Sandbox::new();
+    let text = |dir: &Sandbox| map(dir, "a").unwrap()["data"].clone();
+    let once = "{name: o, type: apply-once, properties: {enable: true}}";
+    good(&dir, &app("shop", &["a:1"], once));
+    changed_by_others(&dir, "a", "theirs");
+    good(&dir, &app("shop", &["a:1"], once));
+    assert_eq!(text(&dir), json!({"text": "theirs", "own": "1"}));
+    // A new revision is applied.
+    good(&dir, &app("shop", &["a:2"], once));
+    assert_eq!(text(&dir), json!({"text": "2", "own": "2"}));
+    let field =
+        "{name: o, type: apply-once, properties: {enable: true, rules: [{strategy: {path: [data.text]}}]}}";
+    changed_by_others(&dir, "a", "again");
+    good(&dir, &app("shop", &["a:3"], field));
+    assert_eq!(text(&dir), json!({"text": "again", "own": "3"}));
+    let all = "{name: o, type: apply-once, properties: {enable: true, rules: [{selector: {componentNames: [a]}, strategy: {path: ['*']}}]}}";
+    good(&dir, &app("shop", &["a:4"], all));
+    assert_eq!(text(&dir), json!({"text": "again", "own": "3"}));
+}
+
+#[test]
+fn objects_are_replaced_or_made_anew_as_the_policy_says() {
+    let dir = Sandbox::new();
+    good(&dir, &app("shop", &["a:1"], ""));
+    let before = map(&dir, "a").unwrap();
+    let replace = "{name: u, type: resource-update, properties: {rules: [{selector: {resourceNames: [a]}, strategy: {op: replace}}]}}";
+    good(&dir, &app("shop", &["a:2"], replace));
+    let after = map(&dir, "a").unwrap();
+    assert_eq!(
+        (&after["metadata"]["uid"], &after["data"]["text"]),
+        (&before["metadata"]["uid"], &"2".into())
+    );
+    let anew = "{name: u, type: resource-update, properties: {rules: [{selector: {resourceNames: [a]}, strategy: {recreateFields: [data.text]}}]}}";
+    good(&dir, &app("shop", &["a:2"], anew));
+    assert_eq!(map(&dir, "a").unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
+    good(&dir, &app("shop", &["a:3"], anew));
+    let after = map(&dir, "a").unwrap();
+    assert!(after["metadata"]["uid"] != before["metadata"]["uid"] && after["data"]["text"] == "3", "{after}");
+}
+
+#[test]
+fn a_controller_cleans_up_after_what_is_deleted() {
+    let dir = Sandbox::new();
+    good(&dir, &app("shop", &["a", "b"], ""));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut serve =
+        dir.command(&["workflow", "serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let client = eventually("the cluster is there", || {
+                let dir = dir.path().join("state");
+                let session = tokio::task::block_in_place(|| {
+                    tokio::runtime::Handle::current()
+                        .block_on(stepwell_cluster::Session::open(&dir, Options::default()))
+                });
+                session.ok()
+            });
+            let path = "/apis/core.oam.dev/v1beta1/namespaces/default/applications/shop";
+            let request = http::Request::delete(path).body(Vec::new()).unwrap();
+            client.client().request::<Value>(request).await.unwrap();
+            client.close().await;
+        });
+        eventually("everything goes", || {
+            let gone = dir.run(&["get", "application", "shop"]).status == 1;
+            (gone && maps(&dir).is_empty()).then_some(())
+        });
+    }));
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    done.unwrap();
+}
+
+/// What stands between a program and its cluster: counts its writes, and carries one of them out without ever answering it, or not at all.
+#[derive(Default)]
+struct Gate {
+    /// Which write is the last; the first is 1.
+    at: usize,
+    /// Whether the last one is carried out.
+    carried_out: bool,
+    count: usize,
+}
+
+impl Gate {
+    /// Whether a request is not to be answered, and whether it is carried out all the same. What comes after the last is neither.
+    fn pass(&mut self, counts: bool) -> (bool, bool) {
+        self.count += usize::from(counts);
+        let last = self.at > 0 && self.count >= self.at;
+        let first = last && counts && self.count == self.at;
+        (last, first && self.carried_out)
+    }
+}
+
+/// Runs a file on a cluster behind a gate that is closed at a write. True if the program came to its end, and false if it was killed.
+async fn killed(
+    edition: &str,
+    at: usize,
+    carried_out: bool,
+    cluster: &EmbeddedCluster,
+    dir: &Sandbox,
+) -> bool {
+    let gate = Arc::new(Mutex::new(Gate { at, carried_out, count: 0 }));
+    let (close, mut closed) = tokio::sync::mpsc::unbounded_channel();
+    let client = cluster.client();
+    let service = tower::service_fn(move |request: http::Request<Body>| {
+        let (client, close, gate) = (client.clone(), close.clone(), gate.clone());
+        async move {
+            let lease = request.uri().path().contains("/leases");
+            let event = request.uri().path().contains("/events");
+            let counts = request.method() != http::Method::GET && !lease && !event;
+            let (last, carried_out) = gate.lock().unwrap().pass(counts);
+            if last && !carried_out {
+                let _ = close.send(());
+                std::future::pending::<()>().await;
+            }
+            let answer = client.send(request).await;
+            if last {
+                let _ = close.send(());
+                std::future::pending::<()>().await;
+            }
+            answer.map_err(|e| Box::<dyn std::error::Error + Send + Sync>::from(e.to_string()))
+        }
+    });
+    let behind = kube::Client::new(service, "default");
+    let served = stepwell_cluster::serve(behind, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+    dir.file("kubeconfig", &served.kubeconfig);
+    let mut child: Child = dir
+        .command(&["run", edition, "--kubeconfig", "kubeconfig"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let since = Instant::now();
+    let ended = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "write {at}");
+            break true;
+        }
+        if tokio::time::timeout(Duration::from_millis(5), closed.recv()).await.is_ok() {
+            break false;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "it neither ends nor writes");
+    };
+    let _ = child.kill();
+    child.wait().unwrap();
+    ended
+}
+
+/// The ConfigMaps that a run has made.
+async fn left(cluster: &EmbeddedCluster, path: &str) -> Vec<String> {
+    let list: Value =
+        cluster.client().request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
+    let named = |o: &Value| o["metadata"]["name"].as_str().unwrap().to_owned();
+    let mut all: Vec<String> = list["items"].as_array().unwrap().iter().map(named).collect();
+    all.retain(|n| !n.starts_with("workflow-"));
+    all
+}
+
+/// A process that rolls a second revision out is killed at each of its writes, carried out and not; the next one brings it to the end. Nothing is left over, and
+/// nothing that is wanted is gone.
+#[test]
+fn a_kill_at_any_write_leaves_nothing_over_and_deletes_nothing_wrong() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut writes = 0;
+        'kills: for at in 1..200 {
+            for carried_out in [true, false] {
+                let cluster = EmbeddedCluster::in_memory(Options::default()).await.unwrap();
+                let dir = Sandbox::new();
+                dir.file("1.yaml", &app("shop", &["a:1", "b:1", "c:1"], ""));
+                dir.file("2.yaml", &app("shop", &["a:2", "d:2"], ""));
+                assert!(killed("1.yaml", 0, false, &cluster, &dir).await);
+                if killed("2.yaml", at, carried_out, &cluster, &dir).await {
+                    break 'kills;
+                }
+                writes = at;
+                assert!(killed("2.yaml", 0, false, &cluster, &dir).await);
+                let maps = left(&cluster, "/api/v1/namespaces/default/configmaps").await;
+                assert_eq!(maps, ["a", "d"], "killed at write {at}, carried out: {carried_out}");
+                let trackers = left(&cluster, "/apis/core.oam.dev/v1beta1/resourcetrackers").await;
+                assert_eq!(trackers, ["shop-v2-default"], "killed at write {at}, carried out: {carried_out}");
+                let path = "/apis/core.oam.dev/v1beta1/namespaces/default/applicationrevisions";
+                let revisions = left(&cluster, path).await;
+                assert_eq!(
+                    revisions,
+                    ["shop-v1", "shop-v2"],
+                    "killed at write {at}, carried out: {carried_out}"
+                );
+            }
+        }
+        assert!(writes > 8, "{writes} writes");
+    });
+}
