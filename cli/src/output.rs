@@ -56,7 +56,7 @@ impl Output {
 
     /// Whether a result may have colours.
     pub(crate) fn colors(&self) -> bool {
-        self.terminal && !std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+        self.terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
     }
 
     /// Writes a result, as it is, to standard output.

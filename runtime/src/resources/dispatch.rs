@@ -277,8 +277,8 @@ mod tests {
             left(Left::Fields(&paths)),
             (true, json!({"spec": {"replicas": 7, "list": [{"image": "b"}]}}))
         );
-        assert_eq!(left(Left::All).0, false);
-        assert_eq!(left(Left::Revision).0, false);
+        assert!(!left(Left::All).0);
+        assert!(!left(Left::Revision).0);
         assert!(leave(&mut sent(), Some(&there), Left::Revision, "a-v2"));
         assert!(leave(&mut sent(), None, Left::All, "a-v1"));
     }
