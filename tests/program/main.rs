@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod admission;
+mod charts;
 mod definitions;
 mod deploys;
 mod diagnostics;

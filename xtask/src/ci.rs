@@ -33,6 +33,10 @@ impl Ci {
         stage("clippy", &|| {
             cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
         });
+        stage("tools for tests", &|| match crate::tools::build()? {
+            Some(_) => Ok(Outcome::Passed),
+            None => Ok(Outcome::Skipped("Go is not installed")),
+        });
         stage("tests", &|| cargo(&["test", "--locked"]));
         stage("generated pages", &|| cargo(&["xtask", "docs", "--check"]));
         stage("dependencies", &|| match there_is("cargo", &["deny", "--version"]) {

@@ -25,6 +25,7 @@ mod process;
 mod protobuf_schema;
 mod services;
 mod templates;
+mod tools;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     ProtobufSchema,
     /// A real control plane (built with Go) to try things on, until Ctrl-C
     Plane,
+    /// Build the programs that tests of some step types need (with Go): helm, kustomize
+    Tools,
     Bench(bench::Bench),
     Ci(ci::Ci),
     Conformance(conformance::Conformance),
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::ApiSuite(command) => command.run(),
         Command::E2e => e2e::run(),
         Command::Plane => plane::hold(),
+        Command::Tools => tools::run(),
         Command::ProtobufSchema => protobuf_schema::run(),
         Command::Bench(command) => command.run(),
         Command::Ci(command) => command.run(),

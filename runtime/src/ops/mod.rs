@@ -18,6 +18,7 @@ mod config_read;
 mod email_send;
 mod git_push;
 mod git_read;
+mod helm_render;
 mod http_do;
 mod kube_apply;
 mod kube_apply_in_parallel;
@@ -27,6 +28,7 @@ mod kube_list;
 mod kube_patch;
 mod kube_read;
 mod kube_ready;
+mod kustomize_build;
 mod metrics_promcheck;
 mod multicluster_deploy;
 mod multicluster_get_placements_from_tmulticlusterology_policies;
@@ -35,6 +37,7 @@ mod multicluster_make_placement_decisions;
 mod multicluster_patch_application;
 mod oam_component_apply;
 mod oam_component_render;
+mod oam_component_write;
 mod oam_load;
 mod oam_load_comps_in_order;
 mod oam_load_policies;
@@ -239,6 +242,7 @@ pub fn all() -> &'static [&'static dyn Op] {
         &email_send::Send,
         &git_push::Push,
         &git_read::Read,
+        &helm_render::Render,
         &http_do::Do,
         &kube_apply::Apply,
         &kube_apply_in_parallel::ApplyInParallel,
@@ -248,6 +252,7 @@ pub fn all() -> &'static [&'static dyn Op] {
         &kube_patch::Patch,
         &kube_read::Read,
         &kube_ready::Ready,
+        &kustomize_build::Build,
         &metrics_promcheck::PromCheck,
         &multicluster_deploy::Deploy,
         &multicluster_get_placements_from_tmulticlusterology_policies::GetPlacements,
@@ -256,6 +261,7 @@ pub fn all() -> &'static [&'static dyn Op] {
         &multicluster_patch_application::PatchApplication,
         &oam_component_apply::ComponentApply,
         &oam_component_render::ComponentRender,
+        &oam_component_write::ComponentWrite,
         &oam_load::LoadComponents,
         &oam_load_comps_in_order::LoadInOrder,
         &oam_load_policies::LoadPolicies,

@@ -8,6 +8,7 @@ pub(crate) mod inventory;
 pub mod mask;
 pub mod objects;
 pub mod page;
+pub(crate) mod program;
 pub(crate) mod rate;
 pub mod ready;
 pub(crate) mod references;
