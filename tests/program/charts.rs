@@ -5,6 +5,7 @@ use crate::sandbox::{Ended, Sandbox};
 use std::process::{Command, Stdio};
 
 /// PATH with the programs of `cargo xtask tools` before all others; `None` where this one is nowhere.
+#[allow(clippy::print_stderr, reason = "what is skipped is told")]
 fn path_with(program: &str) -> Option<String> {
     let tools = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools");
     let path = format!("{tools}:{}", std::env::var("PATH").unwrap_or_default());
