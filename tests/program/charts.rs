@@ -136,3 +136,22 @@ fn a_kustomization_changes_what_is_rendered_and_hands_it_on() {
     let told = "the kustomization has `resources`, which names files or places elsewhere";
     assert!(ran.status == 1 && ran.stderr.contains(told), "{}{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn the_examples_come_to_their_end() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    for (program, example, wanted) in
+        [("helm", "helm-template", "shop-cache  2/2"), ("kustomize", "kustomize-patch", "eu-web  2/2")]
+    {
+        let Some(path) = path_with(program) else { continue };
+        let dir = Sandbox::new();
+        let file = format!("examples/definitions/workflowstep/{example}.yaml");
+        let mut command: Command = dir.command(&["run", &file]);
+        let command =
+            command.current_dir(root).env("PATH", path).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ran = Ended::of(command.spawn().unwrap().wait_with_output().unwrap());
+        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+        let deployments = dir.run(&["get", "deployments"]).stdout;
+        assert!(deployments.contains(wanted), "{deployments}");
+    }
+}
