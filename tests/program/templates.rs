@@ -53,7 +53,7 @@ fn a_template_on_the_cluster_makes_an_application_and_is_written_back_once() {
     dir.file("more.yaml", &app("{name: web-shop, properties: {image: 'web:2', replicas: 2}}"));
     let more = dir.run(&["run", "more.yaml"]);
     assert_eq!(more.status, 0, "{}{}", more.stdout, more.stderr);
-    assert!(deployments().contains("web      2/2"), "{}", deployments());
+    assert!(deployments().contains("web   2/2") && !deployments().contains("shop-db"), "{}", deployments());
     let json = dir.run(&["get", "application", "shop", "-o", "json"]).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let names: Vec<_> = json["spec"]["components"].as_array().unwrap().iter().map(|c| &c["name"]).collect();

@@ -21,6 +21,13 @@ const FILTER_ANNOTATIONS: &str = "filter.oam.dev/annotation-keys";
 /// What is said of the Application alone.
 const OWN: [&str; 3] = [FILTER_LABELS, FILTER_ANNOTATIONS, crate::template::ANNOTATION];
 
+/// Whether an annotation is a note of the runtime's own about the Application or its run: `written.app.oam.dev/STEP`, `asked.workflowrun.oam.dev/ID`.
+fn is_note(key: &str) -> bool {
+    key.split_once('/').is_some_and(|(domain, _)| {
+        domain.ends_with("oam.dev") && ["written.", "asked."].iter().any(|note| domain.starts_with(note))
+    })
+}
+
 /// The type of objects that a component itself renders beside its workload.
 pub const AUXILIARY: &str = "AuxiliaryWorkload";
 
@@ -50,7 +57,8 @@ impl Envelope {
             list.split(',').map(|k| k.trim().to_string()).filter(|k| !k.is_empty()).collect()
         };
         let without = |from: &Map<String, Json>, keys: Vec<String>| -> Map<String, Json> {
-            let kept = from.iter().filter(|(k, _)| !keys.contains(k) && !OWN.contains(&k.as_str()));
+            let kept =
+                from.iter().filter(|(k, _)| !keys.contains(k) && !OWN.contains(&k.as_str()) && !is_note(k));
             kept.map(|(k, v)| (k.clone(), v.clone())).collect()
         };
         Envelope {
