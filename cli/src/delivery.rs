@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use stepwell_lang::source::Source;
 use stepwell_runtime::document::Document;
 use stepwell_runtime::driver::Delivery;
+use stepwell_runtime::ops::support::objects::Kinds;
 use stepwell_runtime::problem::{Problem, Problems};
+use stepwell_runtime::resources::crds::{self, Crd};
 
 /// What a file to be run holds.
 pub(crate) struct Bundle {
@@ -102,6 +104,10 @@ async fn apply(client: &kube::Client, document: &Document, namespace: &str) -> R
     let unknown =
         || wrong("kind", format!("the cluster has no kind `{}` in `{}`", types.kind, types.api_version));
     let gvk = GroupVersionKind::try_from(&types).map_err(|_| unknown())?;
+    // Definitions and the like can be written to a cluster that does not know them yet.
+    if let Some(crd) = Crd::of(&types.api_version, &types.kind) {
+        crds::ensure(client, &Kinds::default(), crd).await.map_err(|e| wrong("kind", e.message))?;
+    }
     let (resource, scope) = match discovery::pinned_kind(client, &gvk).await {
         Ok((resource, capabilities)) => (resource, capabilities.scope),
         Err(kube::Error::Discovery(_)) => return Err(unknown()),

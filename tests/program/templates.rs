@@ -58,6 +58,19 @@ fn a_template_on_the_cluster_makes_an_application_and_is_written_back_once() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let names: Vec<_> = json["spec"]["components"].as_array().unwrap().iter().map(|c| &c["name"]).collect();
     assert_eq!(names, ["web"]);
+    // What was delivered comes back as it was, whatever the template gives today.
+    let changed = TEMPLATE.replace("replicas: parameter.replicas", "replicas: 5");
+    let other = text.replace("name: shop", "name: other").replace(", database: true", "");
+    dir.file("later.yaml", &(other + &object(&changed)));
+    let later = dir.run(&["run", "later.yaml", "--namespace", "default"]);
+    assert!(later.status == 1 && later.stderr.contains("belongs to"), "{}{}", later.stdout, later.stderr);
+    let back = dir.run(&["rollback", "shop", "--to", "1"]);
+    assert_eq!(back.status, 0, "{}{}", back.stdout, back.stderr);
+    assert!(
+        deployments().contains("web      1/1") && deployments().contains("shop-db  1/1"),
+        "{}",
+        deployments()
+    );
 }
 
 #[test]
@@ -162,4 +175,8 @@ fn the_example_runs() {
     assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
     let deployments = dir.run(&["get", "deployments"]).stdout;
     assert!(deployments.contains("shop-db") && deployments.contains("web"), "{deployments}");
+    let ran = dir.run(&["run", concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/template/on-cluster.yaml")]);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    let greeting = dir.run(&["get", "configmap", "hello-greeting", "-o", "yaml"]).stdout;
+    assert!(greeting.contains("text: hello you"), "{greeting}");
 }

@@ -10,9 +10,10 @@ use super::rollout::refused;
 use super::subject::fingerprint;
 use super::{DriveError, Driver, Until};
 use crate::engine::State;
+use crate::model::definition::Kind;
 use crate::model::run::{RunPhase, StepPhase, Time};
 use crate::ops::builtin_restart::RESTART;
-use crate::resources::crds;
+use crate::resources::crds::{self, Crd};
 use futures::TryStreamExt;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
@@ -67,6 +68,12 @@ impl Driver {
                 None => Api::all_with(self.client.clone(), &resource),
             };
             watchers.spawn(follow(api, reference, told.clone()));
+        }
+        for kind in [Kind::WorkflowStep, Kind::Application] {
+            // What runs name and may come later must be of a kind that can be watched.
+            if let Err(e) = crds::ensure(&self.client, &self.kinds, Crd::Definition(kind)).await {
+                tracing::warn!("{e}");
+            }
         }
         let mut fleet = Fleet {
             driver: self.clone(),

@@ -27,11 +27,13 @@ use std::sync::Arc;
 pub(super) const ROLLBACK: &str = "rollback.stepwell.dev/to";
 
 /// Annotations that are said to this program and mean nothing to what is delivered.
-const OURS: [&str; 5] = [
+const OURS: [&str; 7] = [
     ROLLBACK,
     super::record::PENDING,
     super::asked::PREFIX,
     crate::ops::builtin_restart::RESTART,
+    crate::ops::oam_component_write::WRITTEN,
+    crate::template::ANNOTATION,
     "kubectl.kubernetes.io/last-applied-configuration",
 ];
 

@@ -142,15 +142,15 @@ impl Driver {
         reference: &RunRef,
         object: &Value,
     ) -> Result<(Option<Asked>, bool), DriveError> {
+        // What is restored is what was delivered, whatever the template gives today.
+        if going_back(object).is_some() {
+            return Ok((None, false));
+        }
         let app = match Delivery::read(&Document::from_value(object.clone())) {
             Ok(Some(Delivery::Application(app))) => app,
             // What cannot be read is told by whoever looks at the whole of it.
             _ => return Ok((None, false)),
         };
-        // What is gone back to is what a template once gave.
-        if going_back(object).is_some() {
-            return Ok((None, false));
-        }
         match self.pass(reference, &app).await? {
             Pass::Nothing => Ok((None, false)),
             Pass::Wrong(problems) => Ok((Some(Asked::Wrong(problems)), false)),

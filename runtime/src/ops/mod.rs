@@ -37,7 +37,7 @@ mod multicluster_make_placement_decisions;
 mod multicluster_patch_application;
 mod oam_component_apply;
 mod oam_component_render;
-mod oam_component_write;
+pub(crate) mod oam_component_write;
 mod oam_load;
 mod oam_load_comps_in_order;
 mod oam_load_policies;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// An annotation of the Application for each step that has written into it: when, in milliseconds since 1970.
-const WRITTEN: &str = "written.app.oam.dev";
+pub(crate) const WRITTEN: &str = "written.app.oam.dev";
 /// How soon a step may write into the Application again. What is rendered twice in a shorter time and differs is not made of its parameters alone,
 /// and the run would begin anew without end.
 const AGAIN: Duration = Duration::from_secs(60);

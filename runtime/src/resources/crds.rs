@@ -2,6 +2,7 @@
 //!
 //! Most schemas are open: what a document may hold is checked by this crate, with better messages. A new kind is one entry in [`Crd::row`].
 
+use crate::model::definition::Kind;
 use crate::ops::OpError;
 use crate::ops::support::objects::{FIELD_MANAGER, Kinds, refused};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -24,6 +25,10 @@ pub enum Crd {
     ApplicationRevision,
     /// What an Application has applied.
     ResourceTracker,
+    /// A definition.
+    Definition(Kind),
+    /// A workflow that several runs name.
+    Workflow,
 }
 
 /// What is to be said of a kind.
@@ -38,6 +43,19 @@ struct Row {
 }
 
 impl Crd {
+    /// The kind of an object that somebody wants to write, if it is one of this program.
+    pub fn of(api_version: &str, kind: &str) -> Option<Crd> {
+        let own = [
+            Crd::Application,
+            Crd::WorkflowRun,
+            Crd::ApplicationRevision,
+            Crd::ResourceTracker,
+            Crd::Workflow,
+        ];
+        let mut all = own.into_iter().chain(Kind::ALL.map(Crd::Definition));
+        all.find(|crd| crd.types() == (api_version.to_string(), crd.row().kind) && crd.row().kind == kind)
+    }
+
     fn row(self) -> Row {
         let row = |version, kind, plural, short, columns| Row {
             group: "core.oam.dev",
@@ -70,6 +88,24 @@ impl Crd {
                 "apprev",
                 &[("Succeeded", ".status.succeeded")],
             ),
+            Crd::Definition(kind) => {
+                let (plural, short) = match kind {
+                    Kind::Component => ("componentdefinitions", "comp"),
+                    Kind::Trait => ("traitdefinitions", "trait"),
+                    Kind::Policy => ("policydefinitions", "def-policy"),
+                    Kind::WorkflowStep => ("workflowstepdefinitions", "workflowstep"),
+                    Kind::Application => ("applicationtemplates", "apptemplate"),
+                };
+                row(
+                    "v1beta1",
+                    kind.object_kind(),
+                    plural,
+                    short,
+                    &[("Description", ".metadata.annotations.definition\\.oam\\.dev/description")],
+                )
+            }
+            // Its steps stand beside `metadata`, not in `spec`.
+            Crd::Workflow => row("v1alpha1", "Workflow", "workflows", "wf", &[]),
             Crd::ResourceTracker => Row {
                 namespaced: false,
                 ..row(
@@ -108,7 +144,10 @@ impl Crd {
                 "versions": [{
                     "name": row.version, "served": true, "storage": true, "subresources": {"status": {}},
                     "additionalPrinterColumns": columns,
-                    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": open.clone(), "status": open}}},
+                    "schema": {"openAPIV3Schema": match self {
+                        Crd::Workflow => open,
+                        _ => json!({"type": "object", "properties": {"spec": open.clone(), "status": open}}),
+                    }},
                 }],
             },
         })

@@ -78,6 +78,14 @@ pub(crate) fn run(stage: &mut Stage, program: &Path, kubeconfig: &Path) -> Resul
         stepwell.prints(&["get", "all"], &["deployments/web", "services/web", "applications/first"]),
     );
 
+    stage.check(
+        "an Application made of a template of the cluster",
+        stepwell.prints(&["run", "examples/template/on-cluster.yaml"], &["hello: succeeded"]),
+    );
+    let greeting = get("/api/v1/namespaces/default/configmaps/hello-greeting")?;
+    stage.check("what the template gives is there", same(&greeting["data"]["text"], json!("hello you")));
+    stage.check("a success is a revision", stepwell.prints(&["revision", "list", "first"], &["first-v1"]));
+
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OTHER}});
     let request = http::Request::post("/api/v1/namespaces").body(namespace.to_string().into_bytes())?;
     runtime.block_on(client.request::<Value>(request))?;
