@@ -5,13 +5,14 @@
 //! here for files and repositories, and in `driver/template.rs` for the cluster. Tests: `tests/program/templates.rs`.
 
 use crate::definitions::{Definition, Library};
-use crate::git::{Checkout, Login, Remote};
+use crate::git::{Checkout, Remote};
 use crate::model::application::Application;
 use crate::model::definition::Kind;
 use crate::model::template::{Place, TemplateRef, overlay};
 use crate::problem::{Problems, nearest};
 use crate::render;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use std::sync::Arc;
 const PARTS: [&str; 3] = ["components", "policies", "workflow"];
 /// Where the Application says what it was made of.
 pub const ANNOTATION: &str = "app.oam.dev/template";
+/// The code of a mistake that may be none: the repository did not answer.
+pub(crate) const UNREACHABLE: &str = "unreachable";
 /// Where the reference stands.
 const AT: &str = "spec.template";
 
@@ -119,14 +122,19 @@ pub(crate) fn of_git(
     library: &Library,
     app: &Application,
     reference: &TemplateRef,
-    login: Option<Login>,
+    secret: Option<(String, BTreeMap<String, Vec<u8>>)>,
     local: bool,
 ) -> Result<Found, Problems> {
     let Place::Git { url, branch, path, .. } = &reference.place else {
         return of_library(library, app, reference);
     };
-    let remote = Remote { url: url.clone(), branch: branch.clone(), login, local, ..Remote::default() };
-    let failed = |e: crate::git::GitError| wrong(app, "template", "git", e.to_string());
+    let mut remote = Remote { url: url.clone(), branch: branch.clone(), local, ..Remote::default() };
+    let failed = |e: crate::git::GitError| {
+        wrong(app, if e.may_pass() { UNREACHABLE } else { "template" }, "git", e.to_string())
+    };
+    if let Some((name, data)) = secret {
+        remote = remote.let_in_by(&name, &data).map_err(failed)?;
+    }
     let checkout = Checkout::fetch(&remote).map_err(failed)?;
     let commit = checkout.commit();
     let mut own = Library::empty(library.packages().clone());

@@ -180,3 +180,13 @@ fn the_example_runs() {
     let greeting = dir.run(&["get", "configmap", "hello-greeting", "-o", "yaml"]).stdout;
     assert!(greeting.contains("text: hello you"), "{greeting}");
 }
+
+#[test]
+fn a_repository_that_does_not_answer_is_told_and_nothing_is_done() {
+    let dir = Sandbox::new();
+    dir.file("app.yaml", &app("{git: {url: 'http://127.0.0.1:1/x.git', path: t}}"));
+    let ran = dir.run(&["run", "app.yaml"]);
+    let told = "cannot fetch http://127.0.0.1:1/x.git: ";
+    assert!(ran.status == 1 && ran.stderr.contains(told), "{}{}", ran.stdout, ran.stderr);
+    assert!(!dir.run(&["get", "applications"]).stdout.contains("shop"));
+}

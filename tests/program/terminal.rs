@@ -98,8 +98,8 @@ fn who_leaves_a_run_is_told_how_to_go_on() {
     terminal.until(&["waits: `stepwell workflow resume first` goes on, Ctrl-C leaves it"]);
     (&*terminal.pty).write_all(b"\x03").unwrap();
     let (status, screen) = terminal.end();
-    // Nothing is drawn over what the terminal has written itself.
-    let how = "^C\ninterrupted; the run is saved as it stands: `stepwell workflow resume first` goes on";
+    // It stands in a line of its own; what the terminal echoes before may be drawn over.
+    let how = "\ninterrupted; the run is saved as it stands: `stepwell workflow resume first` goes on";
     assert!(status == 0 && screen.trim_end().ends_with(how), "{}", Screen(status, screen).shown());
     let status = sandbox.run(&["workflow", "resume", "first"]);
     assert!(status.stdout.ends_with("first: succeeded\n"), "{}", status.shown());

@@ -4,23 +4,23 @@
 //! A pass is made whenever a run begins or begins anew, and never in the middle of one. Tests: `tests/program/templates.rs`.
 
 use super::record::{RunRef, cluster};
-use super::rollout::going_back;
+use super::rollout::{going_back, refused};
 use super::subject::{Delivery, Found as Asked};
 use super::types::{SYSTEM, of_cluster};
 use super::{DriveError, Driver};
 use crate::definitions::Definition;
 use crate::document::Document;
 use crate::engine::Watched;
-use crate::git::Login;
 use crate::model::application::Application;
 use crate::model::definition::Kind;
 use crate::model::template::{Place, TemplateRef};
-use crate::ops::support::objects::refused;
+use crate::ops::support::objects::refused as of_api;
 use crate::problem::Problems;
-use crate::template::{ANNOTATION, Filled, Found, made, of_git, of_library, of_path};
+use crate::template::{ANNOTATION, Filled, Found, UNREACHABLE, made, of_git, of_library, of_path};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Whose fields in an Application come from its template.
@@ -76,14 +76,14 @@ impl Driver {
             }
             Place::Path(path) => of_path(&self.library, app, template, path),
             Place::Git { secret, .. } => {
-                let login = match secret {
-                    Some(secret) => Some(self.login(&reference.namespace, secret).await?),
+                let secret = match secret {
+                    Some(name) => Some((name.clone(), self.secret(&reference.namespace, name).await?)),
                     None => None,
                 };
                 let (library, asked, template, local) =
                     (self.library.clone(), app.clone(), template.clone(), self.local);
                 let fetched =
-                    tokio::task::spawn_blocking(move || of_git(&library, &asked, &template, login, local));
+                    tokio::task::spawn_blocking(move || of_git(&library, &asked, &template, secret, local));
                 fetched.await.map_err(|_| {
                     DriveError::Cluster("fetching the template has ended before its time".into())
                 })?
@@ -92,6 +92,10 @@ impl Driver {
         Ok(match found.and_then(|found| made(app, &found)) {
             Ok(filled) if filled.same => Pass::Nothing,
             Ok(filled) => Pass::Filled(Box::new(filled)),
+            // It may answer another time: the run is not over for that.
+            Err(problems) if problems.list.iter().any(|p| p.code == UNREACHABLE) => {
+                return Err(DriveError::Cluster(problems.to_string()));
+            }
             Err(problems) => Pass::Wrong(problems),
         })
     }
@@ -117,22 +121,12 @@ impl Driver {
         Ok(Some(Found { definition: Arc::new(definition), library: self.library.clone(), of: from }))
     }
 
-    async fn login(&self, namespace: &str, name: &str) -> Result<Login, DriveError> {
+    /// The data of a Secret.
+    async fn secret(&self, namespace: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, DriveError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = api.get(name).await;
-        let secret = secret.map_err(|e| {
-            let e = refused(&format!("read Secret {namespace}/{name}"), e);
-            if e.retry { DriveError::Cluster(e.message) } else { DriveError::Refused(e.message) }
-        })?;
-        let text = |key: &str| {
-            let value = secret.data.as_ref()?.get(key)?;
-            std::str::from_utf8(&value.0).ok().map(|t| t.trim_end_matches('\n').to_string())
-        };
-        let password = text("token").or_else(|| text("password"));
-        let password = password.ok_or_else(|| {
-            DriveError::Refused(format!("the Secret {namespace}/{name} has no `token` and no `password`"))
-        })?;
-        Ok(Login { username: text("username").unwrap_or_else(|| "git".to_string()), password })
+        let secret = secret.map_err(|e| refused(of_api(&format!("read Secret {namespace}/{name}"), e)))?;
+        Ok(secret.data.unwrap_or_default().into_iter().map(|(key, bytes)| (key, bytes.0)).collect())
     }
 
     /// Makes a pass over the object of a run, and writes into it what its template gives. What keeps the run from beginning is given back, with whether

@@ -15,6 +15,7 @@ use gix::credentials::{helper::Action, protocol::Outcome};
 use gix::protocol::transport::client::blocking_io::http;
 use gix::sec::identity::Account;
 use gix::url::Scheme;
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,8 @@ const BYTES: usize = 16 << 20;
 const DEPTH: usize = 32;
 /// How many branches are named where one is missing.
 const SHOWN: usize = 12;
+/// The key of a Secret with the certificates of an authority.
+const AUTHORITY: &str = "ca.crt";
 
 /// What went wrong with a repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +113,33 @@ impl Remote {
             )),
             _ => Err(wrong("must begin with https://, http:// or ssh://")),
         }
+    }
+
+    /// The same, let in by a Secret: a `token`, or `username` and `password`; and `ca.crt`, an authority that vouches for the server.
+    ///
+    /// # Errors
+    /// A Secret with none of these.
+    pub fn let_in_by(mut self, secret: &str, data: &BTreeMap<String, Vec<u8>>) -> Result<Remote, GitError> {
+        let text = |key: &str| {
+            let text = std::str::from_utf8(data.get(key)?).ok()?;
+            Some(text.trim_end_matches('\n').to_string())
+        };
+        self.authority = data.get(AUTHORITY).cloned();
+        let (username, password) = match (text("token"), text("password"), text("username")) {
+            (Some(token), _, username) => (username.unwrap_or_else(|| "git".to_string()), token),
+            (None, Some(password), Some(username)) => (username, password),
+            (None, Some(_), None) => {
+                let why = format!("the Secret `{secret}` has a `password` and no `username`");
+                return Err(GitError::Address(why));
+            }
+            (None, None, _) if self.authority.is_some() => return Ok(self),
+            (None, None, _) => {
+                let why = "it must have a `token`, or a `username` and a `password`";
+                return Err(GitError::Address(format!("the Secret `{secret}` lets nobody in: {why}")));
+            }
+        };
+        self.login = Some(Login { username, password });
+        Ok(self)
     }
 
     /// The address for people: without what might be secret in it.

@@ -2,13 +2,9 @@
 
 use super::cx::Cx;
 use super::secret::files;
-use crate::git::{GitError, Login, Remote};
+use crate::git::{GitError, Remote};
 use crate::ops::OpError;
 use serde::Deserialize;
-use serde_json::{Value, json};
-
-/// The key of a Secret with the certificates of an authority.
-const AUTHORITY: &str = "ca.crt";
 
 /// The repository among the params of an op.
 #[derive(Deserialize)]
@@ -39,43 +35,16 @@ impl Repository {
     /// # Errors
     /// A Secret that is not there or has neither a token nor a name and a password.
     pub(crate) async fn remote(self, cx: &Cx) -> Result<Remote, OpError> {
-        let (login, authority) = match &self.auth {
-            Some(auth) => login(cx, &auth.secret_ref).await?,
-            None => (None, None),
-        };
         let branch = self.branch.filter(|b| !b.is_empty());
-        Ok(Remote { url: self.url, branch, login, authority, local: cx.local })
+        let remote = Remote { url: self.url, branch, local: cx.local, ..Remote::default() };
+        match self.auth.map(|auth| auth.secret_ref) {
+            Some(secret) => {
+                let data = files(cx, &secret.name, &secret.namespace).await?;
+                remote.let_in_by(&secret.name, &data).map_err(|e| OpError::permanent(e.to_string()))
+            }
+            None => Ok(remote),
+        }
     }
-}
-
-/// Who asks, and the authority that vouches for the server.
-async fn login(cx: &Cx, secret: &SecretRef) -> Result<(Option<Login>, Option<Vec<u8>>), OpError> {
-    let data = files(cx, &secret.name, &secret.namespace).await?;
-    let text = |key: &str| {
-        data.get(key).and_then(|v| std::str::from_utf8(v).ok()).map(|t| t.trim_end_matches('\n').to_string())
-    };
-    let login = match (text("token"), text("password")) {
-        (Some(token), _) => {
-            Login { username: text("username").unwrap_or_else(|| "git".to_string()), password: token }
-        }
-        (None, Some(password)) => Login {
-            username: text("username").ok_or_else(|| {
-                OpError::permanent(format!("the Secret `{}` has a `password` and no `username`", secret.name))
-            })?,
-            password,
-        },
-        (None, None) if data.contains_key(AUTHORITY) => return Ok((None, data.get(AUTHORITY).cloned())),
-        (None, None) => {
-            return Err(OpError::permanent(format!(
-                "the Secret `{}` lets nobody in: it must have a `token`, or a `username` and a `password`",
-                secret.name
-            )));
-        }
-    };
-    cx.learn(
-        &json!({"kind": "Secret", "stringData": Value::from_iter([("password", login.password.clone())])}),
-    );
-    Ok((Some(login), data.get(AUTHORITY).cloned()))
 }
 
 /// Does work on a repository where it keeps nobody waiting.
