@@ -85,6 +85,8 @@ pub(crate) struct Drive {
     pub(crate) reference: RunRef,
     lock: PathBuf,
     log: PathBuf,
+    /// What to add to a command about the run: its namespace, where that is another than commands take.
+    at: String,
 }
 
 /// Why driving came to an end.
@@ -117,7 +119,11 @@ impl Drive {
             .with_limits(options.limits.limits())
             .with_observer(Arc::new(Log::new(log.clone())))
             .local();
-        Ok(Drive { driver, reference, lock: dir.join(name), log })
+        let at = match reference.namespace == connection.namespace {
+            true => String::new(),
+            false => format!(" -n {}", reference.namespace),
+        };
+        Ok(Drive { driver, reference, lock: dir.join(name), log, at })
     }
 
     /// Where the log of the run lies.
@@ -246,7 +252,7 @@ impl Drive {
 
     /// What a user types to go on with the run.
     fn resume_command(&self) -> String {
-        format!("stepwell workflow resume {}", self.reference.name)
+        format!("stepwell workflow resume {}{}", self.reference.name, self.at)
     }
 
     /// Tells how to go on, or what went wrong.
@@ -270,7 +276,7 @@ impl Drive {
                 ..Problem::default()
             })
             .collect();
-        let again = format!("`stepwell workflow restart {}` runs it again", self.reference.name);
+        let again = format!("`stepwell workflow restart {}{}` runs it again", self.reference.name, self.at);
         problems.push(Problem {
             code: "run".into(),
             message: format!("the workflow of {} has {}", self.reference.name, run_word(status.phase)),

@@ -7,6 +7,7 @@ pub mod definitions;
 pub mod document;
 pub mod driver;
 pub mod engine;
+pub mod environments;
 pub mod git;
 pub mod model;
 pub mod ops;

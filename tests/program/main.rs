@@ -9,6 +9,7 @@ mod charts;
 mod definitions;
 mod deploys;
 mod diagnostics;
+mod environments;
 mod facts;
 mod garbage;
 mod git;

@@ -86,6 +86,33 @@ fn each_success_is_a_revision_and_shown() {
 }
 
 #[test]
+fn the_example_of_the_way_back() {
+    let dir = Sandbox::new();
+    let file = |name: &str| {
+        let path =
+            std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/rollback").join(name);
+        path.canonicalize().unwrap().to_str().unwrap().to_owned()
+    };
+    let ok = |args: &[&str]| {
+        let ended = dir.run(args);
+        assert_eq!(ended.status, 0, "{}", ended.shown());
+        ended
+    };
+    ok(&["run", &file("app.yaml")]);
+    ok(&["run", &file("next.yaml")]);
+    assert!(get(&dir, "configmap", "site-settings").is_none());
+    let diff = ok(&["revision", "diff", "site"]).stdout;
+    assert!(diff.contains("-          image: site:1.0\n+          image: site:2.0\n"), "{diff}");
+    ok(&["rollback", "site"]);
+    assert_eq!(get(&dir, "configmap", "site-settings").unwrap()["data"]["colour"], "green");
+    assert!(get(&dir, "configmap", "site-settings-2").is_none());
+    ok(&["rollback", "site", "--to", "2"]);
+    assert_eq!(get(&dir, "configmap", "site-settings-2").unwrap()["data"]["colour"], "blue");
+    ok(&["delete", "site"]);
+    assert!(get(&dir, "configmap", "site-settings-2").is_none() && get(&dir, "deploy", "web").is_none());
+}
+
+#[test]
 fn nothing_new_is_no_new_revision_and_a_failure_is_none() {
     let dir = Sandbox::new();
     run(&dir, &app("web:1", "old", "s1"), &[]);

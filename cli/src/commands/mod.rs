@@ -6,6 +6,7 @@ mod completions;
 mod def;
 mod delete;
 mod dry_run;
+mod env;
 mod eval;
 mod export;
 mod fmt;
@@ -59,6 +60,8 @@ enum Command {
     Def(def::Def),
     Delete(delete::Arguments),
     DryRun(dry_run::Arguments),
+    #[command(subcommand)]
+    Env(env::Env),
     Eval(eval::Arguments),
     Export(export::Arguments),
     Fmt(fmt::Arguments),
@@ -80,6 +83,7 @@ enum Command {
 /// The commands as the help page groups them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Applications", &["run", "status", "get", "delete", "dry-run"]),
+    ("Environments", &["env list", "env show", "workflow generate"]),
     ("Revisions", &["revision list", "revision show", "revision diff", "rollback"]),
     (
         "Runs",
@@ -111,6 +115,7 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         Command::Def(command) => def::run(&command, out),
         Command::Delete(args) => delete::run(&args, out),
         Command::DryRun(args) => dry_run::run(&args, out),
+        Command::Env(command) => env::run(&command, out),
         Command::Eval(args) => eval::run(&args, out),
         Command::Export(args) => export::run(&args, out),
         Command::Fmt(args) => fmt::run(&args, out),

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
-use stepwell_runtime::driver::{self, Delivery};
+use stepwell_runtime::driver::{self, Delivery, Driver};
 use stepwell_runtime::model::application::Application;
 use stepwell_runtime::problem::Problems;
 use stepwell_runtime::render::{self, RenderOptions};
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// Record it, but do not start it before `workflow resume`
     #[arg(long)]
     pending: bool,
+    /// The environment that it goes to: the Application is recorded in its namespace, and goes to its targets unless it has a workflow of its own
+    #[arg(long, value_name = "NAME", conflicts_with = "namespace")]
+    env: Option<String>,
     /// Take a parameter that a step type does not declare for a mistake
     #[arg(long)]
     strict: bool,
@@ -55,14 +58,26 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             bundle.delivery = within(bundle.delivery, &connection.namespace)?;
         }
         let done = async {
-            let delivery =
-                within(bundle.delivery.clone(), &bundle.delivery.reference(&connection.namespace).namespace)?;
+            let given = bundle.delivery.clone();
+            let delivery = match &args.env {
+                Some(env) => {
+                    // The environment may be among what lies beside.
+                    bundle.apply_on(&connection).await?;
+                    Driver::new(connection.client.clone(), library.clone()).bind(given, env).await?
+                }
+                None => {
+                    let namespace = given.reference(&connection.namespace).namespace;
+                    within(given, &namespace)?
+                }
+            };
             let reference = delivery.reference(&connection.namespace);
             let mut drive = Drive::new(&connection, &args.target, library.clone(), reference, &args.options)?;
             if args.strict {
                 drive.driver = drive.driver.strict();
             }
-            bundle.apply_on(&connection).await?;
+            if args.env.is_none() {
+                bundle.apply_on(&connection).await?;
+            }
             let delivery = drive.driver.fill(delivery).await?;
             if let Delivery::Application(app) = &delivery
                 && made_of_template

@@ -9,6 +9,7 @@
 mod active;
 mod admission;
 mod asked;
+mod environments;
 mod evaluate;
 mod fleet;
 mod judge;

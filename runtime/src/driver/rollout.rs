@@ -4,6 +4,7 @@
 //! Both come before the end of the run is saved, and both may be repeated: whoever is killed in between does them again. The number of a revision is that of
 //! the latest and one, so it is the same however often the run is taken up. Why it is so: `docs/decisions/revisions.md`.
 
+use super::environments::bound_to;
 use super::record::{Record, RunKind, RunRef, cluster};
 use super::subject::spec_print;
 use super::types::StepTypes;
@@ -179,12 +180,15 @@ impl Driver {
                 Revision { summary, rendered: Vec::new(), ..target }
             }
             None => {
+                // Kept as it is written; what its environments make of it counts as well.
                 let application = kept(object, app);
+                let asked = kept(&app.document.value, app);
                 let definitions = definitions(&self.library, app, workflow, types);
                 let summary = Summary {
-                    hash: revisions::content(&application, "", &definitions),
+                    hash: revisions::content(&asked, bound_to(app), &definitions),
                     publish_version: text(PUBLISH_VERSION),
                     code_commit: text(CODE_COMMIT),
+                    environment: bound_to(app).to_string(),
                     ..Summary::default()
                 };
                 Revision { summary, application, definitions, ..Revision::default() }

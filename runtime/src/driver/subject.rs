@@ -3,6 +3,7 @@
 //! A workflow that the object only names is read from the cluster; where it is not there yet, the run waits for it. So does a step whose
 //! type is not there yet. Everything else that is wrong is told at once, before anything is done.
 
+use super::environments::bound_to;
 use super::judge::Checker;
 use super::record::{RunKind, RunRef};
 use super::rollout::{self, Rollout};
@@ -11,9 +12,10 @@ use super::{DriveError, Driver};
 use crate::definitions::Library;
 use crate::document::Document;
 use crate::engine::{self, Limits, Plan, Watched};
+use crate::environments::{generate, writes_steps};
 use crate::model::application::{Application, Component, Policy};
 use crate::model::definition::Kind;
-use crate::model::workflow::{Input, Mode, Modes, Output, Step, Workflow};
+use crate::model::workflow::{Modes, Step, Workflow};
 use crate::model::workflow_run::{self, WorkflowRun, placed, read_workflow};
 use crate::ops::support::objects::{innermost, plain};
 use crate::ops::{Components, Deployment, OpError, References, Rendered, Vars};
@@ -99,7 +101,7 @@ impl Delivery {
 /// # Errors
 /// Everything that is wrong.
 pub fn check(library: &Library, app: &Application) -> Result<(), Problems> {
-    let (workflow, faults) = written(app);
+    let (workflow, faults) = written(library, app);
     if workflow.reference.is_some() {
         return Problems { list: faults, ..Problems::default() }.into_result(());
     }
@@ -110,35 +112,13 @@ pub fn check(library: &Library, app: &Application) -> Result<(), Problems> {
 
 const WORKFLOW: &str = "spec.workflow";
 
-/// The workflow that an Application writes; one that has none applies its components, each in a step of its own.
-fn written(app: &Application) -> (Workflow, Vec<Problem>) {
-    let data = app.workflow.as_ref().filter(|w| !w.is_null());
-    let (found, faults) = match data {
-        None => (generated(app), Vec::new()),
-        Some(data) => Workflow::scan(data, WORKFLOW),
-    };
-    match found.steps.is_empty() && found.reference.is_none() {
-        true => (Workflow { mode: found.mode, finally: found.finally, ..generated(app) }, faults),
-        false => (found, faults),
+/// The workflow that an Application writes; one that has none has the one that is generated for it.
+fn written(library: &Library, app: &Application) -> (Workflow, Vec<Problem>) {
+    let own = app.workflow.as_ref().filter(|w| !w.is_null());
+    match writes_steps(app) {
+        true => Workflow::scan(own.unwrap_or(&Value::Null), WORKFLOW),
+        false => Workflow::scan(&generate(library, app, &[]).workflow(own), WORKFLOW),
     }
-}
-
-fn generated(app: &Application) -> Workflow {
-    let step = |c: &Component| Step {
-        name: c.name.clone(),
-        kind: "apply-component".into(),
-        properties: Map::from_iter([("component".to_string(), json!(c.name))]),
-        depends_on: c.depends_on.clone(),
-        inputs: c.inputs.iter().map(|i| Input { from: i.from.clone(), parameter_key: None }).collect(),
-        outputs: c
-            .outputs
-            .iter()
-            .map(|o| Output { name: o.name.clone(), value_from: o.value_from.clone() })
-            .collect(),
-        ..Step::default()
-    };
-    let mode = Modes { steps: Some(Mode::Dag), sub_steps: None };
-    Workflow { mode, steps: app.components.iter().map(step).collect(), ..Workflow::default() }
 }
 
 /// Everything that is wrong with a workflow in which these faults were found already. Step types in `late` may still come.
@@ -221,12 +201,12 @@ struct Wish {
 }
 
 impl Wish {
-    fn of(delivery: Delivery) -> Wish {
+    fn of(library: &Library, delivery: Delivery) -> Wish {
         match delivery {
             Delivery::Application(mut app) => {
                 let (workflow, faults) = match rollout::going_back(&app.document.value) {
                     Some(number) => (rollout::back(number), Vec::new()),
-                    None => written(&app),
+                    None => written(library, &app),
                 };
                 rollout::without_ours(&mut app);
                 Wish {
@@ -264,8 +244,12 @@ impl Driver {
         kept: &StepTypes,
         strict: bool,
     ) -> Result<Found, DriveError> {
-        let object = delivery.document().value.clone();
-        let wish = Wish::of(delivery);
+        let (object, places) = (delivery.document().value.clone(), delivery.document().clone());
+        let delivery = match self.with_workflow(delivery).await? {
+            Ok(delivery) => delivery,
+            Err(faults) => return Ok(Found::Wrong(placed(&places, faults))),
+        };
+        let wish = Wish::of(&self.library, delivery);
         let document = wish.document.clone();
         let (mut faults, mut path) = (wish.faults, wish.path);
         let workflow = match (wish.workflow, &wish.reference) {
@@ -320,6 +304,9 @@ impl Driver {
             });
             let made = self.rollout(reference, &object, app, &workflow, (&types, policies)).await?;
             let (name, number) = made.name();
+            if !bound_to(app).is_empty() {
+                context.insert("env".into(), json!(bound_to(app)));
+            }
             context.insert("appRevision".into(), json!(name));
             context.insert("appRevisionNum".into(), json!(number));
             rollout = Some(made);

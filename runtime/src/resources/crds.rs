@@ -29,6 +29,10 @@ pub enum Crd {
     Definition(Kind),
     /// A workflow that several runs name.
     Workflow,
+    /// A namespace for Applications, and the targets that they are put to.
+    Environment,
+    /// A cluster and a namespace.
+    Target,
 }
 
 /// What is to be said of a kind.
@@ -40,6 +44,8 @@ struct Row {
     short: &'static str,
     namespaced: bool,
     columns: &'static [(&'static str, &'static str)],
+    /// What `spec` is; open where nothing is said.
+    spec: Option<Value>,
 }
 
 impl Crd {
@@ -51,6 +57,8 @@ impl Crd {
             Crd::ApplicationRevision,
             Crd::ResourceTracker,
             Crd::Workflow,
+            Crd::Environment,
+            Crd::Target,
         ];
         let mut all = own.into_iter().chain(Kind::ALL.map(Crd::Definition));
         all.find(|crd| crd.types() == (api_version.to_string(), crd.row().kind) && crd.row().kind == kind)
@@ -65,6 +73,7 @@ impl Crd {
             short,
             namespaced: true,
             columns,
+            spec: None,
         };
         match self {
             Crd::Application => row(
@@ -116,6 +125,39 @@ impl Crd {
                     &[("Type", ".spec.type"), ("App", ".metadata.labels.app\\.oam\\.dev/name")],
                 )
             },
+            Crd::Environment => Row {
+                group: "stepwell.dev",
+                namespaced: false,
+                spec: Some(json!({"type": "object", "properties": {
+                    "description": {"type": "string", "description": "What it is for"},
+                    "namespace": {"type": "string", "description": "Where its Applications are recorded; of the same name where none is given"},
+                    "targets": {"type": "array", "items": {"type": "string"}, "description": "The names of its targets, in the order in which they are served"},
+                    "approve": {"type": "boolean", "description": "Whether nothing is put there before somebody says so"},
+                }})),
+                ..row(
+                    "v1alpha1",
+                    "Environment",
+                    "environments",
+                    "env",
+                    &[("Namespace", ".spec.namespace"), ("Targets", ".spec.targets[*]")],
+                )
+            },
+            Crd::Target => Row {
+                group: "stepwell.dev",
+                namespaced: false,
+                spec: Some(json!({"type": "object", "properties": {
+                    "description": {"type": "string", "description": "What it is for"},
+                    "cluster": {"type": "string", "description": "The cluster; local, where none is given, is that of the run"},
+                    "namespace": {"type": "string", "description": "The namespace; of the same name where none is given"},
+                }})),
+                ..row(
+                    "v1alpha1",
+                    "Target",
+                    "targets",
+                    "tgt",
+                    &[("Cluster", ".spec.cluster"), ("Namespace", ".spec.namespace")],
+                )
+            },
         }
     }
 
@@ -134,6 +176,7 @@ impl Crd {
             .collect();
         columns.push(json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}));
         let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let spec = row.spec.clone().unwrap_or_else(|| open.clone());
         json!({
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
             "metadata": {"name": format!("{}.{}", row.plural, row.group)},
@@ -146,7 +189,7 @@ impl Crd {
                     "additionalPrinterColumns": columns,
                     "schema": {"openAPIV3Schema": match self {
                         Crd::Workflow => open,
-                        _ => json!({"type": "object", "properties": {"spec": open.clone(), "status": open}}),
+                        _ => json!({"type": "object", "properties": {"spec": spec, "status": open}}),
                     }},
                 }],
             },

@@ -2,6 +2,7 @@
 
 pub(super) mod change;
 mod debug;
+mod generate;
 mod graph;
 mod list;
 mod logs;
@@ -25,6 +26,8 @@ pub(super) enum Workflow {
     Cancel(change::Cancel),
     /// Show the values of a step as they are now
     Debug(debug::Arguments),
+    /// Print the workflow of an Application that writes none, to be changed and kept
+    Generate(generate::Arguments),
     /// Draw the steps of a run and what each waits for
     Graph(graph::Arguments),
     /// List the runs
@@ -51,6 +54,7 @@ pub(super) fn run(command: &Workflow, out: &Output) -> Result<(), Error> {
     match command {
         Workflow::Cancel(args) => change::cancel(args, out),
         Workflow::Debug(args) => debug::run(args, out),
+        Workflow::Generate(args) => generate::run(args, out),
         Workflow::Graph(args) => graph::run(args, out),
         Workflow::List(args) => list::run(args, out),
         Workflow::Logs(args) => logs::run(args, out),
