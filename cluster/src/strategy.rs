@@ -233,3 +233,22 @@ fn qos(spec: &Value) -> &'static str {
         (true, false) => "Burstable",
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_carries_over_what_was_there_and_nothing_else() {
+        let resource = crate::kinds::builtin().into_iter().find(|r| r.kind == "Job").unwrap();
+        let old =
+            json!({"metadata": {"labels": {"app": "a"}}, "spec": {"selector": {"matchLabels": {"x": "y"}}}});
+        let mut new = json!({"metadata": {"labels": {"app": "b"}}, "spec": {}});
+        on_update(&resource, &old, &mut new, Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            new,
+            json!({"metadata": {"labels": {"app": "b"}}, "spec": {"selector": {"matchLabels": {"x": "y"}}}})
+        );
+    }
+}

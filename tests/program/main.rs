@@ -10,6 +10,7 @@ mod definitions;
 mod deploys;
 mod diagnostics;
 mod environments;
+mod examples;
 mod facts;
 mod garbage;
 mod git;

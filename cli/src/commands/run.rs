@@ -3,7 +3,7 @@
 use crate::connect::{Target, block_on};
 use crate::delivery::Bundle;
 use crate::drive::{Drive, Options};
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::inputs;
 use crate::library::Definitions;
 use crate::output::Output;
@@ -124,7 +124,10 @@ fn check(
     let options = RenderOptions { namespace, without_references: true, ..RenderOptions::default() };
     match render::application(library, app, &options) {
         Ok(rendered) => out.warnings(&rendered.warnings, &app.document.sources),
-        Err(e) => problems.extend(Error::from(e).problems),
+        Err(e) => {
+            let of_workflow = |p: &Problem| p.code == "unknown-type" && p.path.starts_with("spec.workflow");
+            problems.extend(Error::from(e).problems.into_iter().filter(|p| alone || !of_workflow(p)));
+        }
     }
     if problems.is_empty() { Ok(()) } else { Err(Error::from(problems).without_repeats()) }
 }

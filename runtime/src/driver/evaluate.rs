@@ -248,6 +248,9 @@ impl Walk<'_> {
             }
             return Ok(None);
         }
+        if let Some(outcome) = missing(value, &name) {
+            return Err(outcome);
+        }
         if value.kind() != Kind::STRUCT {
             return Ok(None);
         }
@@ -286,6 +289,18 @@ impl Walk<'_> {
         };
         Ok(Call { name, op, form, path: path.clone(), params })
     }
+}
+
+/// A definition that is not there, such as an op by a wrong name: unlike a field, it does not come.
+fn missing(value: Value<'_>, name: &str) -> Option<Outcome> {
+    let diagnostic = value.error().filter(|d| d.code == Code::Undefined)?;
+    let asked = diagnostic.message.rsplit(": ").next().filter(|n| n.starts_with('#'))?;
+    let names: Vec<String> = ops::all().iter().map(|op| ops::support::page::name(*op)).collect();
+    let hint = match crate::problem::nearest(asked, names.iter().map(String::as_str)) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => String::new(),
+    };
+    Some(failed(Reason::Rendering, format!("{name}: there is no `{asked}`{hint}")))
 }
 
 /// Reads parameters; the fields in `except` are returns.

@@ -2,6 +2,7 @@
 
 use super::support::objects::innermost;
 use super::support::secret::{Tls as TlsConfig, files};
+use super::support::trust::is_untrusted;
 use super::{Answer, Cx, Op, OpError, read};
 use futures::future::BoxFuture;
 use lettre::address::AddressError;
@@ -106,15 +107,6 @@ async fn send(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
         }
     })?;
     Ok(Answer::Returns(Map::new()))
-}
-
-/// Whether it comes from a certificate that nobody vouches for.
-fn is_untrusted(e: &(dyn std::error::Error + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(e), |e| match e.downcast_ref::<std::io::Error>() {
-        Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
-        None => e.source(),
-    });
-    causes.any(|e| matches!(e.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
 /// Whether a host is this machine: what goes there nobody else can read.

@@ -4,6 +4,7 @@ use super::support::cx::client_builder;
 use super::support::objects::innermost;
 use super::support::rate::{MOST_CALLS, RATES};
 use super::support::secret::{Tls, files};
+use super::support::trust::{is_untrusted, same_server};
 use super::{Answer, Cx, Op, OpError, read};
 use crate::model::workflow::parse_duration;
 use futures::future::BoxFuture;
@@ -14,6 +15,7 @@ use reqwest::{Certificate, Client, Identity, Method, Url};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The longest body of an answer.
@@ -78,6 +80,7 @@ impl Op for Do {
         "Sends a request over HTTP and returns status code, headers and body of the answer, whatever the code is. A call may take `request.timeout` \
          (10 s unless told otherwise), its answer may have 1 MiB. Headers can be taken from Secrets, and so can the certificates (`ca.crt`, \
          `client.crt`, `client.key` in the Secret of `tls_config`). `request.ratelimiter` allows so many calls of the same method and address in a period. \
+         Redirects are followed, ten at most; with headers or certificates from Secrets only on the same server. \
          Each request carries an `Idempotency-Key` that is the same when it is sent again after a crash. \
          If there is no answer at all, the step is tried again."
     }
@@ -113,6 +116,7 @@ async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
     };
     let client = match &params.tls_config {
         Some(tls) => with_tls(cx, tls).await?,
+        None if !params.request.headers_from_secret.is_empty() => careful()?,
         None => cx.http.clone().map_err(|why| OpError::permanent(format!("no calls over HTTP: {why}")))?,
     };
     let headers = headers(cx, &params.request).await?;
@@ -146,7 +150,7 @@ async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
     let failed = |e: reqwest::Error| {
         let e = e.without_url();
         let why = if e.is_timeout() { format!("no answer within {timeout:?}") } else { innermost(&e) };
-        OpError { message: format!("{what}: {why}"), retry: !e.is_builder() }
+        OpError { message: format!("{what}: {why}"), retry: !e.is_builder() && !is_untrusted(&e) }
     };
     let answer = request.send().await.map_err(failed)?;
     let status = answer.status().as_u16();
@@ -229,10 +233,17 @@ async fn headers(cx: &Cx, request: &Request) -> Result<HeaderMap, OpError> {
     Ok(headers)
 }
 
+/// The client for calls with headers from Secrets: these are sent to no other server than the one that is named.
+fn careful() -> Result<Client, OpError> {
+    static CLIENT: OnceLock<Result<Client, String>> = OnceLock::new();
+    let make = || client_builder().redirect(same_server()).build().map_err(|e| innermost(&e));
+    CLIENT.get_or_init(make).clone().map_err(|why| OpError::permanent(format!("no calls over HTTP: {why}")))
+}
+
 async fn with_tls(cx: &Cx, tls: &Tls) -> Result<Client, OpError> {
     let files = files(cx, &tls.secret, &tls.namespace).await?;
     let wrong = |what: &str| tls.wrong(what);
-    let mut client = client_builder();
+    let mut client = client_builder().redirect(same_server());
     if let Some(ca) = files.get("ca.crt") {
         let all = Certificate::from_pem_bundle(ca).ok().filter(|all| !all.is_empty());
         client = client.tls_certs_merge(all.ok_or_else(|| wrong("`ca.crt`"))?);

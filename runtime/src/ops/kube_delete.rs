@@ -33,7 +33,7 @@ impl Op for Delete {
 
     fn doc(&self) -> &'static str {
         "Deletes the object that `value` names, and what belongs to it; one that is not there is no mistake. With `filter`, deletes all objects of the \
-         kind in the namespace that carry the labels."
+         kind in the namespace that carry the labels. `err` says why the cluster refuses."
     }
 
     fn older_returns(&self, _: &Map<String, Value>, mut returns: Map<String, Value>) -> Map<String, Value> {
@@ -45,22 +45,12 @@ impl Op for Delete {
         Box::pin(async move {
             let params: Params = read(params)?;
             cx.only_here(&params.cluster)?;
-            let options = DeleteParams {
-                propagation_policy: Some(PropagationPolicy::Background),
-                ..DeleteParams::default()
-            };
-            if let Some(filter) = params.filter.filter(|f| !f.matching_labels.is_empty()) {
-                return all(cx, &params.value, &filter, &options).await;
+            // What is wrong with the parameters is a mistake of the step, and no answer.
+            match &params.filter {
+                Some(filter) if !filter.matching_labels.is_empty() => drop(filter.selector()?),
+                _ => drop(Target::of(&params.value)?),
             }
-            let mut target = Target::of(&params.value)?;
-            let api = objects::api(cx, &mut target).await?;
-            match api.delete(&target.name, &options).await {
-                Ok(_) => {}
-                Err(kube::Error::Api(s)) if s.code == 404 => {}
-                Err(e) => return Err(objects::refused(&format!("delete {}", target.words()), e)),
-            }
-            forget(cx, [&target]).await?;
-            Ok(Answer::Returns(Map::new()))
+            delete(cx, params).await.or_else(objects::as_value)
         })
     }
 }
@@ -71,6 +61,23 @@ async fn forget<'t>(cx: &Cx, gone: impl IntoIterator<Item = &'t Target>) -> Resu
         Some(tracking) => tracking.forget(&gone.into_iter().map(Target::key).collect()).await,
         None => Ok(()),
     }
+}
+
+async fn delete(cx: &Cx, params: Params) -> Result<Answer, OpError> {
+    let options =
+        DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() };
+    if let Some(filter) = params.filter.filter(|f| !f.matching_labels.is_empty()) {
+        return all(cx, &params.value, &filter, &options).await;
+    }
+    let mut target = Target::of(&params.value)?;
+    let api = objects::api(cx, &mut target).await?;
+    match api.delete(&target.name, &options).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(s)) if s.code == 404 => {}
+        Err(e) => return Err(objects::refused(&format!("delete {}", target.words()), e)),
+    }
+    forget(cx, [&target]).await?;
+    Ok(Answer::Returns(Map::new()))
 }
 
 async fn all(

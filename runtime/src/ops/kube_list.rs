@@ -67,7 +67,7 @@ impl Op for List {
 
     fn doc(&self) -> &'static str {
         "Lists the objects of a kind, in one namespace or in all, by labels where `filter.matchingLabels` has some. `values` is the list as the API \
-         gives it, with `items`."
+         gives it, with `items`; `err` says why the cluster refuses to give it."
     }
 
     fn older_returns(&self, _: &Map<String, Value>, mut returns: Map<String, Value>) -> Map<String, Value> {
@@ -79,10 +79,16 @@ impl Op for List {
             let params: Params = read(params)?;
             cx.only_here(&params.cluster)?;
             let Resource { api_version, kind } = params.resource;
+            // What is wrong with the parameters is a mistake of the step, and no answer.
             let selector = params.filter.selector()?;
-            let items = objects::list(cx, &api_version, &kind, &params.filter.namespace, &selector).await?;
-            let list = json!({"apiVersion": api_version, "kind": format!("{kind}List"), "items": items});
-            Ok(Answer::one("values", list))
+            match objects::list(cx, &api_version, &kind, &params.filter.namespace, &selector).await {
+                Ok(items) => {
+                    let list =
+                        json!({"apiVersion": api_version, "kind": format!("{kind}List"), "items": items});
+                    Ok(Answer::one("values", list))
+                }
+                Err(e) => objects::as_value(e),
+            }
         })
     }
 }

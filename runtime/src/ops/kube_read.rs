@@ -34,7 +34,7 @@ impl Op for Read {
 
     fn doc(&self) -> &'static str {
         "Reads the object that `value` names by `apiVersion`, `kind`, `metadata.name` and `metadata.namespace` (that of the run if there is none). \
-         If it does not exist, `err` says so and the step goes on."
+         If it does not exist, or the cluster refuses to give it, `err` says so and the step goes on."
     }
 
     fn older_returns(&self, params: &Map<String, Value>, returns: Map<String, Value>) -> Map<String, Value> {
@@ -45,10 +45,11 @@ impl Op for Read {
         Box::pin(async move {
             let params: Params = read(params)?;
             cx.only_here(&params.cluster)?;
-            Ok(match objects::read(cx, Target::of(&params.value)?).await? {
-                Ok(object) => Answer::one("value", object),
-                Err(missing) => Answer::one("err", Value::String(missing)),
-            })
+            match objects::read(cx, Target::of(&params.value)?).await {
+                Ok(Ok(object)) => Ok(Answer::one("value", object)),
+                Ok(Err(missing)) => Ok(Answer::one("err", Value::String(missing))),
+                Err(e) => objects::as_value(e),
+            }
         })
     }
 }

@@ -1,6 +1,7 @@
 //! `metrics/promCheck`: a query to Prometheus that has to meet a condition for some time.
 
 use super::support::objects::innermost;
+use super::support::trust::is_untrusted;
 use super::{Answer, Cx, Op, OpError, Vars, read};
 use crate::model::run::Time;
 use crate::model::workflow::parse_duration;
@@ -114,7 +115,10 @@ async fn ask(cx: &Cx, params: &Params) -> Result<Option<f64>, OpError> {
         .extend(["api", "v1", "query"]);
     url.query_pairs_mut().append_pair("query", &params.query);
     let http = cx.http.clone().map_err(|why| OpError::permanent(format!("no calls over HTTP: {why}")))?;
-    let failed = |e: reqwest::Error| OpError::transient(format!("{what}: {}", innermost(&e.without_url())));
+    let failed = |e: reqwest::Error| {
+        let e = e.without_url();
+        OpError { message: format!("{what}: {}", innermost(&e)), retry: !is_untrusted(&e) }
+    };
     let response = http.get(url).timeout(TIMEOUT).send().await.map_err(failed)?;
     let status = response.status();
     let body: Value = response.json().await.map_err(failed)?;

@@ -127,8 +127,17 @@ pub(super) fn health(
             return Ok(Err(say(object, &why)));
         }
     }
+    // What a job has failed at it does not try again: waiting for it would be in vain, whatever the definition knows of it.
+    let job = |o: &&&Value| o.get("kind").and_then(Value::as_str) == Some("Job");
+    let lost = objects.iter().filter(job).find_map(|object| match judge(object) {
+        Readiness::Failed(why) => Some(say(object, &why)),
+        Readiness::Ready | Readiness::Waiting(_) => None,
+    });
     match components.healthy(name, live).map_err(OpError::permanent)? {
         Some((true, message)) => return Ok(Ok(message)),
+        Some((false, _)) if lost.is_some() => {
+            return Err(OpError::permanent(lost.unwrap_or_default()));
+        }
         Some((false, message)) if message.is_empty() => {
             return Ok(Err(format!("{name} is not healthy yet")));
         }

@@ -255,11 +255,21 @@ impl Known {
                 Piece::Text(t) => rest.strip_prefix(*t)?,
                 Piece::Known(known) => {
                     let same = self.0.iter().filter(|e| e.real == known.real);
-                    let (entry, left) = same
+                    let found = same
                         .filter_map(|e| Some((e, rest.strip_prefix(e.shade.as_str()?)?)))
-                        .max_by_key(|(_, left)| std::cmp::Reverse(left.len()))?;
-                    *piece = Piece::Known(entry);
-                    left
+                        .max_by_key(|(_, left)| std::cmp::Reverse(left.len()));
+                    match found {
+                        Some((entry, left)) => {
+                            *piece = Piece::Known(entry);
+                            left
+                        }
+                        // The same text, but not for the secret's sake.
+                        None => {
+                            let text = known.text();
+                            *piece = Piece::Text(text);
+                            rest.strip_prefix(text)?
+                        }
+                    }
                 }
             };
         }

@@ -15,3 +15,4 @@ pub(crate) mod references;
 pub(crate) mod repository;
 pub(crate) mod secret;
 pub(crate) mod time;
+pub(crate) mod trust;

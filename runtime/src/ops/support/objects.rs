@@ -2,7 +2,7 @@
 
 use super::cx::Cx;
 use crate::engine::Watched;
-use crate::ops::OpError;
+use crate::ops::{Answer, OpError};
 use crate::resources;
 use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
@@ -71,6 +71,17 @@ pub fn refused(what: &str, e: kube::Error) -> OpError {
         other => {
             OpError::transient(format!("cannot {what}: the cluster does not answer: {}", innermost(&other)))
         }
+    }
+}
+
+/// What an op gives that offers its errors as `err`: those that trying again does not change.
+///
+/// # Errors
+/// Those that may pass.
+pub fn as_value(e: OpError) -> Result<Answer, OpError> {
+    match e.retry {
+        true => Err(e),
+        false => Ok(Answer::one("err", Value::String(e.message))),
     }
 }
 

@@ -1,0 +1,547 @@
+//! Ops as steps meet them: every op carried out by a step of a run against a real server (the embedded cluster, servers over HTTP and SMTP on loopback), in
+//! both forms; an object that its own controller works on; and what users are told of what is wrong.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{any, get};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use stepwell_cluster::{EmbeddedCluster, Options};
+use stepwell_runtime::definitions::Library;
+use stepwell_runtime::document::Document;
+use stepwell_runtime::driver::{Delivery, Driver, Observed, Observer, RunRef, Until};
+use stepwell_runtime::engine::Limits;
+use stepwell_runtime::model::run::{Reason, RunStatus, StepPhase};
+
+async fn cluster() -> EmbeddedCluster {
+    EmbeddedCluster::in_memory(Options::default()).await.unwrap()
+}
+
+/// A step type of this template.
+fn definition(name: &str, template: &str) -> String {
+    let template = template.trim_matches('\n').replace('\n', "\n        ");
+    format!(
+        "kind: WorkflowStepDefinition\nmetadata: {{name: {name}}}\nspec:\n  schematic:\n    cue:\n      template: |\n        {template}\n---\n"
+    )
+}
+
+fn driver(cluster: &EmbeddedCluster, definitions: &str) -> Driver {
+    Driver::new(cluster.client(), Library::builtin().with_text("defs.yaml", definitions).unwrap())
+}
+
+fn run_of(name: &str, steps: Value) -> Delivery {
+    let document = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "WorkflowRun", "metadata": {"name": name},
+        "spec": {"workflowSpec": {"steps": steps}}});
+    Delivery::read(&Document::from_value(document)).unwrap().unwrap()
+}
+
+async fn carry_out(driver: &Driver, delivery: &Delivery) -> RunStatus {
+    let run = driver.submit(delivery).await.unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(60), driver.drive(run, Until::Finished).wait());
+    end.await.expect("it takes too long").unwrap()
+}
+
+/// What the steps of a run have put out.
+async fn outputs(cluster: &EmbeddedCluster, run: &str) -> Value {
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
+    let context = maps.get(&format!("workflow-{run}-context")).await.unwrap();
+    let mut vars: Value = serde_json::from_str(&context.data.unwrap()["vars"]).unwrap();
+    vars.as_object_mut().unwrap().retain(|name, _| !name.starts_with("metrics-status/"));
+    vars
+}
+
+/// Notes which ops were carried out: their paths, and what they are.
+#[derive(Default)]
+struct Calls(Mutex<Vec<(String, String)>>);
+
+impl Observer for Calls {
+    fn op(&self, o: &Observed<'_>) {
+        self.0.lock().unwrap().push((o.op.to_string(), o.call.clone()));
+    }
+}
+
+/// A server over HTTP; `/moved` leads to `/end`, `/away` to another host.
+async fn serve() -> String {
+    let metrics =
+        json!({"status": "success", "data": {"resultType": "vector", "result": [{"value": [0, "3"]}]}});
+    let app = Router::new()
+        .route("/json", get(|| async { axum::Json(json!({"version": "1.4"})) }))
+        .route("/text", any(|| async { "no JSON here" }))
+        .route("/moved", get(|| async { Redirect::temporary("/end") }))
+        .route(
+            "/end",
+            get(|headers: axum::http::HeaderMap| async move { format!("key={:?}", headers.get("x-key")) }),
+        )
+        .route("/api/v1/query", get(move || async move { axum::Json(metrics) }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    // By another name it is another host.
+    let other = address.replace("127.0.0.1", "localhost");
+    let app = app.route("/away", get(move || async move { Redirect::temporary(&format!("{other}/end")) }));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+const NEW: &str = r#"
+import ("vela/kube", "vela/config", "vela/util", "vela/time", "vela/builtin", "vela/http", "vela/metrics")
+map: {apiVersion: "v1", kind: "ConfigMap", metadata: name: "new"}
+apply: kube.#Apply & {$params: {value: map & {data: a: "1"}, patch: data: b: "2"}}
+parallel: kube.#ApplyInParallel & {$params: value: [for n in ["n-one", "n-two"] {apiVersion: "v1", kind: "ConfigMap", metadata: {name: n, labels: set: "new"}}]}
+patch: kube.#Patch & {$params: {value: map, patch: data: a: "3"}}
+read: kube.#Read & {$params: value: map}
+none: kube.#Read & {$params: value: map & {metadata: namespace: "nowhere"}}
+list: kube.#List & {$params: {resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: {namespace: "default", matchingLabels: set: "new"}}}
+unknown: kube.#List & {$params: resource: {apiVersion: "v1", kind: "Nothing"}}
+ready: kube.#Ready & {$params: value: map}
+delete: kube.#Delete & {$params: {value: {apiVersion: "v1", kind: "ConfigMap"}, filter: {namespace: "default", matchingLabels: set: "new"}}}
+undeletable: kube.#Delete & {$params: value: {apiVersion: "v1", kind: "Nothing", metadata: name: "x"}}
+left: kube.#List & {$params: {resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: {namespace: "default", matchingLabels: set: "new"}}}
+create: config.#CreateConfig & {$params: {name: "conf", namespace: context.namespace, config: {host: "h", port: 25}}}
+settings: config.#ReadConfig & {$params: {name: "conf", namespace: context.namespace}}
+configs: config.#ListConfig & {$params: {template: "", namespace: context.namespace}}
+remove: config.#DeleteConfig & {$params: {name: "conf", namespace: context.namespace}}
+merged: util.#PatchK8sObject & {$params: {value: map, patch: metadata: labels: a: "b"}}
+text: util.#ConvertString & {$params: bt: 'bytes'}
+log: util.#Log & {$params: data: {a: 1}}
+stamp: time.#DateToTimestamp & {$params: date: "2021-11-09T10:00:00Z"}
+date: time.#TimestampToDate & {$params: timestamp: stamp.$returns.timestamp}
+put: builtin.#DoVar & {$params: {method: "Put", path: "kept", value: {n: [1, 2]}}}
+get: builtin.#DoVar & {$params: path: "kept.n[1]"}
+wait: builtin.#ConditionalWait & {$params: continue: get.$returns.value == 2}
+call: http.#HTTPGet & {$params: url: "\(parameter.server)/json"}
+moved: http.#HTTPDo & {$params: url: "\(parameter.server)/moved"}
+away: http.#HTTPDo & {$params: {url: "\(parameter.server)/away", request: headersFromSecret: [{header: "X-Key", secret: "key", key: "k"}]}}
+check: metrics.#PromCheck & {$params: {query: "up", metricEndpoint: parameter.server, condition: ">= 2", duration: "1ms", failDuration: "1h"}}
+said: builtin.#Message & {$params: message: "all done"}
+all: {
+  "applied": apply.$returns.value.data, "parallel": len(parallel.$returns.value), "patched": patch.$returns.result.data, "read": read.$returns.value.data
+  "none": none.$returns.err, "listed": [for i in list.$returns.values.items {i.metadata.name}], "unknown": unknown.$returns.err, "ready": ready.$returns.value.metadata.name
+  "undeletable": undeletable.$returns.err, "left": len(left.$returns.values.items), "configs": len(configs.$returns.configs)
+  "merged": merged.$returns.result.metadata.labels, "text": text.$returns.str, "stamp": stamp.$returns.timestamp, "date": date.$returns.date
+  "version": call.$returns.body, "moved": moved.$returns.body, "away": away.$returns.statusCode, "enough": check.$returns.failed
+}
+parameter: server: string
+"#;
+
+const OLD: &str = r#"
+import "vela/op"
+map: {apiVersion: "v1", kind: "ConfigMap", metadata: name: "old"}
+apply: op.#Apply & {value: map & {data: a: "1"}, patch: data: b: "2"}
+parallel: op.#ApplyInParallel & {value: [for n in ["o-one", "o-two"] {apiVersion: "v1", kind: "ConfigMap", metadata: {name: n, labels: set: "old"}}]}
+patch: op.#Patch & {value: map, patch: data: a: "3"}
+read: op.#Read & {value: map}
+none: op.#Read & {value: map & {metadata: namespace: "nowhere"}}
+list: op.#List & {resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: {namespace: "default", matchingLabels: set: "old"}}
+delete: op.#Delete & {value: {apiVersion: "v1", kind: "ConfigMap"}, filter: {namespace: "default", matchingLabels: set: "old"}}
+undeletable: op.#Delete & {value: {apiVersion: "v1", kind: "Nothing", metadata: name: "x"}}
+create: op.#CreateConfig & {name: "older", namespace: context.namespace, config: {host: "h"}}
+settings: op.#ReadConfig & {name: "older", namespace: context.namespace}
+configs: op.#ListConfig & {template: "", namespace: context.namespace}
+remove: op.#DeleteConfig & {name: "older", namespace: context.namespace}
+merged: op.#PatchK8sObject & {value: map, patch: metadata: labels: a: "b"}
+text: op.#ConvertString & {bt: 'bytes'}
+log: op.#Log & {data: "hi"}
+stamp: op.#DateToTimestamp & {date: "2021-11-09T10:00:00Z"}
+date: op.#TimestampToDate & {timestamp: stamp.timestamp}
+put: op.#DoVar & {method: "Put", path: "older", value: 7}
+get: op.#DoVar & {method: "Get", path: "older"}
+wait: op.#ConditionalWait & {continue: get.value == 7}
+call: op.#HTTPGet & {url: "\(parameter.server)/json"}
+check: op.#PromCheck & {query: "up", metricEndpoint: parameter.server, condition: ">= 2", duration: "1ms", failDuration: "1h"}
+said: op.#Message & {message: "all done"}
+all: {
+  "applied": apply.value.data, "parallel": len(parallel.value), "patched": patch.result.data, "read": read.value.data, "none": none.err
+  "listed": [for i in list.list.items {i.metadata.name}], "undeletable": undeletable.err, "configs": len(configs.configs)
+  "merged": merged.result.metadata.labels, "text": text.str, "stamp": stamp.timestamp, "date": date.date, "version": call.response.body, "enough": check.failed
+}
+parameter: server: string
+"#;
+
+const OF_APPLICATION: &str = r#"
+import ("vela/oam", "vela/op", "vela/multicluster")
+load: oam.#LoadComponets & {$params: {}}
+order: oam.#LoadComponetsInOrder & {$params: {}}
+policies: oam.#LoadPolicies & {$params: {}}
+render: oam.#RenderComponent & {$params: value: name: "conf"}
+apply: oam.#ApplyComponent & {$params: {value: name: "conf", patch: workload: data: patched: "yes"}}
+older: op.#RenderComponent & {value: load.$returns.value.conf}
+deploy: multicluster.#Deploy & {$params: {policies: [], parallelism: 2, ignoreTerraformComponent: true}}
+all: {
+  "names": [for n, c in load.$returns.value {n}], "order": [for c in order.$returns.value {c.name}], "policies": [for n, p in policies.$returns.value {n}]
+  "rendered": render.$returns.output.data, "applied": apply.$returns.output.data, "older": older.output.data
+}
+parameter: {}
+"#;
+
+/// The ops of the older form that are composed of others.
+const COMPOSED: &str = r#"
+import "vela/op"
+all: op.#ApplyApplication
+parallel: op.#ApplyApplicationInParallel
+remaining: op.#ApplyRemaining & {exceptions: ["conf"]}
+rest: op.#ApplyComponentRemaining & {component: "web", exceptions: ["objects-1"]}
+parameter: {}
+"#;
+
+/// The ops that were carried out.
+fn called(calls: &Calls) -> BTreeSet<String> {
+    calls.0.lock().unwrap().iter().map(|(_, call)| call.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_op_is_carried_out_by_a_step_in_both_forms() {
+    let (cluster, server, calls) = (cluster().await, serve().await, Arc::new(Calls::default()));
+    secret(&cluster, "key", json!({"k": "HIDDEN"})).await;
+    let definitions =
+        definition("new", NEW) + &definition("old", OLD) + &definition("of-application", OF_APPLICATION);
+    let driver = driver(&cluster, &definitions).with_observer(calls.clone());
+    let step = |kind: &str| json!({"name": kind, "type": kind, "properties": {"server": server}, "outputs": [{"name": kind, "valueFrom": "all"}]});
+    let status = carry_out(&driver, &run_of("ops", json!([step("new"), step("old")]))).await;
+    for name in ["new", "old"] {
+        let step = status.step(name).unwrap();
+        assert_eq!((step.phase, step.message.as_str()), (StepPhase::Succeeded, "all done"), "{step:?}");
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&outputs(&cluster, "ops").await).unwrap());
+    let app = json!({"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "app"}, "spec": {
+        "components": [{"name": "conf", "type": "k8s-objects", "properties": {"objects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conf"}, "data": {"a": "1"}}]}}],
+        "policies": [{"name": "here", "type": "topology", "properties": {"clusters": ["local"]}}],
+        "workflow": {"steps": [{"name": "s", "type": "of-application", "outputs": [{"name": "all", "valueFrom": "all"}]}]}}});
+    let app = Delivery::read(&Document::from_value(app)).unwrap().unwrap();
+    let status = carry_out(&driver, &app).await;
+    assert_eq!(status.step("s").unwrap().phase, StepPhase::Succeeded, "{status:?}");
+    insta::assert_snapshot!(
+        "of_application",
+        serde_json::to_string_pretty(&outputs(&cluster, "app").await).unwrap()
+    );
+    let driver = Driver::new(
+        cluster.client(),
+        Library::builtin().with_text("composed.yaml", &definition("composed", COMPOSED)).unwrap(),
+    );
+    let mapped = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+    let composed = Arc::new(Calls::default());
+    let app = json!({"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "composed"}, "spec": {
+        "components": [
+            {"name": "conf", "type": "k8s-objects", "properties": {"objects": [mapped("c-1")]}},
+            {"name": "web", "type": "k8s-objects", "properties": {"objects": [mapped("w-1"), mapped("w-2"), mapped("w-3")]}}],
+        "workflow": {"steps": [{"name": "s", "type": "composed"}]}}});
+    let app = Delivery::read(&Document::from_value(app)).unwrap().unwrap();
+    let status = carry_out(&driver.with_observer(composed.clone()), &app).await;
+    assert_eq!(status.step("s").unwrap().phase, StepPhase::Succeeded, "{status:?}");
+    let done: Vec<String> =
+        composed.0.lock().unwrap().iter().map(|(op, call)| format!("{op} {call}")).collect();
+    insta::assert_snapshot!("composed", done.join("\n"));
+    let rest = json!([
+        {"name": "suspended", "type": "suspend", "properties": {"duration": "1ms"}},
+        {"name": "delegated", "type": "delegated"},
+        {"name": "broken", "type": "broken", "if": "always"}, {"name": "failed", "type": "failed", "if": "always"}]);
+    let rest_types = definition(
+        "broken",
+        "import \"vela/builtin\"\nend: builtin.#Break & {$params: message: \"enough\"}\nparameter: {}",
+    ) + &definition(
+        "failed",
+        "import \"vela/builtin\"\nend: builtin.#Fail & {$params: message: \"it had to\"}\nparameter: {}",
+    ) + &definition(
+        "delegated",
+        "import \"vela/kube\"\ndo: kube.#Delegate & {$params: value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: \"d\"}}\nparameter: {}",
+    );
+    let driver =
+        Driver::new(cluster.client(), Library::builtin().with_text("rest.yaml", &rest_types).unwrap())
+            .with_observer(calls.clone());
+    let status = carry_out(&driver, &run_of("rest", rest)).await;
+    let message = |name: &str| status.step(name).unwrap().message.clone();
+    assert_eq!((message("broken"), message("failed")), ("enough".into(), "it had to".into()));
+    let no_generation = "do: ConfigMap d has no generation: nobody can say which content of it is done";
+    assert_eq!(message("delegated"), no_generation);
+    // Those that need a server or a program of their own meet it beside their code.
+    let own = |provider: &str, name: &str| {
+        let file = format!("src/ops/{provider}_{name}.rs").replace('-', "_").to_lowercase();
+        let text =
+            std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        text.contains("#[tokio::test")
+    };
+    let called = called(&calls);
+    let left = stepwell_runtime::ops::all().iter().filter(|o| !own(o.provider(), o.name()));
+    let left = left.map(|o| format!("{}/{}", o.provider(), o.name())).filter(|name| !called.contains(name));
+    assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
+    cluster.close().await;
+}
+
+async fn secret(cluster: &EmbeddedCluster, name: &str, data: Value) {
+    let secrets: Api<Secret> = Api::namespaced(cluster.client(), "default");
+    let object =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data});
+    secrets.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&object)).await.unwrap();
+}
+
+/// Kinds of their own for a controller in this process.
+async fn tasks(cluster: &EmbeddedCluster) -> Api<DynamicObject> {
+    let crds = Api::<DynamicObject>::all_with(
+        cluster.client(),
+        &ApiResource::from_gvk(&GroupVersionKind::gvk(
+            "apiextensions.k8s.io",
+            "v1",
+            "CustomResourceDefinition",
+        )),
+    );
+    let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "tasks.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "names": {"kind": "Task", "plural": "tasks", "singular": "task"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}});
+    crds.patch("tasks.example.com", &PatchParams::apply("test"), &Patch::Apply(&crd)).await.unwrap();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("example.com", "v1", "Task"));
+    Api::namespaced_with(cluster.client(), "default", &resource)
+}
+
+/// A controller that works on Tasks: says that it has begun, works for a while, says how it went. A Task may say that it fails, or in which condition.
+async fn control(tasks: Api<DynamicObject>) {
+    let mut version = tasks.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
+    loop {
+        let Ok(events) = tasks.watch(&WatchParams::default(), &version).await else { return };
+        let mut events = std::pin::pin!(events);
+        while let Ok(Some(event)) = futures::TryStreamExt::try_next(&mut events).await {
+            let (WatchEvent::Added(task) | WatchEvent::Modified(task)) = event else { continue };
+            version = task.metadata.resource_version.clone().unwrap();
+            let generation = task.metadata.generation.unwrap();
+            if task.data.pointer("/status/observedGeneration") == Some(&json!(generation)) {
+                continue;
+            }
+            let name = task.metadata.name.clone().unwrap();
+            let text = |pointer: &str| task.data.pointer(pointer).and_then(Value::as_str).map(str::to_string);
+            let condition = text("/spec/condition").unwrap_or_else(|| "workflow-progress".into());
+            let reason = text("/spec/end").unwrap_or_else(|| "Succeeded".into());
+            let steps = [("False", "Running".to_string()), ("True", reason)];
+            for (status, reason) in steps {
+                let status = json!({"status": {"observedGeneration": generation, "conditions": [
+                    {"type": condition, "status": status, "reason": reason, "message": "step by step"}]}});
+                tasks.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+const TASK: &str = r#"
+import "vela/kube"
+do: kube.#Delegate & {$params: {
+  value: {apiVersion: "example.com/v1", kind: "Task", metadata: name: parameter.name, spec: parameter.spec}
+  if parameter.condition != _|_ {condition: parameter.condition}
+}}
+parameter: {name: string, spec: {...}, condition?: string}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_carries_a_step_out() {
+    let cluster = cluster().await;
+    let tasks = tasks(&cluster).await;
+    let controller = tokio::spawn(control(tasks.clone()));
+    let read = "import \"vela/kube\"\nread: kube.#Read & {$params: value: {apiVersion: \"v1\", kind: \"Secret\", metadata: name: \"s\"}}\nparameter: {}";
+    let driver = driver(&cluster, &(definition("task", TASK) + &definition("read", read)));
+    secret(&cluster, "s", json!({"token": "HIDDEN-VALUE"})).await;
+    let task = |name: &str, spec: Value| json!({"name": name, "type": "task", "if": "always", "properties": {"name": name, "spec": spec}});
+    let mut other = task("other", json!({"condition": "Done"}));
+    other["properties"]["condition"] = json!("Done");
+    let run = run_of(
+        "run",
+        json!([
+            {"name": "before", "type": "read", "outputs": [{"name": "open", "valueFrom": "{a: 1}"}, {"name": "shut", "valueFrom": "read.$returns.value.data.token"}]},
+            task("good", json!({})), other, task("bad", json!({"end": "Failed"})), task("stopped", json!({"end": "Stopped"}))]),
+    );
+    let begun = Instant::now();
+    let status = carry_out(&driver, &run).await;
+    let of = |name: &str| {
+        let step = status.step(name).unwrap();
+        (step.phase, step.reason, step.message.clone())
+    };
+    assert_eq!(of("good"), (StepPhase::Succeeded, None, String::new()));
+    assert_eq!(of("other"), (StepPhase::Succeeded, None, String::new()));
+    for (name, reason) in [("bad", "Failed"), ("stopped", "Stopped")] {
+        let message = format!("do: Task {name}: {reason}: step by step");
+        assert_eq!(of(name), (StepPhase::Failed, Some(Reason::Action), message));
+    }
+    // Woken by what the controller writes, not by looking again after a second and more.
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    let good = tasks.get("good").await.unwrap();
+    let context: Value =
+        serde_json::from_str(&good.metadata.annotations.unwrap()["app.oam.dev/workflow-context"]).unwrap();
+    assert_eq!(
+        (&context["kind"], &context["name"], &context["step"]),
+        (&json!("WorkflowRun"), &json!("run"), &json!("good"))
+    );
+    assert_eq!(context["vars"], json!({"open": {"a": 1}}));
+    assert_eq!(context["stepSessionID"], json!(status.step("good").unwrap().id));
+    // The end of an older content does not count: the controller has not seen the new one.
+    controller.abort();
+    let again = run_of("again", json!([task("good", json!({"more": true}))]));
+    let run = driver.submit(&again).await.unwrap();
+    let driven = driver.drive(run.clone(), Until::Finished);
+    let waits =
+        until(&driver, &run, |s| s.step("good").is_some_and(|s| s.message.contains("generation"))).await;
+    assert_eq!(waits.step("good").unwrap().message, "Task good: its status is of generation 1, not of 2");
+    let controller = tokio::spawn(control(tasks.clone()));
+    // It only looks at what changes from now on.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let touch = json!({"metadata": {"labels": {"touched": "yes"}}});
+    tasks.patch("good", &PatchParams::default(), &Patch::Merge(&touch)).await.unwrap();
+    let status = tokio::time::timeout(Duration::from_secs(30), driven.wait()).await.unwrap().unwrap();
+    assert_eq!(status.step("good").unwrap().phase, StepPhase::Succeeded);
+    controller.abort();
+    cluster.close().await;
+}
+
+async fn until(driver: &Driver, run: &RunRef, holds: impl Fn(&RunStatus) -> bool) -> RunStatus {
+    let looking = async {
+        loop {
+            match driver.status(run).await {
+                Ok(status) if holds(&status) => return status,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), looking).await.expect("it takes too long")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_told() {
+    let (cluster, server) = (cluster().await, serve().await);
+    let tls = tls_server().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    secret(&cluster, "some", json!({"token": "HIDDEN"})).await;
+    secret(&cluster, "no-certificate", json!({"ca.crt": "HIDDEN"})).await;
+    let cases = [
+        (
+            "a-parameter-of-the-wrong-type",
+            "import \"vela/builtin\"\nx: builtin.#Message & {$params: message: 5}",
+        ),
+        ("a-parameter-that-is-missing", "import \"vela/http\"\nx: http.#HTTPDo & {$params: method: \"GET\"}"),
+        ("a-parameter-of-the-wrong-type-older", "import \"vela/op\"\nx: op.#HTTPDo & {url: 5}"),
+        (
+            "a-method-that-is-none",
+            "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, method: \"FETCH\"}}",
+        ),
+        (
+            "a-timeout-that-is-none",
+            "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, request: timeout: \"soon\"}}",
+        ),
+        ("an-op-that-does-not-exist", "x: {#do: \"aply\", #provider: \"kube\"}"),
+        (
+            "an-op-of-a-package-that-does-not-exist",
+            "import \"vela/kube\"\nx: kube.#Aply & {$params: value: {}}",
+        ),
+        (
+            "an-object-without-a-name",
+            "import \"vela/kube\"\nx: kube.#Apply & {$params: value: {apiVersion: \"v1\", kind: \"ConfigMap\"}}",
+        ),
+        (
+            "a-kind-that-does-not-exist",
+            "import \"vela/kube\"\nx: kube.#Apply & {$params: value: {apiVersion: \"v1\", kind: \"Nothing\", metadata: name: \"a\"}}",
+        ),
+        (
+            "another-cluster",
+            "import \"vela/kube\"\nx: kube.#Apply & {$params: {cluster: \"mars\", value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: \"a\"}}}",
+        ),
+        (
+            "a-secret-that-does-not-exist",
+            "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, request: headersFromSecret: [{header: \"A\", secret: \"none\", key: \"k\"}]}}",
+        ),
+        (
+            "a-secret-without-the-key",
+            "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, request: headersFromSecret: [{header: \"A\", secret: \"some\", key: \"k\"}]}}",
+        ),
+        (
+            "certificates-that-do-not-exist",
+            "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, tls_config: secret: \"none\"}}",
+        ),
+        (
+            "certificates-that-are-none",
+            "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, tls_config: secret: \"no-certificate\"}}",
+        ),
+        ("tls-that-does-not-verify", "import \"vela/http\"\nx: http.#HTTPDo & {$params: url: parameter.tls}"),
+        (
+            "a-server-that-is-not-there",
+            "import \"vela/http\"\nx: http.#HTTPDo & {$params: url: \"http://127.0.0.1:\\(parameter.closed)\"}",
+        ),
+        (
+            "a-body-that-is-not-json",
+            "import (\"vela/http\", \"encoding/json\")\nx: http.#HTTPDo & {$params: url: \"\\(parameter.server)/text\"}\ny: json.Unmarshal(x.$returns.body)",
+        ),
+        (
+            "an-smtp-server-that-refuses",
+            "import \"vela/email\"\nx: email.#SendEmail & {$params: {from: {address: \"a@example.com\", password: \"HIDDEN\", host: \"127.0.0.1\", port: parameter.closed}, to: [\"b@example.com\"], content: {subject: \"s\", body: \"b\"}}}",
+        ),
+        (
+            "an-address-that-is-none",
+            "import \"vela/email\"\nx: email.#SendEmail & {$params: {from: {address: \"a\", password: \"HIDDEN\", host: \"127.0.0.1\", port: 25}, to: [\"b@example.com\"], content: {subject: \"s\", body: \"b\"}}}",
+        ),
+        (
+            "a-config-that-does-not-exist",
+            "import \"vela/config\"\nx: config.#ReadConfig & {$params: {name: \"none\", namespace: \"default\"}}",
+        ),
+        ("a-value-that-nobody-put-out", "import \"vela/op\"\nx: op.#DoVar & {path: \"none.a\"}"),
+        (
+            "a-condition-of-metrics-that-is-none",
+            "import \"vela/metrics\"\nx: metrics.#PromCheck & {$params: {query: \"up\", metricEndpoint: parameter.server, condition: \"many\"}}",
+        ),
+        (
+            "a-date-that-is-none",
+            "import \"vela/time\"\nx: time.#DateToTimestamp & {$params: date: \"yesterday\"}",
+        ),
+    ];
+    let types: String = cases
+        .iter()
+        .map(|(name, template)| {
+            definition(name, &format!("{template}\nparameter: {{server: string, tls: string, closed: int}}"))
+        })
+        .collect();
+    let limits = Limits { retries: 0, ..Limits::default() };
+    let driver = driver(&cluster, &types).with_limits(limits);
+    let properties = json!({"server": server, "tls": tls, "closed": closed});
+    let steps =
+        cases.map(|(name, _)| json!({"name": name, "type": name, "if": "always", "properties": properties}));
+    let status = carry_out(&driver, &run_of("wrong", json!(steps))).await;
+    let mut told = String::new();
+    for step in &status.steps {
+        assert_eq!(step.phase, StepPhase::Failed, "{step:?}");
+        let message = step
+            .message
+            .replace(&closed.to_string(), "[closed]")
+            .replace(tls.trim_start_matches("https://"), "[tls]");
+        assert!(!message.contains("HIDDEN"), "{message}");
+        told += &format!(
+            "{} ({:?})\n    {}\n",
+            step.name,
+            step.reason.unwrap(),
+            message.replace(server.trim_start_matches("http://"), "[server]")
+        );
+    }
+    insta::assert_snapshot!(told);
+    cluster.close().await;
+}
+
+/// A server over TLS whose certificate nobody vouches for.
+async fn tls_server() -> String {
+    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_string()]).unwrap();
+    let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
+    let config = tokio_rustls::rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![key.cert.der().clone()], private)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move { drop(acceptor.accept(stream).await) });
+        }
+    });
+    format!("https://localhost:{port}")
+}
