@@ -177,3 +177,31 @@ async fn a_job_with_labels_of_its_own_can_be_read_once_it_has_changed() {
     assert_eq!(done["metadata"]["labels"], json!({"app": "a"}));
     assert_eq!(done["spec"]["template"]["metadata"]["labels"]["job-name"], "own");
 }
+
+#[tokio::test]
+async fn the_log_of_a_pod_is_what_an_annotation_says() {
+    let (_cluster, client) = cluster().await;
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "annotations": {"sim.stepwell.dev/log": "one\ntwo\nthree\n"}},
+        "spec": {"containers": [{"name": "a", "image": "a"}]},
+    });
+    create(&client, "v1/Pod", pod).await.unwrap();
+    let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::default_namespaced(client.clone());
+    let tail = |lines: i64, container: &str| kube::api::LogParams {
+        tail_lines: Some(lines),
+        container: Some(container.into()),
+        ..Default::default()
+    };
+    let early = pods.logs("p", &tail(2, "a")).await;
+    assert!(early.is_err_and(|e| e.to_string().contains("is waiting to start: ContainerCreating")));
+    wait_for(&api(&client, "v1/Pod"), "p", |o| o.is_some_and(|o| o["status"]["phase"] == "Running"))
+        .await
+        .unwrap();
+    assert_eq!(pods.logs("p", &tail(2, "a")).await.unwrap(), "two\nthree\n");
+    assert!(
+        pods.logs("p", &tail(2, "b"))
+            .await
+            .is_err_and(|e| e.to_string().contains("container b is not valid for pod p"))
+    );
+    assert!(pods.logs("q", &tail(2, "a")).await.is_err_and(|e| e.to_string().contains("not found")));
+}

@@ -62,6 +62,7 @@ mod tests {
                 "vela/op",
                 "vela/query",
                 "vela/revision",
+                "vela/rollout",
                 "vela/terraform",
                 "vela/time",
                 "vela/util"

@@ -115,6 +115,7 @@ async fn install(client: &Client, controllers: &[Value]) {
 fn filled(value: &Value, object: &DynamicObject) -> Value {
     let text = value.to_string();
     let text = text
+        .replace("\"$replicas\"", &object.data.pointer("/spec/replicas").unwrap_or(&json!(1)).to_string())
         .replace("\"$generation\"", &object.metadata.generation.unwrap_or_default().to_string())
         .replace("$namespace", &object.namespace().unwrap_or_default())
         .replace("$name", &object.name_any());
@@ -229,7 +230,8 @@ async fn run(path: &Path) -> String {
     for object in &beside {
         apply(&client, object).await;
     }
-    let played: Vec<_> = controllers.into_iter().map(|c| tokio::spawn(control(client.clone(), c))).collect();
+    let active = controllers.into_iter().filter(|c| !c["status"].is_null());
+    let played: Vec<_> = active.map(|c| tokio::spawn(control(client.clone(), c))).collect();
     let driver = Driver::new(client.clone(), Library::builtin()).local();
     let reference = driver.submit(&delivery.unwrap_or_else(|| panic!("{name} holds nothing to run"))).await;
     let reference = reference.unwrap_or_else(|e| panic!("{name}: {e}"));

@@ -4,6 +4,7 @@
 
 pub(crate) mod decode;
 mod discovery;
+mod log;
 mod openapi;
 mod protobuf;
 pub(crate) mod request;
@@ -215,6 +216,7 @@ impl Api {
                 Method::PATCH => self.patch(call).await,
                 _ => Err(ApiError::method_not_allowed()),
             },
+            (&Method::GET, true, Some("log")) if call.resource.qualified() == "pods" => self.log(call).await,
             (method, true, Some("scale")) if call.resource.scale.is_some() => match *method {
                 Method::GET => self.get_scale(call).await,
                 Method::PUT | Method::PATCH => self.set_scale(method, call).await,
@@ -270,8 +272,8 @@ pub(crate) fn value_answer(code: StatusCode, value: &Value) -> Response<Body> {
     json_answer(code, value.to_string())
 }
 
-fn text_answer(code: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+fn text_answer(code: StatusCode, text: impl Into<String>) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.into().into_bytes()));
     *response.status_mut() = code;
     response
         .headers_mut()

@@ -132,7 +132,9 @@ pub(super) async fn attempt(mut work: Work) -> Option<StepResult> {
 /// An outcome whose message holds nothing secret.
 fn shown(cx: &Cx, outcome: Outcome) -> Outcome {
     match outcome {
-        Outcome::Waiting { message, watches } => Outcome::Waiting { message: cx.hide(&message), watches },
+        Outcome::Waiting { message, watches, within } => {
+            Outcome::Waiting { message: cx.hide(&message), watches, within }
+        }
         Outcome::Failed { reason, message, retry } => {
             Outcome::Failed { reason, message: cx.hide(&message), retry }
         }
@@ -286,7 +288,8 @@ async fn again(cx: &Cx, before: Marked) -> Result<Answer, OpError> {
 /// What the step has read: its change wakes it.
 fn waiting(work: &Work, message: String) -> Outcome {
     let watches = std::mem::take(&mut *work.cx.watches.lock().unwrap_or_else(PoisonError::into_inner));
-    Outcome::Waiting { message, watches }
+    let within = *work.cx.within.lock().unwrap_or_else(PoisonError::into_inner);
+    Outcome::Waiting { message, watches, within }
 }
 
 /// Parameters that are not all there: what was read from the cluster may bring them, so the step waits; if nothing was read, nothing will.

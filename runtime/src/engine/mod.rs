@@ -246,6 +246,8 @@ pub enum Outcome {
         message: String,
         /// What to watch.
         watches: Vec<Watched>,
+        /// When to look again in any case, where the step can say it.
+        within: Option<Duration>,
     },
     /// Wait for a person, or for time to pass.
     Suspended {

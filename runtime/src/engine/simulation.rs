@@ -289,7 +289,7 @@ impl World {
             Script::FailsForGood => failed(false),
             Script::Stumbles(n) if book.failures < n => failed(true),
             Script::Waits(n) if book.waits < n => {
-                Outcome::Waiting { message: "wait".into(), watches: vec![Watched::default()] }
+                Outcome::Waiting { message: "wait".into(), watches: vec![Watched::default()], within: None }
             }
             Script::Suspends if book.suspension.as_ref().is_none_or(|s| s.resumed.is_empty()) => {
                 Outcome::Suspended { op: "s".into(), duration: None }

@@ -13,6 +13,10 @@ use std::time::Duration;
 /// How long Prometheus may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How soon the value is looked at again, and how seldom.
+const SOONEST: Duration = Duration::from_millis(200);
+const OFTEN: Duration = Duration::from_secs(15);
+
 pub(super) struct PromCheck;
 
 #[derive(Deserialize)]
@@ -85,6 +89,9 @@ async fn check(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
     let since = before.filter(|s| s.met == met).unwrap_or(Since { met, at: cx.now.0 });
     let lasted = Time(since.at).until(cx.now);
     let (result, failed) = (met && lasted >= wanted, !met && lasted >= endured);
+    let left = if met { wanted } else { endured }.saturating_sub(lasted);
+    // Prometheus cannot be watched; between two looks it may have been otherwise.
+    cx.look_again(left.clamp(SOONEST, OFTEN));
     let shown = value.map_or_else(|| "no value".to_string(), |v| v.to_string());
     let message = match (met, result || failed) {
         (true, true) => format!("{shown} has been {condition} for {wanted:?}"),

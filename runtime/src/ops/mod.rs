@@ -140,6 +140,9 @@ pub enum Vars {
     Keeps,
 }
 
+/// What packages compose of ops that look at such values, by name: whoever mentions it has to do with what its ops have to do with.
+const COMPOSED: [(&str, Vars); 1] = [("#Rollout", Vars::Reads)];
+
 /// What a definition that mentions these names can have to do with the values that steps keep for each other.
 pub(crate) fn vars_of(mentioned: &BTreeSet<Arc<str>>) -> Vars {
     let named = |op: &&&dyn Op| {
@@ -147,7 +150,8 @@ pub(crate) fn vars_of(mentioned: &BTreeSet<Arc<str>>) -> Vars {
         [op.name(), op.older(), &schema].iter().any(|n| !n.is_empty() && mentioned.contains(*n))
     };
     let relevant = all().iter().filter(|op| op.vars() > Vars::None);
-    relevant.filter(named).map(|op| op.vars()).max().unwrap_or(Vars::None)
+    let composed = COMPOSED.iter().filter(|(name, _)| mentioned.contains(*name)).map(|(_, vars)| *vars);
+    relevant.filter(named).map(|op| op.vars()).chain(composed).max().unwrap_or(Vars::None)
 }
 
 /// What an op says when it could be carried out.
@@ -364,6 +368,21 @@ mod tests {
         assert_eq!(vars(&["#PromCheck"]), Vars::Reads);
         assert_eq!(vars(&["promCheck", "#DoVar"]), Vars::Keeps);
         assert_eq!(vars(&["var"]), Vars::Keeps);
+    }
+
+    #[test]
+    fn what_packages_make_of_ops_that_read_values_is_known() {
+        use crate::stdlib::Stdlib;
+        use stepwell_lang::{Packages, Program};
+        for path in Stdlib::paths() {
+            let program = Program::compile(Stdlib.sources(path).unwrap(), &Stdlib).unwrap();
+            // Packages declare ops; one that selects them of another package composes something.
+            if vars_of(&program.mentioned().into_iter().filter(|n| n.starts_with('#')).collect()) > Vars::None
+            {
+                let known = COMPOSED.iter().any(|(name, _)| program.instance().root().get(name).is_some());
+                assert!(known, "{path} composes ops that read values: name what it composes in COMPOSED");
+            }
+        }
     }
 
     #[test]

@@ -119,6 +119,7 @@ impl Active {
             Ok(_) => Outcome::Waiting {
                 message: format!("waits for the step type `{kind}`, which is not there yet"),
                 watches: types::watches(&self.record.reference.namespace, &kind),
+                within: None,
             },
             Err(message) => Outcome::Failed { reason: Reason::Execute, message, retry: true },
         };
@@ -207,6 +208,7 @@ pub(in crate::driver) fn step_work(
         now: driver.clock.now(),
         resumed: false,
         watches: step::watches(),
+        within: Mutex::default(),
         owner,
     }
 }

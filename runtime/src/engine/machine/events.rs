@@ -168,10 +168,11 @@ impl Machine<'_> {
                 self.touched.notes = true;
                 self.end(n, StepPhase::Succeeded, Some(Reason::Terminate), Some(said.unwrap_or_default()));
             }
-            Outcome::Waiting { message, watches } => {
+            Outcome::Waiting { message, watches, within } => {
                 book.waits = book.waits.saturating_add(1);
                 let longest = self.plan.limits_of(n).wait_backoff;
-                book.next = Some(self.now.plus(Limits::pause(book.waits, longest)));
+                let pause = Limits::pause(book.waits, longest);
+                book.next = Some(self.now.plus(within.map_or(pause, |within| within.min(longest))));
                 book.watches = watches.clone();
                 let message = if message.is_empty() { said.unwrap_or_default() } else { message };
                 self.set(n, StepPhase::Running, Some(Reason::Wait), Some(message));

@@ -43,7 +43,7 @@ fn failed(retry: bool) -> StepResult {
 
 fn waiting() -> StepResult {
     let watches = vec![Watched { kind: "Deployment".into(), ..Watched::default() }];
-    result(Outcome::Waiting { message: "not yet".into(), watches })
+    result(Outcome::Waiting { message: "not yet".into(), watches, within: None })
 }
 
 struct Run {
@@ -248,12 +248,26 @@ fn a_changing_message_does_not_reset_the_pauses() {
     let mut r = Run::new(steps(json!([{"name": "a", "type": "x"}])));
     let mut pauses = Vec::new();
     for n in 0..8 {
-        r.done("a", result(Outcome::Waiting { message: format!("{n} of 9"), watches: Vec::new() }));
+        r.done(
+            "a",
+            result(Outcome::Waiting { message: format!("{n} of 9"), watches: Vec::new(), within: None }),
+        );
         let pause = r.wakes_in().unwrap();
         pauses.push(pause);
         r.pass(pause);
     }
     assert_eq!(pauses, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
+}
+
+#[test]
+fn a_step_that_knows_when_to_look_again_says_so() {
+    let mut r = Run::new(steps(json!([{"name": "a", "type": "x"}])));
+    for (within, wakes) in [(Some(5), 5.0), (Some(3), 3.0), (None, 4.0), (Some(100), 60.0)] {
+        let within = within.map(Duration::from_secs);
+        r.done("a", result(Outcome::Waiting { message: String::new(), watches: Vec::new(), within }));
+        assert_eq!(r.wakes_in(), Some(wakes));
+        r.pass(wakes);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::secret::{Given, Known, Mark, Marked, Untraced};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The object whose workflow is carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -148,6 +149,8 @@ pub struct Cx {
     pub resumed: bool,
     /// What the step has read, listed or applied in this attempt.
     pub watches: Arc<Mutex<Vec<Watched>>>,
+    /// When the step is to look again if it has to wait, where an op can say it: what it asks cannot be watched, or time alone decides.
+    pub within: Mutex<Option<Duration>>,
 }
 
 /// The client that calls over HTTP share, with its connections.
@@ -166,6 +169,12 @@ pub(crate) fn client_builder() -> reqwest::ClientBuilder {
 }
 
 impl Cx {
+    /// Notes that if the step has to wait, it is to look again after this time.
+    pub fn look_again(&self, after: Duration) {
+        let mut within = self.within.lock().unwrap_or_else(PoisonError::into_inner);
+        *within = Some(within.map_or(after, |w| w.min(after)));
+    }
+
     /// Notes that something was read: if the step has to wait, its change will wake it.
     pub fn saw(&self, watched: Watched) {
         let mut all = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
@@ -273,6 +282,7 @@ pub(crate) mod tests {
             now: Time(0),
             resumed: false,
             watches: Arc::default(),
+            within: Mutex::default(),
         }
     }
 }

@@ -105,6 +105,11 @@ fn known(object: &Value) -> Option<Readiness> {
             replicas(number(object, "/status/updatedReplicas"), want, "replicas are updated"),
             replicas(number(object, "/status/readyReplicas"), want, "replicas are ready"),
         ]),
+        ("apps.kruise.io", "CloneSet") if !seen => unseen(),
+        ("apps.kruise.io", "CloneSet") => first_waiting([
+            replicas(number(object, "/status/updatedReplicas"), want, "replicas are updated"),
+            replicas(number(object, "/status/updatedReadyReplicas"), want, "updated replicas are ready"),
+        ]),
         ("apps", "ReplicaSet") if !seen => unseen(),
         ("apps", "ReplicaSet") => {
             replicas(number(object, "/status/readyReplicas"), want, "replicas are ready")
@@ -205,6 +210,16 @@ mod tests {
             judge(&deployment(json!({"replicas": 0}), json!({"observedGeneration": 2}))),
             Readiness::Ready
         );
+    }
+
+    #[test]
+    fn clone_sets() {
+        let set = |status: Value| json!({"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": {"generation": 1}, "spec": {"replicas": 2}, "status": status});
+        assert_eq!(waits(set(json!({}))), "its controller has not seen it yet");
+        let some = json!({"observedGeneration": 1, "updatedReplicas": 2, "updatedReadyReplicas": 1});
+        assert_eq!(waits(set(some)), "1 of 2 updated replicas are ready");
+        let all = json!({"observedGeneration": 1, "updatedReplicas": 2, "updatedReadyReplicas": 2});
+        assert_eq!(judge(&set(all)), Readiness::Ready);
     }
 
     #[test]
