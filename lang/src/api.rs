@@ -59,7 +59,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { steps: 50_000_000, depth: 1_000, memory: 320 << 20, cancel: None }
+        Budget { steps: 25_000_000, depth: 1_000, memory: 320 << 20, cancel: None }
     }
 }
 

@@ -9,8 +9,8 @@ use clap::Args;
 use std::path::PathBuf;
 use stepwell_lang::Show;
 use stepwell_lang::load::FileType;
-use stepwell_lang::source::SourceMap;
-use stepwell_lang::syntax::{self, merge::merge};
+use stepwell_lang::source::{FileId, SourceMap};
+use stepwell_lang::syntax::{self, apart::apart, merge::merge};
 
 /// Evaluate files of the language and print the result, concrete or not
 ///
@@ -87,12 +87,13 @@ fn package(args: &Arguments, form: (Form, Option<PathBuf>), out: &Output) -> Res
         let mut files = Vec::new();
         for source in &unit.sources {
             let id = sources.add(source.clone());
-            let (file, mistakes) = syntax::parse(id, &source.text);
+            let (_, mistakes) = syntax::parse(id, &source.text);
             if !mistakes.is_empty() {
                 return Err(mistakes.iter().map(|d| Problem::of(d, &sources)).collect::<Vec<_>>().into());
             }
-            files.push(file);
         }
+        let renamed = apart(&unit.sources.iter().map(|s| &*s.text).collect::<Vec<_>>());
+        files.extend(renamed.iter().map(|text| syntax::parse(FileId(0), text).0));
         let whole =
             merge(files).map_err(|e| Error::mistake("output", format!("the files cannot be one: {e}")))?;
         texts.push(syntax::fmt::format(&whole).into_bytes());

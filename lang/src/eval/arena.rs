@@ -43,7 +43,7 @@ pub(crate) struct Lets {
     /// The struct literal.
     pub literal: E,
     /// Vertices of those evaluated so far, by index.
-    pub known: Vec<(u32, VId)>,
+    pub known: FxHashMap<u32, VId>,
 }
 
 /// What an environment stands for.

@@ -92,7 +92,7 @@ impl Evaluator {
 
     fn let_vertex(&mut self, env: EnvId, index: u32, e: &E) -> Res<VId> {
         let lets = self.lets.get(&env);
-        if let Some((_, v)) = lets.and_then(|l| l.known.iter().find(|(i, _)| *i == index)) {
+        if let Some(v) = lets.and_then(|l| l.known.get(&index)) {
             return Ok(*v);
         }
         // The environment was made for a struct literal, which has the expression.
@@ -107,7 +107,7 @@ impl Evaluator {
         self.push_conjunct(v, Conj { env, expr: value, ci: Ci::default(), decl: None });
         self.keep_before(env);
         if let Some(lets) = self.lets.get_mut(&env) {
-            lets.known.push((index, v));
+            lets.known.insert(index, v);
         }
         Ok(v)
     }

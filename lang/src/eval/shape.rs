@@ -245,7 +245,7 @@ impl Evaluator {
         let env = self.env(c.env, Scope::Vertex(v));
         if !s.lets.is_empty() {
             self.notes_lets(env);
-            self.lets.insert(env, Lets { literal: c.expr.clone(), known: Vec::new() });
+            self.lets.insert(env, Lets { literal: c.expr.clone(), known: Default::default() });
         }
         let taken = |e: &E| {
             matches!(

@@ -160,7 +160,9 @@ impl Evaluator {
             let name = self.labels.name(a.label);
             match a.constraint {
                 Constraint::Regular => {
-                    fields.insert(name.to_string(), self.tree(a.vertex));
+                    // Hidden fields of different packages may have one name: the first one is shown.
+                    let tree = self.tree(a.vertex);
+                    fields.entry(name.to_string()).or_insert(tree);
                 }
                 _ if !constraints => {}
                 c => {

@@ -10,7 +10,7 @@ use crate::diag::Code;
 use crate::pkg::Kind;
 use crate::source::Span;
 use crate::syntax::ast::{Constraint, UnaryOp};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
 /// What a vertex needs only while it is being worked on.
@@ -646,7 +646,7 @@ impl Evaluator {
         let env = self.env(c.env, Scope::Vertex(v));
         if !s.lets.is_empty() {
             self.notes_lets(env);
-            self.lets.insert(env, Lets { literal: c.expr.clone(), known: Vec::new() });
+            self.lets.insert(env, Lets { literal: c.expr.clone(), known: FxHashMap::default() });
         }
         // `{A}` is A.
         let alone = matches!(s.decls.as_slice(), [Decl::Embed(_)]);

@@ -84,7 +84,7 @@ fn apart(decl: &mut Decl<'_>) {
 }
 
 /// The name that an import has in its file.
-fn local(spec: &ImportSpec<'_>) -> String {
+pub(super) fn local(spec: &ImportSpec<'_>) -> String {
     match &spec.name {
         Some(name) => name.name.to_owned(),
         None => {

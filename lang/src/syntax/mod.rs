@@ -3,6 +3,7 @@
 //! [`parse`] is the only way in, so that what stands behind it can be replaced. It always gives a tree, with
 //! [`ast::DeclKind::Bad`] or [`ast::ExprKind::Bad`] where the text made no sense, and every mistake found.
 
+pub mod apart;
 pub mod ast;
 mod build;
 mod comments;

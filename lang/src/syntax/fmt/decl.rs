@@ -339,7 +339,9 @@ impl Printer {
     }
 
     fn value(&mut self, f: &Field, own_line: bool) {
-        let gap = if own_line && !is_block(&f.value) { Gap::Cell } else { Gap::Blank };
+        // What is behind the braces of a pattern is not aligned, as in the reference.
+        let braces = matches!(&f.label.kind, LabelKind::Pattern(x) if matches!(x.kind, ExprKind::Struct(_)));
+        let gap = if own_line && !is_block(&f.value) && !braces { Gap::Cell } else { Gap::Blank };
         let docs = f.value.comments.iter().any(|c| c.place == Place::Doc);
         if docs {
             self.docs(&f.value.comments, f.value.space, Behind::Token);
