@@ -510,6 +510,7 @@ impl Evaluator {
                 Val::Scalar(Scalar::Bytes(b))
             }
             other => {
+                self.allocate(parts(&other).saturating_mul(PART))?;
                 let x = crate::compile::data(&other, &mut self.labels);
                 let x = Expr::new(X::And(vec![x]), e.span);
                 Val::Vertex(self.local(NONE, x))
@@ -704,6 +705,18 @@ impl Evaluator {
                 Err(self.error(Code::Call, span, message))
             }
         }
+    }
+}
+
+/// What a part of a list or struct that a function made is held in, in bytes.
+const PART: u64 = 96;
+
+/// How many parts data has. Functions make none that are nested deep.
+fn parts(data: &Data) -> u64 {
+    match data {
+        Data::List(items) => 1 + items.iter().map(parts).sum::<u64>(),
+        Data::Struct(fields) => 1 + fields.iter().map(|(_, value)| parts(value)).sum::<u64>(),
+        _ => 1,
     }
 }
 

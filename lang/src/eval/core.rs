@@ -431,20 +431,30 @@ impl Evaluator {
             return Err(e);
         }
         self.steps += 1;
-        if self.steps & 0xff == 0 {
-            let cancelled = self.budget.cancel.as_ref().is_some_and(|c| c.load(Ordering::Relaxed));
-            let why = if cancelled {
-                "the evaluation was cancelled"
-            } else if self.steps > self.budget.steps {
-                "the evaluation needs more steps than its budget allows"
-            } else if self.memory > self.budget.memory {
-                "the evaluation needs more memory than its budget allows"
-            } else {
-                return Ok(());
-            };
-            return Err(self.exhaust(why));
+        if self.steps & 0xff == 0 { self.within_budget() } else { Ok(()) }
+    }
+
+    /// Counts work that takes as long as so many steps.
+    pub(super) fn charge(&mut self, steps: u64) -> Res<()> {
+        self.steps = self.steps.saturating_add(steps);
+        self.within_budget()
+    }
+
+    fn within_budget(&mut self) -> Res<()> {
+        if let Some(e) = self.exhausted {
+            return Err(e);
         }
-        Ok(())
+        let cancelled = self.budget.cancel.as_ref().is_some_and(|c| c.load(Ordering::Relaxed));
+        let why = if cancelled {
+            "the evaluation was cancelled"
+        } else if self.steps > self.budget.steps {
+            "the evaluation needs more steps than its budget allows"
+        } else if self.memory > self.budget.memory {
+            "the evaluation needs more memory than its budget allows"
+        } else {
+            return Ok(());
+        };
+        Err(self.exhaust(why))
     }
 
     pub(super) fn exhaust(&mut self, why: &str) -> ErrId {

@@ -13,6 +13,12 @@ use crate::source::Span;
 use crate::syntax::ast::{BinaryOp, Constraint};
 use std::cmp::Ordering;
 
+/// How many steps the making and forgetting of one comparison counts for, beside those in it.
+const COMPARISON: u64 = 50;
+
+/// What a sorted list holds for each item, in bytes.
+const ITEM: u64 = 160;
+
 /// A comparer that compares one key of each item.
 struct ByKey {
     /// The fields that lead from an item to its key.
@@ -64,6 +70,7 @@ impl Evaluator {
 
     pub(super) fn sort(&mut self, le: EnvId, list: &E, ce: EnvId, comparer: &E, span: Span) -> Res<VId> {
         let items = self.list_elements(le, list)?;
+        self.allocate(ITEM * items.len() as u64)?;
         let sorted = match self.keys(&items, ce, comparer)? {
             Some((keys, descending)) => in_order(items, keys, descending),
             None => self.merge_sort(items, ce, comparer)?,
@@ -84,7 +91,7 @@ impl Evaluator {
         let mut out = Vec::with_capacity(left.len() + right.len());
         let (mut l, mut r) = (left.into_iter().peekable(), right.into_iter().peekable());
         while let (Some(a), Some(b)) = (l.peek().copied(), r.peek().copied()) {
-            self.step()?;
+            self.charge(COMPARISON)?;
             if self.less(b, a, env, comparer)? {
                 out.extend(r.next());
             } else {
@@ -263,7 +270,7 @@ mod tests {
             format!("a: list.Sort([{numbers}], list.Ascending)[7]"),
             format!("a: list.Sort([{numbers}], list.Descending)[1992]"),
             format!("a: list.Sort([{items}], {{x: _, y: _, less: x.k.v < y.k.v}})[7].k.v"),
-            format!("a: 7, b: list.IsSorted(list.Range(0, 2000, 1), list.Ascending), b: true"),
+            "a: 7, b: list.IsSorted(list.Range(0, 2000, 1), list.Ascending), b: true".to_owned(),
         ] {
             let told = export(&text, 60_000);
             assert!(told.contains("\"a\": 7"), "{told}\n{}", &text[..40]);

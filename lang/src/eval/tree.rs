@@ -160,9 +160,7 @@ impl Evaluator {
             let name = self.labels.name(a.label);
             match a.constraint {
                 Constraint::Regular => {
-                    // Hidden fields of different packages may have one name: the first one is shown.
-                    let tree = self.tree(a.vertex);
-                    fields.entry(name.to_string()).or_insert(tree);
+                    fields.insert(name.to_string(), self.tree(a.vertex));
                 }
                 _ if !constraints => {}
                 c => {
