@@ -234,6 +234,47 @@ fn objects_are_replaced_or_made_anew_as_the_policy_says() {
 }
 
 #[test]
+fn a_config_stays_when_the_application_goes() {
+    let dir = Sandbox::new();
+    let config = |step: &str| format!("{}  workflow: {{steps: [{step}]}}\n", app("shop", &["a"], ""));
+    let write = "{name: c, type: create-config, properties: {name: settings, config: {a: 1}}}";
+    good(&dir, &config(write));
+    good(&dir, &config("{name: a, type: apply-component, properties: {component: a}}"));
+    assert_eq!(dir.run(&["delete", "shop"]).status, 0);
+    assert_eq!((dir.run(&["get", "secret", "settings"]).status, maps(&dir).len()), (0, 0));
+}
+
+#[test]
+fn what_a_step_deletes_is_no_longer_part_of_the_application() {
+    let dir = Sandbox::new();
+    let steps = "  workflow: {steps: [{name: a, type: apply-component, properties: {component: a}}, {name: b, type: apply-component, properties: {component: b}}, {name: gone, type: delete-object, properties: {apiVersion: v1, kind: ConfigMap, name: b}}]}\n";
+    good(&dir, &(app("shop", &["a", "b"], "") + steps));
+    let shown = json(&dir.run(&["revision", "show", "shop", "-o", "json"]));
+    let names: Vec<&Value> =
+        shown["objects"].as_array().unwrap().iter().map(|o| &o["metadata"]["name"]).collect();
+    assert_eq!(names, ["a"]);
+}
+
+#[test]
+fn an_application_that_is_under_way_is_deleted_with_what_it_has_made_so_far() {
+    let dir = Sandbox::new();
+    let steps = "  workflow: {steps: [{name: a, type: apply-component, properties: {component: a}}, {name: nap, type: suspend, properties: {duration: 10m}}]}\n";
+    dir.file("app.yaml", &(app("shop", &["a"], "") + steps));
+    let mut command = dir.command(&["run", "app.yaml", "--max-workflow-wait-backoff-time", "1s"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually("it waits", || {
+        let ended = dir.run(&["workflow", "status", "shop", "-o", "json"]);
+        ended.stdout.contains("suspending").then_some(())
+    });
+    let ended = dir.run(&["delete", "shop"]);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+    assert_eq!(maps(&dir), [""; 0]);
+    let _ = child.kill();
+    child.wait().unwrap();
+    assert_eq!(dir.run(&["get", "application", "shop"]).status, 1);
+}
+
+#[test]
 fn a_controller_cleans_up_after_what_is_deleted() {
     let dir = Sandbox::new();
     good(&dir, &app("shop", &["a", "b"], ""));

@@ -452,3 +452,52 @@ fn texts(document: &Value, of: &str) -> std::collections::BTreeMap<String, Strin
     let one = |(k, v): (&String, &Value)| Some((k.clone(), v.as_str()?.to_string()));
     all.into_iter().flatten().filter_map(one).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn app(components: &str) -> Application {
+        let text = format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: a, annotations: {{mine: '1', rollback.stepwell.dev/to: x, asked.workflowrun.oam.dev/1: resume}}}}\nspec: {{components: [{components}]}}\n"
+        );
+        Application::from_text("a.yaml", &text).unwrap()
+    }
+
+    #[test]
+    fn components_come_after_those_that_they_depend_on() {
+        let of = |text: &str| order(&app(text)).join(" ");
+        assert_eq!(
+            of(
+                "{name: web, type: t, dependsOn: [api]}, {name: api, type: t, dependsOn: [db, elsewhere]}, {name: db, type: t}"
+            ),
+            "db api web"
+        );
+        assert_eq!(
+            of("{name: a, type: t, dependsOn: [b]}, {name: b, type: t, dependsOn: [a]}, {name: c, type: t}"),
+            "c a b"
+        );
+    }
+
+    #[test]
+    fn the_way_back_holds_for_the_content_it_was_asked_with() {
+        let mut object = json!({"metadata": {"annotations": {}}, "spec": {"components": [1]}});
+        assert_eq!(going_back(&object), None);
+        object["metadata"]["annotations"][ROLLBACK] = json!(format!("7@{}", spec_print(&object)));
+        assert_eq!(going_back(&object), Some(7));
+        object["spec"]["components"] = json!([2]);
+        assert_eq!(going_back(&object), None);
+        for text in ["", "7", "@", "x@y"] {
+            object["metadata"]["annotations"][ROLLBACK] = json!(text);
+            assert_eq!(going_back(&object), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_this_program_goes_no_further() {
+        let mut app = app("");
+        without_ours(&mut app);
+        assert_eq!(app.annotations.keys().collect::<Vec<_>>(), ["mine"]);
+    }
+}

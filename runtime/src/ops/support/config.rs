@@ -74,9 +74,9 @@ pub(crate) async fn create(
     labels.insert(TYPE.into(), json!(template.rsplit('/').next().unwrap_or_default()));
     let data = secret.entry("data").or_insert_with(|| json!({})).as_object_mut().ok_or_else(wrong)?;
     data.insert(PROPERTIES.into(), json!(STANDARD.encode(Value::Object(settings.clone()).to_string())));
-    objects::apply(cx, secret).await?;
+    objects::apply_to_stay(cx, secret).await?;
     for object in others {
-        objects::apply(cx, object).await?;
+        objects::apply_to_stay(cx, object).await?;
     }
     Ok(())
 }

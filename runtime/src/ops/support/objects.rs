@@ -193,11 +193,27 @@ pub fn plain(object: &DynamicObject) -> Value {
 ///
 /// # Errors
 /// What the API says; for good if it refuses the object itself.
-pub async fn apply(cx: &Cx, mut manifest: Map<String, Value>) -> Result<Value, OpError> {
+pub async fn apply(cx: &Cx, manifest: Map<String, Value>) -> Result<Value, OpError> {
+    write(cx, manifest, cx.tracking.as_deref()).await
+}
+
+/// Applies a manifest that stays when the application that it comes from goes or has it no longer: a config.
+///
+/// # Errors
+/// What the API says; for good if it refuses the object itself.
+pub async fn apply_to_stay(cx: &Cx, manifest: Map<String, Value>) -> Result<Value, OpError> {
+    write(cx, manifest, None).await
+}
+
+async fn write(
+    cx: &Cx,
+    mut manifest: Map<String, Value>,
+    tracking: Option<&resources::Tracking>,
+) -> Result<Value, OpError> {
     let mut target = Target::of(&manifest)?;
     let api = api(cx, &mut target).await?;
     mark(cx, &mut manifest, &target)?;
-    let object = match &cx.tracking {
+    let object = match tracking {
         Some(tracking) => resources::apply(cx, tracking, &api, &target, manifest).await?,
         None => {
             let params = PatchParams::apply(FIELD_MANAGER).force();
