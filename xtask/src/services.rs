@@ -117,14 +117,14 @@ pub(crate) fn compare() -> Result<()> {
             command.args(language.arguments).arg(&file);
             let output = folder.join(format!("{}.json", language.name));
             let (theirs, status) = least(&mut command, &output, runs)?;
-            if !status.success() {
-                return Err(format!("{} fails for {n} services", language.name).into());
-            }
             let told = std::fs::read(&output)?;
-            if serde_json::from_slice::<serde_json::Value>(&my_output)?
-                != serde_json::from_slice::<serde_json::Value>(&told)?
-            {
-                return Err(format!("what {} gives for {n} services differs", language.name).into());
+            let same = serde_json::from_slice::<serde_json::Value>(&told).is_ok_and(|told| {
+                serde_json::from_slice::<serde_json::Value>(&my_output).is_ok_and(|own| own == told)
+            });
+            // Another program is no reason to fail: no figure is given of what does not say the same.
+            if !status.success() || !same {
+                println!("{:>8}  {:>18}  does not give the same ({status})", "", language.name);
+                continue;
             }
             println!(
                 "{:>8}  {:>18}  {:>9.1} {:>8.1}  {:>5.1}x {:>5.1}x",
