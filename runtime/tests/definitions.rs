@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use stepwell_lang::{Value as Value_, Which};
 use stepwell_runtime::definitions::{Library, vet};
 use stepwell_runtime::document::Document;
 use stepwell_runtime::model::application::Application;
@@ -73,19 +75,69 @@ fn definitions_render() {
     });
 }
 
+fn folder(kind: Kind, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions").join(kind.folder()).join(name)
+}
+
+#[test]
+fn full_inputs_use_every_parameter() {
+    let library = Library::builtin();
+    let mut unused = Vec::new();
+    for d in library.iter() {
+        let mut used = BTreeSet::new();
+        for file in std::fs::read_dir(folder(d.kind, &d.name)).unwrap().map(|f| f.unwrap().path()) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let input = Document::read_all("input", &text).unwrap().remove(0).value;
+            used.extend(input["properties"].as_object().into_iter().flatten().map(|(k, _)| k.clone()));
+        }
+        let names = library.compiled(d).unwrap().parameter_names();
+        unused.extend(
+            names.iter().filter(|n| !used.contains(&***n)).map(|n| format!("{} {}: {n}", d.kind, d.name)),
+        );
+    }
+    assert!(unused.is_empty(), "no input has:\n{}", unused.join("\n"));
+}
+
 #[test]
 fn every_definition_has_its_inputs() {
     for kind in Kind::ALL {
         for name in Library::builtin().names(kind) {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/definitions")
-                .join(kind.folder())
-                .join(name);
+            let folder = folder(kind, name);
             for case in ["minimal.yaml", "full.yaml"] {
                 assert!(folder.join(case).is_file(), "{} has no {case}", folder.display());
             }
         }
     }
+}
+
+/// The parameters below a value that do not say what they are for.
+fn unsaid(of: Value_<'_>, at: &str, depth: usize, found: &mut Vec<String>) {
+    for field in of.fields(Which { constraints: true, ..Which::default() }) {
+        let path = format!("{at}{}", field.value.label());
+        let said = field.value.docs().iter().any(|d| d.strip_prefix("+usage=").is_some_and(|u| u.len() > 2));
+        if !said {
+            found.push(path.clone());
+        }
+        if depth < 6 {
+            unsaid(field.value, &format!("{path}."), depth + 1, found);
+        }
+    }
+}
+
+#[test]
+fn every_parameter_says_what_it_is_for() {
+    let library = Library::builtin();
+    let mut found = Vec::new();
+    for d in library.iter() {
+        let compiled = library.compiled(d).unwrap();
+        let instance = compiled.program.instance();
+        if let Some(parameter) = compiled.template(&instance).get("parameter") {
+            let mut own = Vec::new();
+            unsaid(parameter, "", 0, &mut own);
+            found.extend(own.into_iter().map(|path| format!("{} {}: {path}", d.kind, d.name)));
+        }
+    }
+    assert!(found.is_empty(), "{} parameters without `// +usage=`:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
@@ -104,47 +156,42 @@ fn every_definition_vets() {
     }
 }
 
-fn health(kind: &str, output: Value, outputs: Value) -> Health {
-    let text = format!(
-        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: market}}\nspec: {{components: [{{name: shop, type: {kind}}}]}}\n"
-    );
-    let app = Application::from_text("app.yaml", &text).unwrap();
+fn health(kind: Kind, name: &str, case: &Value) -> Health {
+    let text = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: market}\nspec: {components: [{name: shop, type: raw}]}\n";
+    let app = Application::from_text("app.yaml", text).unwrap();
     let library = Library::builtin();
-    let of = [Kind::Component, Kind::Trait].into_iter().find_map(|k| library.get(k, kind)).unwrap();
+    let nothing = json!({});
+    let object = |field: &str| case.get(field).unwrap_or(&nothing).clone();
+    let (output, outputs) = (object("output"), object("outputs"));
     let live = Live {
         component: &app.components[0],
-        properties: None,
+        properties: case["properties"].as_object(),
         output: &output,
         outputs: outputs.as_object().unwrap(),
     };
-    render::health(&library, of, &app, &RenderOptions::default(), live).unwrap()
+    render::health(&library, library.get(kind, name).unwrap(), &app, &RenderOptions::default(), live).unwrap()
 }
 
+/// `health.yaml` is a list of live objects, each with what the definition must say of it.
 #[test]
-fn health_follows_the_status_of_the_current_generation() {
-    let deployment = |generation: i64, status: Value| json!({"metadata": {"generation": generation}, "spec": {"replicas": 2}, "status": status});
-    let ready = json!({"observedGeneration": 1, "updatedReplicas": 2, "readyReplicas": 2, "replicas": 2});
-    let none = json!({});
-    assert!(health("webservice", deployment(1, ready.clone()), none.clone()).healthy);
-    // A status that an older generation left does not count.
-    assert!(!health("webservice", deployment(2, ready), none.clone()).healthy);
-    let starting = health(
-        "webservice",
-        deployment(1, json!({"observedGeneration": 1, "readyReplicas": 1})),
-        none.clone(),
-    );
-    assert_eq!((starting.healthy, starting.message.as_str()), (false, "Ready:1/2"));
-    let fresh = health("webservice", json!({"metadata": {"generation": 1}, "spec": {}}), none.clone());
-    assert_eq!((fresh.healthy, fresh.message.as_str()), (false, "Ready:0/1"));
-    let daemon = json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberReady": 3}});
-    assert!(health("daemon", daemon, none.clone()).healthy);
-    let job = |succeeded: i64| json!({"spec": {"parallelism": 2}, "status": {"succeeded": succeeded}});
-    assert!(!health("task", job(1), none.clone()).healthy);
-    assert!(health("task", job(2), none).healthy);
-    let balanced = |ingress: Value| json!({"service": {"spec": {"type": "LoadBalancer", "clusterIP": "10.0.0.1"}, "status": {"loadBalancer": {"ingress": ingress}}}});
-    assert_eq!(
-        health("expose", json!({}), balanced(json!([{"ip": "1.2.3.4"}]))).message,
-        "ExternalIP: 1.2.3.4"
-    );
-    assert!(!health("expose", json!({}), balanced(json!([]))).healthy);
+fn health_is_judged_as_the_definitions_say() {
+    let library = Library::builtin();
+    for d in library.iter().filter(|d| matches!(d.kind, Kind::Component | Kind::Trait)) {
+        let status = &library.compiled(d).unwrap().status;
+        let file = folder(d.kind, &d.name).join("health.yaml");
+        if status.health.is_none() && status.message.is_none() {
+            assert!(!file.exists(), "{} {} judges no health", d.kind, d.name);
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let cases = Document::read_all("health", &text).unwrap().remove(0).value;
+        let cases = cases.as_array().unwrap();
+        let told = |healthy: bool| cases.iter().any(|c| c["healthy"] == healthy);
+        assert!(told(true) && (told(false) || status.health.is_none()), "{}: only one end", file.display());
+        for (i, case) in cases.iter().enumerate() {
+            let found = health(d.kind, &d.name, case);
+            let want = (case["healthy"].as_bool().unwrap(), case["message"].as_str().unwrap());
+            assert_eq!((found.healthy, found.message.as_str()), want, "{} {i}", file.display());
+        }
+    }
 }
