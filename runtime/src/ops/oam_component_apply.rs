@@ -78,16 +78,30 @@ impl Op for ComponentApply {
 /// Applies the objects, the main one first, and gives them as the cluster has them.
 pub(super) async fn apply(cx: &Cx, rendered: Rendered, namespace: &str) -> Result<Rendered, OpError> {
     let mut live = Rendered::default();
-    if !rendered.output.is_null() {
-        live.output = apply_one(cx, rendered.output, namespace).await?;
-    }
+    let output = match rendered.output {
+        Value::Null => None,
+        output => Some(placed(output, namespace)?),
+    };
+    let mut outputs = Vec::new();
     for (name, object) in rendered.outputs {
-        live.outputs.insert(name, apply_one(cx, object, namespace).await?);
+        outputs.push((name, placed(object, namespace)?));
+    }
+    if cx.tracking.is_some() {
+        let all = output.iter().chain(outputs.iter().map(|(_, o)| o)).filter(|o| !is_itself(o));
+        let all = all.cloned().collect();
+        objects::announce(cx, all).await?;
+    }
+    if let Some(output) = output {
+        live.output = apply_one(cx, output).await?;
+    }
+    for (name, object) in outputs {
+        live.outputs.insert(name, apply_one(cx, object).await?);
     }
     Ok(live)
 }
 
-async fn apply_one(cx: &Cx, object: Value, namespace: &str) -> Result<Value, OpError> {
+/// A rendered object in the namespace where it is put.
+fn placed(object: Value, namespace: &str) -> Result<Map<String, Value>, OpError> {
     let Value::Object(mut object) = object else {
         return Err(OpError::permanent("a rendered object is no object"));
     };
@@ -96,6 +110,10 @@ async fn apply_one(cx: &Cx, object: Value, namespace: &str) -> Result<Value, OpE
     {
         metadata.insert("namespace".into(), Value::String(namespace.into()));
     }
+    Ok(object)
+}
+
+async fn apply_one(cx: &Cx, object: Map<String, Value>) -> Result<Value, OpError> {
     // What a component only refers to is not its own.
     if is_itself(&object) {
         let target = Target::of(&object)?;

@@ -1,10 +1,9 @@
 //! One object of an Application, applied as its policies say: whose it is, what is left to others, how it is written.
 //!
-//! In this order: what is there is read; an object of somebody else is refused; the object is recorded; it is written. So whoever is killed in between has
+//! What is there is read; an object of somebody else is refused; what is written is recorded before. So whoever is killed in between has
 //! recorded at most an object that it has not written, and what is deleted later is looked at again for whose it is. Tests: `tests/program/garbage.rs`.
 
 use super::policies::{Left, Update};
-use super::tracker::Key;
 use super::{App, NAME, NAMESPACE, REVISION, SHARED_BY, Tracking, label, owner_of, sharers, texts};
 use crate::ops::OpError;
 use crate::ops::support::cx::Cx;
@@ -41,12 +40,10 @@ pub(crate) async fn apply(
             ))
         });
     }
-    let key = Key::of(&sent);
     let there = live.as_ref().map(plain);
     let shared = policies.shared.fit(&sent);
     if let Some(there) = &there {
-        let other = somebody_elses(tracking, there, &key).await?;
-        match other {
+        match somebody_elses(tracking, there) {
             Some(_) if policies.take_over.fit(&sent) => {}
             Some(Some(other)) if shared => {
                 if sharers(there).is_empty() {
@@ -87,23 +84,12 @@ pub(crate) async fn apply(
         .map_err(|e| refused(&format!("apply {}", target.words()), e))
 }
 
-/// Whose object it is, if it is not this Application's: `Some(None)` where it is nobody's.
-async fn somebody_elses(
-    tracking: &Tracking,
-    there: &Value,
-    key: &Key,
-) -> Result<Option<Option<App>>, OpError> {
+/// Whose object it is, if it is not this Application's: `Some(None)` where it is nobody's. Its labels say so, and nothing that is recorded: what is recorded
+/// may never have been written.
+fn somebody_elses(tracking: &Tracking, there: &Value) -> Option<Option<App>> {
     match owner_of(there) {
-        Some(app) if app == tracking.app => Ok(None),
-        // Labels of the first versions name no namespace.
-        Some(app)
-            if app.name == tracking.app.name && app.namespace.is_empty() && tracking.knows(key).await? =>
-        {
-            Ok(None)
-        }
-        Some(other) => Ok(Some(Some(other))),
-        None if tracking.knows(key).await? => Ok(None),
-        None => Ok(Some(None)),
+        Some(app) if app == tracking.app => None,
+        other => Some(other),
     }
 }
 

@@ -110,24 +110,37 @@ impl Tracking {
         Ok(pair)
     }
 
-    /// Whether an object is recorded.
-    pub(super) async fn knows(&self, key: &Key) -> Result<bool, OpError> {
-        let mut written = self.written.lock().await;
-        if written.is_none() {
-            *written = Some(self.load().await?);
-        }
-        if written.iter().flatten().any(|t| t.entries.contains_key(key)) {
-            return Ok(true);
-        }
-        drop(written);
-        Ok(self.all().await?.iter().any(|t| t.entries.contains_key(key)))
-    }
-
     /// Records that an object is about to be applied, and comes back when that is on the cluster.
     ///
     /// # Errors
     /// What keeps it from being written.
     pub(super) async fn note(&self, manifest: &Value, run: &str, secret: bool) -> Result<(), OpError> {
+        let own = self.own(manifest, run, secret).await?;
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(own.clone());
+        self.write_pending(own).await
+    }
+
+    /// Records objects that are about to be applied one after the other, in one write.
+    ///
+    /// # Errors
+    /// As [`Tracking::note`].
+    pub(crate) async fn announce(&self, all: &[(Value, bool)], run: &str) -> Result<(), OpError> {
+        let mut last = None;
+        for (manifest, secret) in all {
+            if !self.policies.read_only.fit(manifest) {
+                let own = self.own(manifest, run, *secret).await?;
+                self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(own.clone());
+                last = Some(own);
+            }
+        }
+        match last {
+            Some(own) => self.write_pending(own).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What is recorded of an object, and in which of the two trackers.
+    async fn own(&self, manifest: &Value, run: &str, secret: bool) -> Result<(usize, Entry), OpError> {
         self.hold().await?;
         let strategy = self.policies.strategy(manifest);
         let mut entry =
@@ -136,12 +149,14 @@ impl Tracking {
             true => self.seal(manifest).await?,
             false => entry.manifest = Some(Arc::new(manifest.clone())),
         }
-        let own = (usize::from(strategy != Strategy::OnAppUpdate), entry);
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(own.clone());
+        Ok((usize::from(strategy != Strategy::OnAppUpdate), entry))
+    }
+
+    /// Writes what is to be written, unless this is there: then whoever came before has written it with theirs.
+    async fn write_pending(&self, own: (usize, Entry)) -> Result<(), OpError> {
         let mut written = self.written.lock().await;
         let there = |pair: &[Tracker; 2]| pair[own.0].entries.get(&own.1.key) == Some(&own.1);
         if written.as_ref().is_some_and(there) {
-            // Whoever came before has written it with theirs.
             self.pending.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| *p != own);
             return Ok(());
         }

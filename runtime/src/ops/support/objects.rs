@@ -197,6 +197,25 @@ pub async fn apply(cx: &Cx, manifest: Map<String, Value>) -> Result<Value, OpErr
     write(cx, manifest, cx.tracking.as_deref()).await
 }
 
+/// Records objects of an Application that are about to be applied one after the other, in one write. What is wrong with one is told when it is applied.
+///
+/// # Errors
+/// What keeps them from being recorded.
+pub async fn announce(cx: &Cx, manifests: Vec<Map<String, Value>>) -> Result<(), OpError> {
+    let Some(tracking) = &cx.tracking else { return Ok(()) };
+    let mut all = Vec::new();
+    for mut manifest in manifests {
+        let Ok(mut target) = Target::of(&manifest) else { continue };
+        if api(cx, &mut target).await.is_err() || mark(cx, &mut manifest, &target).is_err() {
+            continue;
+        }
+        let manifest = Value::Object(manifest);
+        let secret = cx.holds_secret(&manifest);
+        all.push((manifest, secret));
+    }
+    tracking.announce(&all, &cx.run).await
+}
+
 /// Applies a manifest that stays when the application that it comes from goes or has it no longer: a config.
 ///
 /// # Errors
