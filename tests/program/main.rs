@@ -12,6 +12,7 @@ mod diagnostics;
 mod environments;
 mod examples;
 mod facts;
+mod found;
 mod garbage;
 mod git;
 mod help;

@@ -44,6 +44,7 @@ const COMMANDS: &[(&str, &[&str], Option<f64>)] = &[
         &["def", "render", "defs/component/webservice.cue", "--set", "image=nginx"],
         Some(15.0),
     ),
+    ("def vet of the whole library", &["def", "vet", "defs"], Some(100.0)),
     ("dry-run webservice + 3 traits", &["dry-run", "-f", "xtask/bench/app.yaml"], Some(15.0)),
 ];
 

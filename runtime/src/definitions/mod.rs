@@ -4,6 +4,7 @@
 //! one file in `defs/`. Files are read in `read`, checked in `vet`. Tests here and in `tests/definitions.rs`.
 
 mod read;
+mod terraform;
 mod vet;
 
 pub use read::{Compiled, Definition, Policies};

@@ -13,6 +13,12 @@ use stepwell_lang::source::{Source, Span};
 use stepwell_lang::syntax::ast::{DeclKind, Expr, ExprKind, LabelKind};
 use stepwell_lang::{Instance, Packages, Path, Program, Step, Value, Which};
 
+/// Where an object has its template.
+const TEMPLATE: &str = "spec.schematic.cue.template";
+
+/// The kind of component definitions before there were components.
+const WORKLOAD: &str = "WorkloadDefinition";
+
 /// What templates may name without declaring it.
 const SURROUNDINGS: &str = "context:   _\nparameter: _\n";
 
@@ -346,7 +352,8 @@ fn read_objects(name: &str, text: &str) -> Result<Vec<Definition>, Problems> {
 
 fn read_object(d: &Document, file: &str) -> Result<Definition, Problem> {
     let said = d.value.get("kind").and_then(Json::as_str).unwrap_or_default();
-    let Some(kind) = Kind::ALL.into_iter().find(|k| k.object_kind() == said) else {
+    let known = Kind::ALL.into_iter().find(|k| k.object_kind() == said);
+    let Some(kind) = known.or((said == WORKLOAD).then_some(Kind::Component)) else {
         let kinds = Kind::ALL.map(Kind::object_kind);
         let problem = d.problem("definition", "kind", format!("`{said}` is no kind of definition"));
         return Err(problem.hint(format!("kinds are `{}`", kinds.join("`, `"))));
@@ -360,13 +367,40 @@ fn read_object(d: &Document, file: &str) -> Result<Definition, Problem> {
     };
     let missing = |path: &str| d.problem("required", path, format!("the definition has no `{path}`"));
     let name = text("metadata.name")?.ok_or_else(|| missing("metadata.name"))?;
-    const TEMPLATE: &str = "spec.schematic.cue.template";
-    let template = text(TEMPLATE)?.ok_or_else(|| missing(TEMPLATE))?;
+    // Where the template is: since 1.0, and before.
+    let mut found = None;
+    for path in [TEMPLATE, "spec.extension.template", "spec.template"] {
+        if let Some(template) = text(path)? {
+            found = Some((path, template));
+            break;
+        }
+    }
+    let terraform = d.value.pointer("/spec/schematic/terraform").filter(|_| kind == Kind::Component);
+    let (at, template) = match (found, terraform) {
+        (Some(found), _) => found,
+        (None, Some(terraform)) => ("spec.schematic.terraform", super::terraform::template(terraform)),
+        (None, None) => {
+            let other =
+                d.value.pointer("/spec/schematic").and_then(Json::as_object).and_then(|s| s.keys().next());
+            let problem = missing(TEMPLATE);
+            return Err(match other.filter(|o| *o != "cue") {
+                Some(other) => problem
+                    .hint(format!("a schematic of `{other}` cannot be rendered; `cue` and `terraform` can")),
+                None => problem,
+            });
+        }
+    };
     let object = |v: Option<&Json>| v.and_then(Json::as_object).cloned().unwrap_or_default();
     let metadata = d.value.get("metadata");
     let annotations = object(metadata.and_then(|m| m.get("annotations")));
     let mut attributes = object(d.value.get("spec"));
     attributes.remove("schematic");
+    attributes.remove("extension");
+    if terraform.is_some() {
+        attributes.entry("workload").or_insert_with(|| {
+            serde_json::json!({"definition": {"apiVersion": "terraform.core.oam.dev/v1beta2", "kind": "Configuration"}})
+        });
+    }
     let description =
         annotations.get("definition.oam.dev/description").and_then(Json::as_str).unwrap_or_default();
     let header = Header {
@@ -376,7 +410,7 @@ fn read_object(d: &Document, file: &str) -> Result<Definition, Problem> {
         attributes,
     };
     // Empty lines in front, so that lines of the template are lines of the file.
-    let line = d.value_place(TEMPLATE).map_or(0, |(line, _)| line.saturating_sub(1) as usize);
+    let line = d.value_place(at).map_or(0, |(line, _)| line.saturating_sub(1) as usize);
     let source = Source::new(file, format!("{}{template}", "\n".repeat(line)));
     Ok(Definition { kind, name, source, header: Some(header), compiled: OnceLock::new() })
 }
@@ -402,6 +436,21 @@ mod tests {
         assert_eq!(
             of("a.yaml", objects).unwrap(),
             [(Kind::Trait, "a".to_string()), (Kind::WorkflowStep, "b".to_string())]
+        );
+    }
+
+    #[test]
+    fn older_objects_are_read() {
+        let workload = "kind: WorkloadDefinition\nmetadata: {name: w}\nspec:\n  definitionRef: {name: deployments.apps}\n  extension:\n    template: |\n      output: {}\n";
+        assert_eq!(of("a.yaml", workload).unwrap(), [(Kind::Component, "w".to_string())]);
+        let older = "kind: TraitDefinition\nmetadata: {name: t}\nspec: {template: 'patch: {}'}\n";
+        assert_eq!(of("a.yaml", older).unwrap(), [(Kind::Trait, "t".to_string())]);
+        let chart =
+            "kind: ComponentDefinition\nmetadata: {name: c}\nspec: {schematic: {helm: {release: {}}}}\n";
+        let told = of("a.yaml", chart).unwrap_err();
+        assert!(
+            told.contains("a schematic of `helm` cannot be rendered; `cue` and `terraform` can"),
+            "{told}"
         );
     }
 
