@@ -74,8 +74,9 @@ impl Bundle {
 
     /// Applies what lies beside the run.
     pub(crate) async fn apply(&self, client: &kube::Client, namespace: &str) -> Result<(), Error> {
+        let kinds = Kinds::default();
         for document in &self.beside {
-            apply(client, document, namespace).await?;
+            apply(client, &kinds, document, namespace).await?;
         }
         Ok(())
     }
@@ -87,7 +88,12 @@ impl Bundle {
     }
 }
 
-async fn apply(client: &kube::Client, document: &Document, namespace: &str) -> Result<(), Error> {
+async fn apply(
+    client: &kube::Client,
+    kinds: &Kinds,
+    document: &Document,
+    namespace: &str,
+) -> Result<(), Error> {
     let mut object = document.value.clone();
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (types, name) =
@@ -106,7 +112,7 @@ async fn apply(client: &kube::Client, document: &Document, namespace: &str) -> R
     let gvk = GroupVersionKind::try_from(&types).map_err(|_| unknown())?;
     // Definitions and the like can be written to a cluster that does not know them yet.
     if let Some(crd) = Crd::of(&types.api_version, &types.kind) {
-        crds::ensure(client, &Kinds::default(), crd).await.map_err(|e| wrong("kind", e.message))?;
+        crds::ensure(client, kinds, crd).await.map_err(|e| wrong("kind", e.message))?;
     }
     let (resource, scope) = match discovery::pinned_kind(client, &gvk).await {
         Ok((resource, capabilities)) => (resource, capabilities.scope),

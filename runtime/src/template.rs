@@ -8,7 +8,7 @@ use crate::definitions::{Definition, Library};
 use crate::git::{Checkout, Remote};
 use crate::model::application::Application;
 use crate::model::definition::Kind;
-use crate::model::template::{Place, TemplateRef, overlay};
+use crate::model::template::{Git, Place, TemplateRef, overlay};
 use crate::problem::{Problems, nearest};
 use crate::render;
 use serde_json::{Map, Value};
@@ -54,12 +54,12 @@ pub fn fill(library: &Library, app: &Application) -> Result<Option<Filled>, Prob
     let Some(reference) = &app.template else { return Ok(None) };
     let found = match &reference.place {
         Place::Cluster => of_library(library, app, reference)?,
-        Place::Path(path) => of_path(library, app, reference, path)?,
-        Place::Git { secret: Some(_), .. } => {
+        Place::Path(path) => of_path(library, app, path)?,
+        Place::Git(Git { secret: Some(_), .. }) => {
             let what = "a Secret lets into the repository, which only a cluster has";
             return Err(wrong(app, "template", "git.secretRef", what));
         }
-        Place::Git { .. } => of_git(library, app, reference, None, true)?,
+        Place::Git(git) => of_git(library, app, git, None, true)?,
     };
     made(app, &found).map(Some)
 }
@@ -92,12 +92,7 @@ pub(crate) fn of_library(
 }
 
 /// A template in a file or folder beside the file of the Application.
-pub(crate) fn of_path(
-    library: &Library,
-    app: &Application,
-    reference: &TemplateRef,
-    path: &str,
-) -> Result<Found, Problems> {
+pub(crate) fn of_path(library: &Library, app: &Application, path: &str) -> Result<Found, Problems> {
     let beside = app
         .document
         .span("")
@@ -114,21 +109,18 @@ pub(crate) fn of_path(
         return Err(wrong(app, "template", "path", format!("there is no {}", place.display())));
     }
     let own = Library::empty(library.packages().clone()).with_dir(&place)?;
-    choose(app, reference, own, "path", &place.display().to_string(), path.to_string())
+    choose(app, own, "path", &place.display().to_string(), path.to_string())
 }
 
 /// A template in a repository; it blocks.
 pub(crate) fn of_git(
     library: &Library,
     app: &Application,
-    reference: &TemplateRef,
+    git: &Git,
     secret: Option<(String, BTreeMap<String, Vec<u8>>)>,
     local: bool,
 ) -> Result<Found, Problems> {
-    let Place::Git { url, branch, path, .. } = &reference.place else {
-        return of_library(library, app, reference);
-    };
-    let mut remote = Remote { url: url.clone(), branch: branch.clone(), local, ..Remote::default() };
+    let mut remote = Remote { url: git.url.clone(), branch: git.branch.clone(), local, ..Remote::default() };
     let failed = |e: crate::git::GitError| {
         wrong(app, if e.may_pass() { UNREACHABLE } else { "template" }, "git", e.to_string())
     };
@@ -138,59 +130,40 @@ pub(crate) fn of_git(
     let checkout = Checkout::fetch(&remote).map_err(failed)?;
     let commit = checkout.commit();
     let mut own = Library::empty(library.packages().clone());
-    for (name, text) in checkout.files(path).map_err(failed)? {
+    for (name, text) in checkout.files(&git.path).map_err(failed)? {
         if [".cue", ".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) {
             own = own.with_text(&name, &text)?;
         }
     }
-    let place = format!("{path} of {}", remote.shown());
-    choose(app, reference, own, "git", &place, format!("{}@{commit}", remote.shown()))
+    let place = format!("{} of {}", git.path, remote.shown());
+    choose(app, own, "git", &place, format!("{}@{commit}", remote.shown()))
 }
 
 /// The one template of a place, or the one that is named.
-fn choose(
-    app: &Application,
-    reference: &TemplateRef,
-    library: Library,
-    at: &str,
-    place: &str,
-    of: String,
-) -> Result<Found, Problems> {
-    let names: Vec<String> = library.names(Kind::Application).map(str::to_string).collect();
-    let name = match (reference.name.as_str(), &names[..]) {
+fn choose(app: &Application, library: Library, at: &str, place: &str, of: String) -> Result<Found, Problems> {
+    let name = app.template.as_ref().map_or("", |t| t.name.as_str());
+    let all: Vec<&Arc<Definition>> = library.iter().filter(|d| d.kind == Kind::Application).collect();
+    let names = || all.iter().map(|d| d.name.as_str());
+    let definition = match (name, &all[..]) {
         ("", []) => {
             let message =
                 format!("there is no template in {place}: a definition with `type: \"application\"`");
             return Err(wrong(app, "template", at, message));
         }
-        ("", [one]) => one.clone(),
-        ("", several) => {
-            let message = format!(
-                "there are several templates in {place}: say by `name` which, of {}",
-                several.join(", ")
-            );
+        ("", [one]) => one,
+        ("", _) => {
+            let names = names().collect::<Vec<_>>().join(", ");
+            let message = format!("there are several templates in {place}: say by `name` which, of {names}");
             return Err(wrong(app, "template", at, message));
         }
-        (name, names) if names.iter().any(|n| n == name) => name.to_string(),
-        (name, names) => {
-            let near = nearest(name, names.iter().map(String::as_str));
-            let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-            return Err(wrong(
-                app,
-                "template",
-                "name",
-                format!("there is no template `{name}` in {place}{hint}"),
-            ));
-        }
+        (name, all) => all.iter().find(|d| d.name == name).ok_or_else(|| {
+            let hint = nearest(name, names()).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            let message = format!("there is no template `{name}` in {place}{hint}");
+            wrong(app, "template", "name", message)
+        })?,
     };
-    match library.get(Kind::Application, &name) {
-        Some(definition) => Ok(Found {
-            definition: definition.clone(),
-            library: library.clone(),
-            of: format!("{name} ({of})"),
-        }),
-        None => Err(wrong(app, "template", at, format!("there is no template `{name}` in {place}"))),
-    }
+    let (definition, of) = (Arc::clone(definition), format!("{} ({of})", definition.name));
+    Ok(Found { definition, library, of })
 }
 
 /// The Application as a template makes it.

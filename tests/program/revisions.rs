@@ -182,6 +182,24 @@ fn the_way_back_restores_objects_and_document() {
 }
 
 #[test]
+fn the_way_back_is_found_among_the_commands_of_workflows_too() {
+    let dir = Sandbox::new();
+    run(&dir, &app("web:1", "old", "hidden-one"), &[]);
+    run(&dir, &app("web:2", "new", "hidden-two"), &[]);
+    let ended = dir.run(&["workflow", "rollback", "shop"]);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+    let web = get(&dir, "deploy", "web").unwrap();
+    assert_eq!(web["spec"]["template"]["spec"]["containers"][0]["image"], "web:1");
+    assert_eq!(numbers(&dir), [1, 2, 3]);
+    // A run that is no Application's has no revisions.
+    dir.file("run.yaml", "apiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {name: say}\nspec: {workflowSpec: {steps: [{name: a, type: print-message-in-status, properties: {message: hi}}]}}\n");
+    assert_eq!(dir.run(&["run", "run.yaml"]).status, 0);
+    let ended = dir.run(&["workflow", "rollback", "say"]);
+    let told = "has no revisions: only Applications have";
+    assert!(ended.status == 1 && ended.stderr.contains(told), "{}", ended.shown());
+}
+
+#[test]
 fn what_cannot_be_gone_back_to_is_told() {
     let dir = Sandbox::new();
     dir.file("app.yaml", &app("web:1", "Not_A_Name", "s1"));

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::process::{go_build, there_is};
 use crate::{Result, root};
 
 /// The Kubernetes that `tests/controlplane/go.mod` names. The server says so at `/version`.
@@ -20,7 +21,7 @@ const STOP: Duration = Duration::from_secs(20);
 
 /// Builds the control plane and gives the path of the binary; none where Go is not installed.
 pub(crate) fn build() -> Result<Option<PathBuf>> {
-    if Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+    if !there_is("go", &["version"]) {
         return Ok(None);
     }
     let binary = root().join("target/controlplane/controlplane");
@@ -30,15 +31,7 @@ pub(crate) fn build() -> Result<Option<PathBuf>> {
         "-s -w -X {package}.gitVersion=v{major}.{minor}.{patch} -X {package}.gitMajor={major} \
          -X {package}.gitMinor={minor}"
     );
-    let status = Command::new("go")
-        .current_dir(root().join("tests/controlplane"))
-        // The installed toolchain builds it: nothing else is fetched than the modules of go.sum.
-        .env("GOTOOLCHAIN", "local")
-        .env("GOFLAGS", "-mod=readonly")
-        .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &flags, "-o"])
-        .arg(&binary)
-        .arg(".")
-        .status()?;
+    let status = go_build("tests/controlplane", &flags).arg(&binary).arg(".").status()?;
     if status.success() { Ok(Some(binary)) } else { Err("the control plane does not build".into()) }
 }
 

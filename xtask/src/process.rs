@@ -25,6 +25,18 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}").into()) }
 }
 
+/// `go build` in a folder of the repository, with these flags for the linker; the file or folder to write and the packages follow. The installed toolchain
+/// builds: nothing else is fetched than the modules of go.sum.
+pub(crate) fn go_build(folder: &str, flags: &str) -> Command {
+    let mut command = Command::new("go");
+    command
+        .current_dir(crate::root().join(folder))
+        .env("GOTOOLCHAIN", "local")
+        .env("GOFLAGS", "-mod=readonly")
+        .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o"]);
+    command
+}
+
 /// Whether a program can be started.
 pub(crate) fn there_is(program: &str, args: &[&str]) -> bool {
     let quiet = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();

@@ -1,28 +1,21 @@
 //! Programs that steps of some types run and that tests need: `helm` and `kustomize`, built with Go from the modules that `tests/tools/go.mod` names.
 
+use crate::process::{go_build, there_is};
 use crate::{Result, root};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 const PACKAGES: [&str; 2] = ["helm.sh/helm/v3/cmd/helm", "sigs.k8s.io/kustomize/kustomize/v5"];
 
 /// Builds them and gives the folder that they are in, for PATH; none where Go is not installed.
 pub(crate) fn build() -> Result<Option<PathBuf>> {
-    if Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+    if !there_is("go", &["version"]) {
         return Ok(None);
     }
     let dir = root().join("target/tools");
     std::fs::create_dir_all(&dir)?;
     let mut target = dir.clone().into_os_string();
     target.push("/");
-    let status = Command::new("go")
-        .current_dir(root().join("tests/tools"))
-        .env("GOTOOLCHAIN", "local")
-        .env("GOFLAGS", "-mod=readonly")
-        .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o"])
-        .arg(target)
-        .args(PACKAGES)
-        .status()?;
+    let status = go_build("tests/tools", "-s -w").arg(target).args(PACKAGES).status()?;
     if status.success() { Ok(Some(dir)) } else { Err("the tools do not build".into()) }
 }
 

@@ -95,6 +95,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "workflow terminate",
             "workflow cancel",
             "workflow restart",
+            "workflow rollback",
             "workflow logs",
             "workflow debug",
             "workflow graph",

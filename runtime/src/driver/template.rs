@@ -34,7 +34,7 @@ pub(super) enum Pass {
     /// The Application is to be this.
     Filled(Box<Filled>),
     /// The template is not there yet.
-    NotYet { message: String, watches: Vec<Watched> },
+    NotYet { message: String, watches: Vec<Watched>, missing: Problems },
     /// It cannot be rendered.
     Wrong(Problems),
 }
@@ -50,13 +50,7 @@ impl Driver {
             Pass::Nothing => Ok(delivery),
             Pass::Filled(filled) => Ok(Delivery::Application(Box::new(filled.application))),
             Pass::Wrong(problems) => Err(problems.into()),
-            Pass::NotYet { .. } => {
-                let reference = app.template.clone().unwrap_or_default();
-                match of_library(&self.library, app, &reference) {
-                    Err(problems) => Err(problems.into()),
-                    Ok(_) => Ok(delivery),
-                }
-            }
+            Pass::NotYet { missing, .. } => Err(missing.into()),
         }
     }
 
@@ -65,25 +59,24 @@ impl Driver {
         let found = match &template.place {
             Place::Cluster => match self.template_on_cluster(&reference.namespace, template).await? {
                 Some(found) => Ok(found),
-                None if self.library.get(Kind::Application, &template.name).is_some() => {
-                    of_library(&self.library, app, template)
-                }
-                None => return Ok(not_yet(&reference.namespace, &template.name)),
+                None => match of_library(&self.library, app, template) {
+                    Err(missing) => return Ok(not_yet(&reference.namespace, &template.name, missing)),
+                    found => found,
+                },
             },
             // Who has only the object cannot look beside the file; what was found there stands in the object.
             Place::Path(_) if app.document.span("").is_none() && !app.components.is_empty() => {
                 return Ok(Pass::Nothing);
             }
-            Place::Path(path) => of_path(&self.library, app, template, path),
-            Place::Git { secret, .. } => {
-                let secret = match secret {
+            Place::Path(path) => of_path(&self.library, app, path),
+            Place::Git(git) => {
+                let secret = match &git.secret {
                     Some(name) => Some((name.clone(), self.secret(&reference.namespace, name).await?)),
                     None => None,
                 };
-                let (library, asked, template, local) =
-                    (self.library.clone(), app.clone(), template.clone(), self.local);
+                let (library, app, git, local) = (self.library.clone(), app.clone(), git.clone(), self.local);
                 let fetched =
-                    tokio::task::spawn_blocking(move || of_git(&library, &asked, &template, secret, local));
+                    tokio::task::spawn_blocking(move || of_git(&library, &app, &git, secret, local));
                 fetched.await.map_err(|_| {
                     DriveError::Cluster("fetching the template has ended before its time".into())
                 })?
@@ -137,7 +130,7 @@ impl Driver {
         object: &Value,
     ) -> Result<(Option<Asked>, bool), DriveError> {
         // What is restored is what was delivered, whatever the template gives today.
-        if going_back(object).is_some() {
+        if object.pointer("/spec/template").is_none() || going_back(object).is_some() {
             return Ok((None, false));
         }
         let app = match Delivery::read(&Document::from_value(object.clone())) {
@@ -148,7 +141,7 @@ impl Driver {
         match self.pass(reference, &app).await? {
             Pass::Nothing => Ok((None, false)),
             Pass::Wrong(problems) => Ok((Some(Asked::Wrong(problems)), false)),
-            Pass::NotYet { message, watches } => Ok((Some(Asked::NotYet { message, watches }), false)),
+            Pass::NotYet { message, watches, .. } => Ok((Some(Asked::NotYet { message, watches }), false)),
             Pass::Filled(filled) => {
                 let (api_version, kind) = reference.types();
                 let object = json!({
@@ -166,7 +159,7 @@ impl Driver {
     }
 }
 
-fn not_yet(namespace: &str, name: &str) -> Pass {
+fn not_yet(namespace: &str, name: &str, missing: Problems) -> Pass {
     let of = |namespace: &str| Watched {
         api_version: API_VERSION.into(),
         kind: Kind::Application.object_kind().into(),
@@ -176,5 +169,5 @@ fn not_yet(namespace: &str, name: &str) -> Pass {
     };
     let message =
         format!("waits: there is no ApplicationTemplate `{name}` in namespace `{namespace}` or `{SYSTEM}`");
-    Pass::NotYet { message, watches: vec![of(namespace), of(SYSTEM)] }
+    Pass::NotYet { message, watches: vec![of(namespace), of(SYSTEM)], missing }
 }

@@ -334,13 +334,13 @@ impl Checkout {
         let mut found = Vec::new();
         let mut left = BYTES;
         if path.is_empty() {
-            self.collect(&tree, "", 0, &mut found, &mut left)?;
+            self.collect(&tree, &mut found, &mut left)?;
             return Ok(found);
         }
         let entry = tree.lookup_entry_by_path(Path::new(&path)).map_err(failed)?.ok_or_else(missing)?;
         let object = entry.object().map_err(failed)?;
         match object.kind {
-            gix::object::Kind::Tree => self.collect(&object.into_tree(), "", 0, &mut found, &mut left)?,
+            gix::object::Kind::Tree => self.collect(&object.into_tree(), &mut found, &mut left)?,
             _ => {
                 let name = path.rsplit('/').next().unwrap_or_default();
                 self.take(name.to_string(), &object.data, &mut found, &mut left)?;
@@ -349,13 +349,13 @@ impl Checkout {
         Ok(found)
     }
 
-    fn collect(
+    /// Goes through what is below a folder and is no folder, in order, with paths from there on. Names that are no text are left out.
+    fn walk(
         &self,
         tree: &gix::Tree<'_>,
         prefix: &str,
         depth: usize,
-        found: &mut Vec<(String, String)>,
-        left: &mut usize,
+        visit: &mut dyn FnMut(String, &gix::object::tree::EntryRef<'_, '_>) -> Result<(), GitError>,
     ) -> Result<(), GitError> {
         if depth > DEPTH {
             return Err(GitError::TooLarge(format!("folders are nested more than {DEPTH} deep")));
@@ -364,17 +364,31 @@ impl Checkout {
             let entry = entry.map_err(|e| self.remote.failed("read", &e))?;
             let Ok(name) = entry.filename().to_str() else { continue };
             let name = format!("{prefix}{name}");
-            let mode = entry.mode();
-            if !mode.is_tree() && !mode.is_blob() {
-                continue;
-            }
-            let object = entry.object().map_err(|e| self.remote.failed("read", &e))?;
-            match mode.is_tree() {
-                true => self.collect(&object.into_tree(), &format!("{name}/"), depth + 1, found, left)?,
-                false => self.take(name, &object.data, found, left)?,
+            if entry.mode().is_tree() {
+                let object = entry.object().map_err(|e| self.remote.failed("read", &e))?;
+                self.walk(&object.into_tree(), &format!("{name}/"), depth + 1, visit)?;
+            } else {
+                visit(name, &entry)?;
             }
         }
         Ok(())
+    }
+
+    /// Takes up the files below a folder.
+    fn collect(
+        &self,
+        tree: &gix::Tree<'_>,
+        found: &mut Vec<(String, String)>,
+        left: &mut usize,
+    ) -> Result<(), GitError> {
+        self.walk(tree, "", 0, &mut |name, entry| {
+            // Links, and other repositories, have no text.
+            if !entry.mode().is_blob() {
+                return Ok(());
+            }
+            let object = entry.object().map_err(|e| self.remote.failed("read", &e))?;
+            self.take(name, &object.data, found, left)
+        })
     }
 
     fn take(

@@ -4,7 +4,7 @@
 //! speaks (gitprotocol-pack, "Pushing Data To a Server"), for one branch and without deltas.
 
 use super::{Checkout, GitError, Remote, clean};
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::BString;
 use gix::odb::pack::data::{self, output};
 use gix::protocol::transport::client::blocking_io::connect::connect;
 use gix::protocol::transport::client::{MessageKind, WriteMode};
@@ -149,32 +149,11 @@ impl Checkout {
             }
             tree = entry.object().map_err(failed)?.into_tree();
         }
-        self.blobs_in(&tree, "", 0, &mut found)?;
+        self.walk(&tree, "", 0, &mut |name, entry| {
+            found.insert(name, entry.object_id());
+            Ok(())
+        })?;
         Ok(found)
-    }
-
-    fn blobs_in(
-        &self,
-        tree: &gix::Tree<'_>,
-        prefix: &str,
-        depth: usize,
-        found: &mut BTreeMap<String, gix::ObjectId>,
-    ) -> Result<(), GitError> {
-        if depth > super::DEPTH {
-            return Err(GitError::TooLarge(format!("folders are nested more than {} deep", super::DEPTH)));
-        }
-        for entry in tree.iter() {
-            let entry = entry.map_err(|e| self.remote.failed("read", &e))?;
-            let Ok(name) = entry.filename().to_str() else { continue };
-            let name = format!("{prefix}{name}");
-            if entry.mode().is_tree() {
-                let object = entry.object().map_err(|e| self.remote.failed("read", &e))?;
-                self.blobs_in(&object.into_tree(), &format!("{name}/"), depth + 1, found)?;
-            } else {
-                found.insert(name, entry.object_id());
-            }
-        }
-        Ok(())
     }
 
     /// Sends a pack, and asks that the branch be moved to a commit in it.

@@ -4,7 +4,7 @@
 //! entry in its type and one line in `Reader`. Whether types exist and parameters fit is the business of `render`. Tests at the end.
 
 use crate::document::{Document, element, field, kind_of};
-use crate::model::template::{Place, TemplateRef};
+use crate::model::template::{Git, Place, TemplateRef};
 use crate::problem::{Problem, Problems, nearest};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -451,13 +451,13 @@ impl Reader {
                 let at = field(AT, "git");
                 self.known(&git, &at, &["url", "branch", "path", "secretRef"]);
                 let secret = self.object(&git, "secretRef", &at);
-                Place::Git {
+                Place::Git(Git {
                     url: self.required(&git, "url", &at, "the repository"),
                     branch: self.text(&git, "branch", &at).filter(|b| !b.is_empty()),
                     path: self.text(&git, "path", &at).unwrap_or_default(),
                     secret: secret
                         .map(|s| self.required(&s, "name", &field(&at, "secretRef"), "the reference")),
-                }
+                })
             }
             (None, None) => {
                 if name.is_empty() {

@@ -24,16 +24,20 @@ pub enum Place {
     /// In a file or folder beside the Application.
     Path(String),
     /// In a Git repository.
-    Git {
-        /// The address of the repository.
-        url: String,
-        /// The branch, where it is not the repository's own.
-        branch: Option<String>,
-        /// The file or folder in it.
-        path: String,
-        /// The Secret that lets in, in the namespace of the Application.
-        secret: Option<String>,
-    },
+    Git(Git),
+}
+
+/// A place in a Git repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Git {
+    /// The address of the repository.
+    pub url: String,
+    /// The branch, where it is not the repository's own.
+    pub branch: Option<String>,
+    /// The file or folder in it.
+    pub path: String,
+    /// The Secret that lets in, in the namespace of the Application.
+    pub secret: Option<String>,
 }
 
 /// Lays `patch` over `base`: objects field by field, where null removes a field; lists of named things by their names (`name`, or `type` where there are no

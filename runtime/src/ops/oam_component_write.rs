@@ -2,6 +2,7 @@
 
 use super::support::objects::{self, FIELD_MANAGER, Target};
 use super::{Answer, Cx, Op, OpError, read};
+use crate::model::application::sorted;
 use crate::model::template::overlay;
 use futures::future::BoxFuture;
 use kube::ResourceExt;
@@ -21,6 +22,24 @@ pub(super) struct ComponentWrite;
 #[derive(Deserialize)]
 struct Params {
     value: Map<String, Value>,
+}
+
+/// The components with this one among them: over that of its name, or after all others.
+fn with(components: &[Value], name: &str, component: &Map<String, Value>) -> Vec<Value> {
+    let mut all = components.to_vec();
+    let mut written = Value::Object(component.clone());
+    match all.iter_mut().find(|c| c["name"] == json!(name)) {
+        Some(there) => {
+            // Properties are made anew as a whole: what is no longer rendered goes.
+            let properties = written.as_object_mut().and_then(|c| c.remove("properties"));
+            overlay(there, &written);
+            if let (Some(properties), Some(there)) = (properties, there.as_object_mut()) {
+                there.insert("properties".into(), properties);
+            }
+        }
+        None => all.push(written),
+    }
+    all
 }
 
 impl Op for ComponentWrite {
@@ -54,33 +73,23 @@ impl Op for ComponentWrite {
                 return Err(OpError::permanent("only the workflow of an Application has components"));
             }
             let owner = &cx.owner;
-            let reference = json!({
-                "apiVersion": owner.api_version, "kind": owner.kind,
-                "metadata": {"name": owner.name, "namespace": owner.namespace},
-            });
-            let mut target = Target::of(reference.as_object().unwrap_or(&params.value))?;
+            let mut target = Target {
+                api_version: owner.api_version.clone(),
+                kind: owner.kind.clone(),
+                namespace: owner.namespace.clone(),
+                name: owner.name.clone(),
+            };
             let api = objects::api(cx, &mut target).await?;
             let found = api.get(&owner.name).await;
             let object = found.map_err(|e| objects::refused(&format!("read {}", target.words()), e))?;
-            let old = object.data.pointer("/spec/components").cloned().unwrap_or(json!([]));
-            let mut new = old.clone();
-            match new.as_array_mut().into_iter().flatten().find(|c| c["name"] == json!(name)) {
-                Some(there) => {
-                    // Objects are made anew as a whole: what is no longer rendered goes.
-                    if params.value.contains_key("properties")
-                        && let Some(fields) = there.as_object_mut()
-                    {
-                        fields.remove("properties");
-                    }
-                    overlay(there, &Value::Object(params.value.clone()));
-                }
-                None => new
-                    .as_array_mut()
-                    .into_iter()
-                    .for_each(|all| all.push(Value::Object(params.value.clone()))),
-            }
-            let same = crate::model::application::sorted(&new) == crate::model::application::sorted(&old);
-            if same {
+            let old = object
+                .data
+                .pointer("/spec/components")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
+            let new = with(&old, name, &params.value);
+            if sorted(&json!(new)) == sorted(&json!(old)) {
                 return Ok(Answer::one("changed", false.into()));
             }
             let key = format!("{WRITTEN}/{}", cx.step);

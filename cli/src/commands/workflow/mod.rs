@@ -38,6 +38,7 @@ pub(super) enum Workflow {
     Restart(change::Restart),
     /// Go on with a run that waits, or that was interrupted
     Resume(change::Resume),
+    Rollback(change::Rollback),
     /// Carry out every run of the cluster, as long as this runs
     Serve(serve::Arguments),
     /// Carry a run out on a fresh cluster in memory, by a clock that jumps ahead
@@ -60,6 +61,7 @@ pub(super) fn run(command: &Workflow, out: &Output) -> Result<(), Error> {
         Workflow::Logs(args) => logs::run(args, out),
         Workflow::Restart(args) => change::restart(args, out),
         Workflow::Resume(args) => change::resume(args, out),
+        Workflow::Rollback(args) => change::rollback(args, out),
         Workflow::Serve(args) => serve::run(args, out),
         Workflow::Simulate(args) => simulate::run(args, out),
         Workflow::Status(args) => status::run(args, out),

@@ -9,9 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// The label with the name of the application, that with its namespace, and that with the component's name.
-pub(crate) const APP: &str = "app.oam.dev/name";
-pub(crate) const NAMESPACE: &str = "app.oam.dev/namespace";
+pub(crate) use crate::resources::{NAME as APP, NAMESPACE};
+/// The label with the component's name.
 pub(crate) const COMPONENT: &str = "app.oam.dev/component";
 
 /// The kinds that are looked through, beside those that the application's own components render.
