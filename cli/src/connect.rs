@@ -75,6 +75,11 @@ impl Target {
         self.kubeconfig.is_none()
     }
 
+    /// Whether the cluster is one that nobody has worked on yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_embedded() && self.state_dir().is_ok_and(|dir| !dir.exists())
+    }
+
     /// Connects, and makes sure that somebody answers.
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
         match &self.kubeconfig {

@@ -7,6 +7,7 @@ use kube::core::{GroupVersionKind, TypeMeta};
 use kube::discovery::{self, Scope};
 use serde_json::{Value, json};
 use stepwell_lang::source::Source;
+use stepwell_runtime::definitions::Library;
 use stepwell_runtime::document::Document;
 use stepwell_runtime::driver::Delivery;
 use stepwell_runtime::ops::support::objects::Kinds;
@@ -70,6 +71,11 @@ impl Bundle {
                 .into())
             }
         }
+    }
+
+    /// The library with the definitions that lie beside the run.
+    pub(crate) fn definitions(&self, library: Library) -> Result<Library, Error> {
+        Ok(library.with_documents(&self.beside)?)
     }
 
     /// Applies what lies beside the run.

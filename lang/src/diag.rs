@@ -101,6 +101,14 @@ impl Diagnostic {
         Diagnostic { code, path: String::new(), message: message.into(), labels: Vec::new(), hint: None }
     }
 
+    /// The headline, and what was meant perhaps: for who has one line.
+    pub fn line(&self) -> String {
+        match self.hint.as_ref().filter(|hint| hint.starts_with("did you mean ")) {
+            Some(hint) => format!("{}; {hint}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// Adds a place.
     pub fn at(mut self, span: Span, message: impl Into<String>) -> Diagnostic {
         self.labels.push(Label { span, message: message.into() });

@@ -59,6 +59,11 @@ impl Document {
         }
     }
 
+    /// The name of the file; empty if a program made the document.
+    pub fn file(&self) -> &str {
+        self.sources.get(self.file).map_or("", |source| &source.name)
+    }
+
     /// A document that was made by a program: data without places.
     pub fn from_value(value: Value) -> Document {
         Document { value, sources: SourceMap::default(), file: NO_FILE, places: Place::default() }

@@ -43,7 +43,7 @@ fn folder(name: &str) -> Option<&str> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use stepwell_lang::syntax;
+    use stepwell_lang::{Program, syntax};
 
     #[test]
     fn packages_are_found_by_their_paths() {
@@ -55,6 +55,26 @@ mod tests {
         assert_eq!(Stdlib::paths(), there);
         assert!(Stdlib.sources("vela/kube").unwrap()[0].text.contains("#Apply"));
         assert!(Stdlib.sources("vela").is_none() && Stdlib.sources("vela/nothing").is_none());
+    }
+
+    /// The names that definitions of years find in `vela/op`, as the reference has them.
+    const OLDER: &str = "#CreateConfig #DeleteConfig #ReadConfig #ListConfig #SendEmail #HTTPDo #HTTPGet #HTTPPost #HTTPPut #HTTPDelete #Apply #Patch \
+        #ApplyInParallel #Read #List #Delete #PromCheck #DateToTimestamp #TimestampToDate #PatchK8sObject #ConvertString #Log #DoVar #ConditionalWait \
+        #Suspend #Break #Fail #Message #Steps NoExist #NoExist context #ListClusters #GetPlacementsFromTopologyPolicies #Deploy #MakePlacementDecisions \
+        #PatchApplication #Placement #PlacementDecision #Component #LoadEnvBindingEnv #PrepareEnvBinding #ApplyComponentsToEnv #ApplyEnvBindApp \
+        #ApplyComponent #RenderComponent #LoadComponets #LoadPolicies #LoadComponetsInOrder #Load #LoadInOrder #ApplyApplication \
+        #ApplyApplicationInParallel #ApplyComponentRemaining #ApplyRemaining #ListResourcesInApp #ListAppliedResources #CollectPods #CollectServices \
+        #SearchEvents #CollectLogsInPod #CollectServiceEndpoints #GetApplicationTree #LoadTerraformComponents #GetConnectionStatus \
+        #PrepareTerraformEnvBinding #loadSecretInfo #bindTerraformComponentToCluster #DeployCloudResource #ShareCloudResource";
+
+    #[test]
+    fn every_name_of_the_older_package_is_there() {
+        let program = Program::compile(Stdlib.sources("vela/op").unwrap(), &Stdlib).unwrap();
+        let instance = program.instance();
+        let missing: Vec<&str> =
+            OLDER.split_whitespace().filter(|name| instance.root().get(name).is_none()).collect();
+        assert_eq!(missing, [""; 0]);
+        assert!(instance.root().validate(false).is_ok());
     }
 
     #[test]

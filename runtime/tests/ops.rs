@@ -1,61 +1,21 @@
 //! Ops as steps meet them: every op carried out by a step of a run against a real server (the embedded cluster, servers over HTTP and SMTP on loopback), in
-//! both forms; an object that its own controller works on; and what users are told of what is wrong.
+//! both forms, and what users are told of what is wrong.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
 
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::{any, get};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
-use kube::core::{ApiResource, GroupVersionKind};
-use serde_json::{Value, json};
+use common::{carry_out, cluster, definition, delivery, driver, kind, outputs, run_of, secret};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use stepwell_cluster::{EmbeddedCluster, Options};
 use stepwell_runtime::definitions::Library;
-use stepwell_runtime::document::Document;
-use stepwell_runtime::driver::{Delivery, Driver, Observed, Observer, RunRef, Until};
+use stepwell_runtime::driver::{Driver, Observed, Observer};
 use stepwell_runtime::engine::Limits;
-use stepwell_runtime::model::run::{Reason, RunStatus, StepPhase};
-
-async fn cluster() -> EmbeddedCluster {
-    EmbeddedCluster::in_memory(Options::default()).await.unwrap()
-}
-
-/// A step type of this template.
-fn definition(name: &str, template: &str) -> String {
-    let template = template.trim_matches('\n').replace('\n', "\n        ");
-    format!(
-        "kind: WorkflowStepDefinition\nmetadata: {{name: {name}}}\nspec:\n  schematic:\n    cue:\n      template: |\n        {template}\n---\n"
-    )
-}
-
-fn driver(cluster: &EmbeddedCluster, definitions: &str) -> Driver {
-    Driver::new(cluster.client(), Library::builtin().with_text("defs.yaml", definitions).unwrap())
-}
-
-fn run_of(name: &str, steps: Value) -> Delivery {
-    let document = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "WorkflowRun", "metadata": {"name": name},
-        "spec": {"workflowSpec": {"steps": steps}}});
-    Delivery::read(&Document::from_value(document)).unwrap().unwrap()
-}
-
-async fn carry_out(driver: &Driver, delivery: &Delivery) -> RunStatus {
-    let run = driver.submit(delivery).await.unwrap();
-    let end = tokio::time::timeout(Duration::from_secs(60), driver.drive(run, Until::Finished).wait());
-    end.await.expect("it takes too long").unwrap()
-}
-
-/// What the steps of a run have put out.
-async fn outputs(cluster: &EmbeddedCluster, run: &str) -> Value {
-    let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
-    let context = maps.get(&format!("workflow-{run}-context")).await.unwrap();
-    let mut vars: Value = serde_json::from_str(&context.data.unwrap()["vars"]).unwrap();
-    vars.as_object_mut().unwrap().retain(|name, _| !name.starts_with("metrics-status/"));
-    vars
-}
+use stepwell_runtime::model::run::StepPhase;
 
 /// Notes which ops were carried out: their paths, and what they are.
 #[derive(Default)]
@@ -221,6 +181,7 @@ all: op.#ApplyApplication
 parallel: op.#ApplyApplicationInParallel
 remaining: op.#ApplyRemaining & {exceptions: ["conf"]}
 rest: op.#ApplyComponentRemaining & {component: "web", exceptions: ["objects-1"]}
+env: op.#ApplyComponentsToEnv & {inputs: {decisions: [{cluster: "local"}], components: [{name: "conf", type: "k8s-objects"}]}}
 parameter: {}
 "#;
 
@@ -251,7 +212,7 @@ async fn every_op_is_carried_out_by_a_step_in_both_forms() {
         "policies": [{"name": "here", "type": "topology", "properties": {"clusters": ["local"]}}],
         "workflow": {"steps": [{"name": "s", "type": "of-application", "outputs": [{"name": "all", "valueFrom": "all"}]},
             {"name": "asks", "type": "asks", "outputs": [{"name": "asked", "valueFrom": "all"}]}]}}});
-    let app = Delivery::read(&Document::from_value(app)).unwrap().unwrap();
+    let app = delivery(app);
     let status = carry_out(&driver, &app).await;
     for name in ["s", "asks"] {
         assert_eq!(status.step(name).unwrap().phase, StepPhase::Succeeded, "{status:?}");
@@ -271,7 +232,7 @@ async fn every_op_is_carried_out_by_a_step_in_both_forms() {
             {"name": "conf", "type": "k8s-objects", "properties": {"objects": [mapped("c-1")]}},
             {"name": "web", "type": "k8s-objects", "properties": {"objects": [mapped("w-1"), mapped("w-2"), mapped("w-3")]}}],
         "workflow": {"steps": [{"name": "s", "type": "composed"}]}}});
-    let app = Delivery::read(&Document::from_value(app)).unwrap().unwrap();
+    let app = delivery(app);
     let status = carry_out(&driver.with_observer(composed.clone()), &app).await;
     assert_eq!(status.step("s").unwrap().phase, StepPhase::Succeeded, "{status:?}");
     let done: Vec<String> =
@@ -316,136 +277,6 @@ async fn every_op_is_carried_out_by_a_step_in_both_forms() {
         assert!(file.is_file(), "{op}: there is no {}", file.display());
     }
     cluster.close().await;
-}
-
-async fn secret(cluster: &EmbeddedCluster, name: &str, data: Value) {
-    let secrets: Api<Secret> = Api::namespaced(cluster.client(), "default");
-    let object =
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data});
-    secrets.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&object)).await.unwrap();
-}
-
-/// A kind of its own for a controller, such as one in this process.
-async fn kind(cluster: &EmbeddedCluster, (group, version): (&str, &str), kind: &str) -> Api<DynamicObject> {
-    let definitions = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
-    let crds = Api::<DynamicObject>::all_with(cluster.client(), &ApiResource::from_gvk(&definitions));
-    let singular = kind.to_lowercase();
-    let name = format!("{singular}s.{group}");
-    let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
-        "spec": {"group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": format!("{singular}s"), "singular": singular},
-            "versions": [{"name": version, "served": true, "storage": true, "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}});
-    crds.patch(&name, &PatchParams::apply("test"), &Patch::Apply(&crd)).await.unwrap();
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    Api::namespaced_with(cluster.client(), "default", &resource)
-}
-
-/// A controller that works on Tasks: says that it has begun, works for a while, says how it went. A Task may say that it fails, or in which condition.
-async fn control(tasks: Api<DynamicObject>) {
-    let mut version = tasks.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
-    loop {
-        let Ok(events) = tasks.watch(&WatchParams::default(), &version).await else { return };
-        let mut events = std::pin::pin!(events);
-        while let Ok(Some(event)) = futures::TryStreamExt::try_next(&mut events).await {
-            let (WatchEvent::Added(task) | WatchEvent::Modified(task)) = event else { continue };
-            version = task.metadata.resource_version.clone().unwrap();
-            let generation = task.metadata.generation.unwrap();
-            if task.data.pointer("/status/observedGeneration") == Some(&json!(generation)) {
-                continue;
-            }
-            let name = task.metadata.name.clone().unwrap();
-            let text = |pointer: &str| task.data.pointer(pointer).and_then(Value::as_str).map(str::to_string);
-            let condition = text("/spec/condition").unwrap_or_else(|| "workflow-progress".into());
-            let reason = text("/spec/end").unwrap_or_else(|| "Succeeded".into());
-            let steps = [("False", "Running".to_string()), ("True", reason)];
-            for (status, reason) in steps {
-                let status = json!({"status": {"observedGeneration": generation, "conditions": [
-                    {"type": condition, "status": status, "reason": reason, "message": "step by step"}]}});
-                tasks.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-const TASK: &str = r#"
-import "vela/kube"
-do: kube.#Delegate & {$params: {
-  value: {apiVersion: "example.com/v1", kind: "Task", metadata: name: parameter.name, spec: parameter.spec}
-  if parameter.condition != _|_ {condition: parameter.condition}
-}}
-parameter: {name: string, spec: {...}, condition?: string}
-"#;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_controller_carries_a_step_out() {
-    let cluster = cluster().await;
-    let tasks = kind(&cluster, ("example.com", "v1"), "Task").await;
-    let controller = tokio::spawn(control(tasks.clone()));
-    let read = "import \"vela/kube\"\nread: kube.#Read & {$params: value: {apiVersion: \"v1\", kind: \"Secret\", metadata: name: \"s\"}}\nparameter: {}";
-    let driver = driver(&cluster, &(definition("task", TASK) + &definition("read", read)));
-    secret(&cluster, "s", json!({"token": "HIDDEN-VALUE"})).await;
-    let task = |name: &str, spec: Value| json!({"name": name, "type": "task", "if": "always", "properties": {"name": name, "spec": spec}});
-    let mut other = task("other", json!({"condition": "Done"}));
-    other["properties"]["condition"] = json!("Done");
-    let run = run_of(
-        "run",
-        json!([
-            {"name": "before", "type": "read", "outputs": [{"name": "open", "valueFrom": "{a: 1}"}, {"name": "shut", "valueFrom": "read.$returns.value.data.token"}]},
-            task("good", json!({})), other, task("bad", json!({"end": "Failed"})), task("stopped", json!({"end": "Stopped"}))]),
-    );
-    let begun = Instant::now();
-    let status = carry_out(&driver, &run).await;
-    let of = |name: &str| {
-        let step = status.step(name).unwrap();
-        (step.phase, step.reason, step.message.clone())
-    };
-    assert_eq!(of("good"), (StepPhase::Succeeded, None, String::new()));
-    assert_eq!(of("other"), (StepPhase::Succeeded, None, String::new()));
-    for (name, reason) in [("bad", "Failed"), ("stopped", "Stopped")] {
-        let message = format!("do: Task {name}: {reason}: step by step");
-        assert_eq!(of(name), (StepPhase::Failed, Some(Reason::Action), message));
-    }
-    // Woken by what the controller writes, not by looking again after a second and more.
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    let good = tasks.get("good").await.unwrap();
-    let context: Value =
-        serde_json::from_str(&good.metadata.annotations.unwrap()["app.oam.dev/workflow-context"]).unwrap();
-    assert_eq!(
-        (&context["kind"], &context["name"], &context["step"]),
-        (&json!("WorkflowRun"), &json!("run"), &json!("good"))
-    );
-    assert_eq!(context["vars"], json!({"open": {"a": 1}}));
-    assert_eq!(context["stepSessionID"], json!(status.step("good").unwrap().id));
-    // The end of an older content does not count: the controller has not seen the new one.
-    controller.abort();
-    let again = run_of("again", json!([task("good", json!({"more": true}))]));
-    let run = driver.submit(&again).await.unwrap();
-    let driven = driver.drive(run.clone(), Until::Finished);
-    let waits =
-        until(&driver, &run, |s| s.step("good").is_some_and(|s| s.message.contains("generation"))).await;
-    assert_eq!(waits.step("good").unwrap().message, "Task good: its status is of generation 1, not of 2");
-    let controller = tokio::spawn(control(tasks.clone()));
-    // It only looks at what changes from now on.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let touch = json!({"metadata": {"labels": {"touched": "yes"}}});
-    tasks.patch("good", &PatchParams::default(), &Patch::Merge(&touch)).await.unwrap();
-    let status = tokio::time::timeout(Duration::from_secs(30), driven.wait()).await.unwrap().unwrap();
-    assert_eq!(status.step("good").unwrap().phase, StepPhase::Succeeded);
-    controller.abort();
-    cluster.close().await;
-}
-
-async fn until(driver: &Driver, run: &RunRef, holds: impl Fn(&RunStatus) -> bool) -> RunStatus {
-    let looking = async {
-        loop {
-            match driver.status(run).await {
-                Ok(status) if holds(&status) => return status,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), looking).await.expect("it takes too long")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -585,4 +416,53 @@ async fn tls_server() -> String {
         }
     });
     format!("https://localhost:{port}")
+}
+
+/// A mail server that takes everything. Gives its port.
+async fn mail_server() -> u16 {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufStream::new(stream);
+            let (mut line, mut answer, mut body) = (String::new(), "220 here\r\n", false);
+            loop {
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.flush().await.unwrap();
+                line.clear();
+                if stream.read_line(&mut line).await.unwrap() == 0 {
+                    break;
+                }
+                answer = match line.split_whitespace().next() {
+                    Some(".") if body => {
+                        body = false;
+                        "250 taken\r\n"
+                    }
+                    _ if body => "",
+                    Some("EHLO") => "250-here\r\n250 AUTH PLAIN\r\n",
+                    Some("AUTH") => "235 come in\r\n",
+                    Some("DATA") => {
+                        body = true;
+                        "354 go on\r\n"
+                    }
+                    _ => "250 yes\r\n",
+                };
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_of_the_older_form_names_the_step_that_has_sent_it() {
+    let (cluster, port) = (cluster().await, mail_server().await);
+    let template = "import \"vela/op\"\nmail: op.#SendEmail & {from: {address: \"a@example.com\", password: \"p\", host: \"127.0.0.1\", port: parameter.port}, to: [\"b@example.com\"], content: {subject: \"s\", body: \"b\"}}\nparameter: port: int";
+    let driver = driver(&cluster, &definition("mail", template));
+    let step = json!({"name": "mail", "type": "mail", "properties": {"port": port}, "outputs": [{"name": "by", "valueFrom": "mail.stepID"}]});
+    let status = carry_out(&driver, &run_of("run", json!([step]))).await;
+    let step = status.step("mail").unwrap();
+    assert_eq!(step.phase, StepPhase::Succeeded, "{step:?}");
+    assert_eq!(outputs(&cluster, "run").await, json!({"by": step.id}));
+    cluster.close().await;
 }

@@ -2,19 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod common;
+
 use axum::Router;
 use axum::routing::get;
+use common::{cluster, driver, run_of, secret, until};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
-use serde_json::{Value, json};
+use kube::api::{Api, DeleteParams, ListParams};
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use stepwell_cluster::{EmbeddedCluster, Options};
-use stepwell_runtime::definitions::Library;
-use stepwell_runtime::document::Document;
-use stepwell_runtime::driver::{Delivery, Driver, RunRef, Until};
-use stepwell_runtime::model::run::{Reason, RunStatus, StepPhase};
+use stepwell_cluster::EmbeddedCluster;
+use stepwell_runtime::driver::{Driver, RunRef, Until};
+use stepwell_runtime::model::run::{Reason, StepPhase};
 
 const DEFINITIONS: &str = r#"
 kind: WorkflowStepDefinition
@@ -54,38 +55,14 @@ spec:
         parameter: auth: string
 "#;
 
-fn driver(cluster: &EmbeddedCluster) -> Driver {
-    Driver::new(cluster.client(), Library::builtin().with_text("defs.yaml", DEFINITIONS).unwrap())
-}
-
-fn run_of(steps: Value) -> Delivery {
-    let document = json!({"apiVersion": "core.oam.dev/v1alpha1", "kind": "WorkflowRun", "metadata": {"name": "run"},
-        "spec": {"workflowSpec": {"steps": steps}}});
-    Delivery::read(&Document::from_value(document)).unwrap().unwrap()
-}
-
 async fn token(cluster: &EmbeddedCluster, value: &str) {
-    let secrets: Api<Secret> = Api::namespaced(cluster.client(), "default");
-    let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"value": value}});
-    secrets.patch("token", &PatchParams::apply("test").force(), &Patch::Apply(&object)).await.unwrap();
+    secret(cluster, "token", json!({"value": value})).await;
 }
 
 async fn result(cluster: &EmbeddedCluster) -> String {
     let secrets: Api<Secret> = Api::namespaced(cluster.client(), "default");
     let data = secrets.get("result").await.unwrap().data.unwrap();
     String::from_utf8(data["answer"].0.clone()).unwrap()
-}
-
-async fn until(driver: &Driver, run: &RunRef, holds: impl Fn(&RunStatus) -> bool) -> RunStatus {
-    let looking = async {
-        loop {
-            match driver.status(run).await {
-                Ok(status) if holds(&status) => return status,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), looking).await.expect("it takes too long")
 }
 
 /// That nothing of a secret is in any ConfigMap or run.
@@ -100,14 +77,14 @@ async fn nowhere(cluster: &EmbeddedCluster, driver: &Driver, run: &RunRef, forms
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_is_gone_is_waited_for() {
-    let cluster = EmbeddedCluster::in_memory(Options::default()).await.unwrap();
-    let driver = driver(&cluster);
+    let cluster = cluster().await;
+    let driver = driver(&cluster, DEFINITIONS);
     token(&cluster, "HIDDEN-ONE").await;
     let steps = json!([
         {"name": "read", "type": "read", "outputs": [{"name": "auth", "valueFrom": "text"}]},
         {"name": "look", "type": "suspend"},
         {"name": "use", "type": "use", "inputs": [{"from": "auth", "parameterKey": "auth"}]}]);
-    let run = driver.submit(&run_of(steps)).await.unwrap();
+    let run = driver.submit(&run_of("run", steps)).await.unwrap();
     let driven = driver.drive(run.clone(), Until::Finished);
     until(&driver, &run, |s| s.suspend).await;
     let secrets: Api<Secret> = Api::namespaced(cluster.client(), "default");
@@ -128,7 +105,7 @@ async fn a_secret_that_is_gone_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_sends_back_is_recorded_as_a_reference() {
-    let cluster = EmbeddedCluster::in_memory(Options::default()).await.unwrap();
+    let cluster = cluster().await;
     // A server that says what it was sent, and counts.
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
@@ -156,8 +133,8 @@ async fn what_a_server_sends_back_is_recorded_as_a_reference() {
     let steps = json!([
         {"name": "read", "type": "read", "outputs": [{"name": "auth", "valueFrom": "text"}]},
         {"name": "call", "type": "call", "properties": {"server": server}, "inputs": [{"from": "auth", "parameterKey": "auth"}]}]);
-    let first = driver(&cluster);
-    let run = first.submit(&run_of(steps)).await.unwrap();
+    let first = driver(&cluster, DEFINITIONS);
+    let run = first.submit(&run_of("run", steps)).await.unwrap();
     let driven = first.drive(run.clone(), Until::Finished);
     while gone.load(Ordering::SeqCst) == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -169,7 +146,7 @@ async fn what_a_server_sends_back_is_recorded_as_a_reference() {
     nowhere(&cluster, &first, &run, &["hidden-value", "HIDDEN-VALUE"]).await;
     driven.abandon();
     go.store(1, Ordering::SeqCst);
-    let second = driver(&cluster);
+    let second = driver(&cluster, DEFINITIONS);
     let driven = second.drive(run.clone(), Until::Finished);
     let status = tokio::time::timeout(Duration::from_secs(60), driven.wait()).await.unwrap().unwrap();
     assert_eq!(status.step("call").unwrap().phase, StepPhase::Succeeded, "{status:?}");

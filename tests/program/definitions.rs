@@ -1,6 +1,7 @@
-//! The commands on definitions and on Applications that touch no cluster.
+//! The commands on definitions and on Applications that touch no cluster, and definitions that come from one.
 
 use crate::sandbox::{Sandbox, check};
+use crate::workflows::json;
 use std::path::PathBuf;
 
 fn file(name: &str) -> String {
@@ -61,4 +62,82 @@ fn a_users_definition_takes_the_place_of_a_builtin() {
 #[test]
 fn dry_run_of_the_example() {
     check!("dry-run", Sandbox::new().run(&["dry-run", "-f", &file("examples/first/app.yaml")]));
+}
+
+/// A component type, and a trait type for it.
+const LAMP: &str = r#"
+apiVersion: core.oam.dev/v1beta1
+kind: ComponentDefinition
+metadata: {name: lamp}
+spec:
+  workload: {definition: {apiVersion: v1, kind: ConfigMap}}
+  schematic:
+    cue:
+      template: |
+        output: {apiVersion: "v1", kind: "ConfigMap", metadata: name: context.name, data: {color: parameter.color, version: "1"}}
+        parameter: color: string
+---
+apiVersion: core.oam.dev/v1beta1
+kind: TraitDefinition
+metadata: {name: shade}
+spec:
+  schematic:
+    cue:
+      template: |
+        patch: data: shade: parameter.of
+        parameter: of: string
+---
+"#;
+
+fn lamp(name: &str, kind: &str, workflow: &str) -> String {
+    format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: {name}}}\nspec:\n  components: [{{name: {name}, type: {kind}, properties: {{color: red}}, traits: [{{type: shade, properties: {{of: paper}}}}]}}]\n{workflow}"
+    )
+}
+
+#[test]
+fn definitions_beside_an_application_and_on_the_cluster_are_in_force() {
+    let sandbox = Sandbox::new();
+    sandbox.file("alone.yaml", &lamp("alone", "lamp", ""));
+    check!("types-nowhere", sandbox.run(&["run", "alone.yaml"]));
+    let all = LAMP.to_owned() + &lamp("light", "lamp", "");
+    let dry = sandbox.run_with_input(&["dry-run", "-f", "-"], &all);
+    assert!(dry.status == 0 && dry.stdout.contains("shade: paper"), "{}", dry.shown());
+    let ended = sandbox.run_with_input(&["run", "-"], &all);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+    // From now on they are the cluster's.
+    let ended = sandbox.run(&["run", "alone.yaml"]);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+    let data = |name: &str| json(&sandbox.run(&["get", "configmap", name, "-o", "json"]))["data"].clone();
+    let want = serde_json::json!({"color": "red", "shade": "paper", "version": "1"});
+    assert_eq!((data("light"), data("alone")), (want.clone(), want));
+    let shown = json(&sandbox.run(&["revision", "show", "alone", "-o", "json"]));
+    assert!(shown["definitions"].to_string().contains("lamp"), "{shown:#}");
+    sandbox.file("wrong.yaml", &lamp("wrong", "lampe", ""));
+    check!("types-nearly", sandbox.run(&["run", "wrong.yaml"]));
+    // What is wrong with what the cluster has is told where it stands there.
+    sandbox.file("wrong.yaml", &lamp("wrong", "lamp", "").replace("color: red", "colour: red"));
+    check!("types-parameter", sandbox.run(&["run", "wrong.yaml"]));
+}
+
+#[test]
+fn a_run_keeps_the_types_of_components_that_it_began_with() {
+    let sandbox = Sandbox::new();
+    let steps = "  workflow: {steps: [{name: wait, type: suspend}, {name: light, type: apply-component, properties: {component: light}}]}\n";
+    let all = LAMP.to_owned() + &lamp("light", "lamp", steps);
+    let ended = sandbox.run_with_input(&["run", "-"], &all);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+    let changed = LAMP.replace("version: \"1\"", "version: \"2\"") + &lamp("other", "lamp", "");
+    let ended = sandbox.run_with_input(&["run", "-"], &changed);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+    let ended = sandbox.run(&["workflow", "resume", "light"]);
+    assert_eq!(ended.status, 0, "{}", ended.shown());
+    let version =
+        |name: &str| json(&sandbox.run(&["get", "configmap", name, "-o", "json"]))["data"]["version"].clone();
+    assert_eq!((version("light"), version("other")), ("1".into(), "2".into()));
+    let events = sandbox.run(&["get", "events", "-o", "yaml"]).stdout;
+    assert!(events.contains("the component type `lamp` has changed since the run began"), "{events}");
+    // A run that begins anew takes what there is now.
+    assert_eq!(sandbox.run_with_input(&["run", "-", "--approve"], &lamp("light", "lamp", steps)).status, 0);
+    assert_eq!(version("light"), "2");
 }

@@ -1,6 +1,6 @@
 //! Nothing is lost: a process that is killed at each save point, a store that cannot grow, and one that is damaged.
 
-use crate::sandbox::{Ended, Sandbox};
+use crate::sandbox::{Ended, Sandbox, eventually};
 use crate::workflows::{json, line};
 use kube::client::Body;
 use serde_json::Value;
@@ -186,7 +186,7 @@ fn a_process_killed_at_each_save_point_loses_nothing() {
 #[test]
 fn a_restart_that_is_killed_is_carried_out() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for step in [None, Some("s01")] {
+    for (step, next) in [(None, "resume"), (Some("s01"), "resume"), (None, "serve"), (Some("s01"), "serve")] {
         let sandbox = Sandbox::new();
         sandbox.file("run.yaml", &steps("twenty", 3, 1));
         let mut watched = runtime.block_on(cluster(&sandbox));
@@ -207,8 +207,27 @@ fn a_restart_that_is_killed_is_carried_out() {
         // Nobody can see it in the status yet.
         assert_eq!(ids(&runtime.block_on(run(&watched.client))), before);
         watched.gate.lock().unwrap().left = None;
-        let ended = sandbox.run(&[&["workflow", "resume", "twenty"][..], &at].concat());
-        assert_eq!(ended.status, 0, "{}", ended.shown());
+        match next {
+            "resume" => {
+                let ended = sandbox.run(&[&["workflow", "resume", "twenty"][..], &at].concat());
+                assert_eq!(ended.status, 0, "{}", ended.shown());
+            }
+            // A controller that begins to look finds the run over, and that it is to start over.
+            _ => {
+                let mut command = sandbox.command(&[&["workflow", "serve"][..], &at].concat());
+                let mut serve = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    eventually("the run starts over and ends", || {
+                        let run = runtime.block_on(run(&watched.client));
+                        let new = ids(&run).last() != before.last();
+                        (new && run["status"]["finished"] == true).then_some(())
+                    });
+                }));
+                serve.kill().unwrap();
+                serve.wait().unwrap();
+                done.unwrap();
+            }
+        }
         let after = ids(&runtime.block_on(run(&watched.client)));
         let kept = usize::from(step.is_some());
         assert_eq!(after[..kept], before[..kept]);

@@ -171,6 +171,12 @@ fn what_cannot_work_fails_at_once() {
         ),
         ("syntax", "msg: {{{ \nparameter: {}", "Rendering"),
         ("import", "import \"vela/nothing\"\nmsg: nothing.#Message\nparameter: {}", "Rendering"),
+        // What was read before may change, and does not bring a function that there is none of.
+        (
+            "function",
+            "import (\"vela/kube\", \"strings\")\nr: kube.#Read & {$params: value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: \"c\"}}\na: kube.#Apply & {$params: value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: strings.ToUppr(\"a\")}}\nparameter: {}",
+            "Rendering",
+        ),
         ("op", "x: {#do: \"aply\", #provider: \"kube\"}\nparameter: {}", "Rendering"),
         (
             "params",

@@ -7,11 +7,14 @@ use crate::objects::{self, Form};
 use crate::output::Output;
 use clap::Args;
 use std::path::PathBuf;
+use stepwell_runtime::document::Document;
 use stepwell_runtime::model::application::Application;
 use stepwell_runtime::render::{self, KubeVersion, RenderOptions};
 use stepwell_runtime::template;
 
 /// Print the objects of an Application, and do nothing to any cluster
+///
+/// Definitions in the same file are in force; other objects that lie beside the Application are left out.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The Application (`-` for standard input)
@@ -35,8 +38,9 @@ fn kube_version(text: &str) -> Result<KubeVersion, String> {
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    let library = args.definitions.library()?;
     let source = inputs::read(&args.file)?;
+    let beside = Document::read_all(&source.name, &source.text)?;
+    let library = args.definitions.library()?.with_documents(&beside)?;
     let app = Application::from_text(&source.name, &source.text)?;
     let app = match template::fill(&library, &app)? {
         Some(filled) => filled.application,

@@ -47,10 +47,18 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     let mut bundle = Bundle::read(&[inputs::read(&args.file)?])?;
     // What a template makes of it is checked when the template is at hand.
     let made_of_template = matches!(&bundle.delivery, Delivery::Application(app) if app.template.is_some());
+    let mut ask_cluster = false;
     if let Delivery::Application(app) = &bundle.delivery
         && !made_of_template
     {
-        check(args, app, &library, bundle.beside.is_empty(), out)?;
+        let here = bundle.definitions(library.clone())?;
+        match check(args, app, &here, bundle.beside.is_empty(), out) {
+            // A type that is not here may be on the cluster.
+            Err(e) if !args.target.is_new() && e.problems.iter().any(|p| p.code == "unknown-type") => {
+                ask_cluster = true;
+            }
+            checked => checked?,
+        }
     }
     block_on(async {
         let connection = args.target.connect().await?;
@@ -75,6 +83,12 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             if args.strict {
                 drive.driver = drive.driver.strict();
             }
+            if let Delivery::Application(app) = &delivery
+                && ask_cluster
+            {
+                let there = drive.driver.definitions(app).await?;
+                check(args, app, &bundle.definitions(there)?, false, out)?;
+            }
             if args.env.is_none() {
                 bundle.apply_on(&connection).await?;
             }
@@ -82,7 +96,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             if let Delivery::Application(app) = &delivery
                 && made_of_template
             {
-                check(args, app, &library, false, out)?;
+                check(args, app, &drive.driver.definitions(app).await?, false, out)?;
             }
             let warnings = drive.driver.check(&delivery).await?;
             out.warnings(&warnings, &delivery.document().sources);

@@ -383,9 +383,10 @@ impl Evaluator {
 
     // Errors
 
-    /// The error of a name that a package does not have: incomplete, as that of a field that is not there.
+    /// The error of a name that a package does not have: incomplete, as that of a field that is not there, though it never comes.
     pub(super) fn missing(&mut self, m: &super::expr::Missing) -> ErrId {
-        let e = self.error(Code::Undefined, m.span, m.message.clone());
+        let e = self.error(Code::Reference, m.span, m.message.clone());
+        self.bottom_mut(e).incomplete = true;
         self.bottom_mut(e).hint.clone_from(&m.hint);
         e
     }

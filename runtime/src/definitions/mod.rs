@@ -10,6 +10,7 @@ mod vet;
 pub use read::{Compiled, Definition, Policies};
 pub use vet::vet;
 
+use crate::document::Document;
 use crate::model::definition::Kind;
 use crate::problem::{Problem, Problems, nearest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +111,21 @@ impl Library {
         Ok(self)
     }
 
+    /// The same library with the definitions among these documents added or put in the place of those of the same name.
+    ///
+    /// # Errors
+    /// Definitions that cannot be read.
+    pub fn with_documents(mut self, documents: &[Document]) -> Result<Library, Problems> {
+        let mut problems = Problems::default();
+        for document in documents.iter().filter(|d| read::is_definition(d)) {
+            match Definition::of_object(document, document.file()) {
+                Ok(d) => self.put(Arc::new(d)),
+                Err(p) => problems.absorb(Problems::one(document.sources.clone(), p)),
+            }
+        }
+        problems.into_result(self)
+    }
+
     /// The same library with a definition that was kept as an object ([`Definition::to_object`]) in the place of that of its name.
     ///
     /// # Errors
@@ -123,6 +139,11 @@ impl Library {
             Arc::make_mut(&mut self.entries).insert(key, Arc::new(d));
         }
         Ok(self)
+    }
+
+    /// Puts a definition that was found elsewhere in the place of that of its name. It does not count as one that was added.
+    pub(crate) fn put(&mut self, definition: Arc<Definition>) {
+        Arc::make_mut(&mut self.entries).insert((definition.kind, definition.name.clone()), definition);
     }
 
     /// Whether the definition was added to those built in.

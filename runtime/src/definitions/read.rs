@@ -350,10 +350,21 @@ fn read_objects(name: &str, text: &str) -> Result<Vec<Definition>, Problems> {
     problems.into_result(out)
 }
 
-fn read_object(d: &Document, file: &str) -> Result<Definition, Problem> {
-    let said = d.value.get("kind").and_then(Json::as_str).unwrap_or_default();
+/// What an object defines, if it is a definition.
+fn defines(d: &Document) -> Option<Kind> {
+    let said = d.value.get("kind").and_then(Json::as_str)?;
     let known = Kind::ALL.into_iter().find(|k| k.object_kind() == said);
-    let Some(kind) = known.or((said == WORKLOAD).then_some(Kind::Component)) else {
+    known.or((said == WORKLOAD).then_some(Kind::Component))
+}
+
+/// Whether an object is a definition.
+pub(super) fn is_definition(d: &Document) -> bool {
+    defines(d).is_some()
+}
+
+fn read_object(d: &Document, file: &str) -> Result<Definition, Problem> {
+    let Some(kind) = defines(d) else {
+        let said = d.value.get("kind").and_then(Json::as_str).unwrap_or_default();
         let kinds = Kind::ALL.map(Kind::object_kind);
         let problem = d.problem("definition", "kind", format!("`{said}` is no kind of definition"));
         return Err(problem.hint(format!("kinds are `{}`", kinds.join("`, `"))));

@@ -13,11 +13,12 @@ use super::judge::Conditions;
 use super::lease;
 use super::record::Record;
 use super::subject::{Delivery, Found, Subject, fingerprint};
-use super::types::StepTypes;
+use super::types::Types;
 use super::{DriveError, Driver, Progress, RunRef, Until, told, watch};
 use crate::clock::Hold;
 use crate::document::Document;
 use crate::engine::{Book, Effect, Event, Refused, State, Touched, apply};
+use crate::model::definition::Kind;
 use crate::model::run::{RunPhase, RunStatus, Time};
 use crate::secret::Marked;
 use std::collections::{HashMap, HashSet};
@@ -46,7 +47,7 @@ pub(super) enum Message {
     /// if it is still to go on.
     Record { step: String, attempt: u32, given: Option<(String, Marked)>, saved: oneshot::Sender<()> },
     /// The step type that an attempt lacked has been looked for.
-    Types { step: String, attempt: u32, found: Result<StepTypes, String> },
+    Types { step: String, attempt: u32, found: Result<Types, String> },
     /// The record was written, with this version.
     Written(String),
     /// The record was deleted.
@@ -90,7 +91,7 @@ impl Drop for Active {
 }
 
 /// What a run's object asks for, as it is now.
-async fn find(driver: &Driver, record: &Record, kept: &StepTypes) -> Result<Found, DriveError> {
+async fn find(driver: &Driver, record: &Record, kept: &Types) -> Result<Found, DriveError> {
     let object = serde_json::to_value(&record.object).unwrap_or_default();
     match Delivery::read(&Document::from_value(object)) {
         Ok(Some(delivery)) => driver.subject(&record.reference, delivery, kept, driver.complete).await,
@@ -263,7 +264,7 @@ impl Active {
             let started = self.state.status.start_time.is_some() && !self.respecified();
             let kept = match started {
                 true => self.driver.kept_types(&self.record.reference).await?,
-                false => StepTypes::of_library(self.driver.library.clone()),
+                false => Types::of_library(self.driver.library.clone()),
             };
             let held = if started { None } else { self.make_of_template().await? };
             let found = match held {
@@ -370,9 +371,10 @@ impl Active {
             let _ = self.event(Event::Refuse { message });
             return self.flush(true).await;
         }
-        for kind in self.subject.types.changed.clone() {
+        for (kind, name) in self.subject.types.changed.clone() {
+            let what = if kind == Kind::WorkflowStep { "step".to_string() } else { kind.to_string() };
             let note = format!(
-                "the step type `{kind}` has changed since the run began; the run keeps the version it started with"
+                "the {what} type `{name}` has changed since the run began; the run keeps the version it started with"
             );
             tracing::warn!("{note}");
             told::event(&self.driver.client, &self.record.owner(), "Normal", "DefinitionChanged", &note);

@@ -4,7 +4,7 @@
 //! come, such as a step type or a Workflow that is not there yet, is let in. Tests: `tests/program/admission.rs`.
 
 use super::subject::{Delivery, Found};
-use super::types::StepTypes;
+use super::types::Types;
 use super::{DriveError, Driver};
 use crate::document::Document;
 use crate::problem::Problem;
@@ -60,12 +60,12 @@ impl Driver {
                 without_references: true,
                 ..RenderOptions::default()
             };
-            match render::application(&self.library, app, &options) {
+            match render::application(&self.definitions(app).await?, app, &options) {
                 Ok(rendered) => warnings.extend(told(&rendered.warnings)),
                 Err(problems) => faults.extend(told(&problems.list)),
             }
         }
-        let none = StepTypes::of_library(self.library.clone());
+        let none = Types::of_library(self.library.clone());
         match self.subject(&reference, delivery, &none, false).await? {
             Found::Wrong(problems) => faults.extend(told(&problems.list)),
             Found::Subject(subject) => warnings.extend(told(&subject.warnings)),

@@ -160,7 +160,7 @@ impl Driver {
             let all = self.environments().await?.into_iter().filter(|e| own.contains(&e.name));
             bound.extend(all.map(|environment| Bound { environment, targets: Vec::new() }));
         }
-        Ok(generate(&self.library, app, &bound))
+        Ok(generate(&self.definitions(app).await?, app, &bound))
     }
 
     /// A delivery as a run takes it: an Application without a workflow of its own has the one of its environments.

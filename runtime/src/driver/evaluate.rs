@@ -10,7 +10,7 @@ use crate::ops::{self, Form, Op};
 use serde_json::{Map, Value as Json};
 use std::collections::HashSet;
 use stepwell_lang::data::Data;
-use stepwell_lang::diag::Code;
+use stepwell_lang::diag::{Code, Diagnostic};
 use stepwell_lang::pkg::Kind;
 use stepwell_lang::source::Source;
 use stepwell_lang::{Failure, Instance, Path, Step, Value, Which};
@@ -61,16 +61,17 @@ fn open(code: Code) -> bool {
 
 /// The first mistake of a failure that stays one whatever is filled in, for a message.
 fn mistake(failure: &Failure) -> Option<String> {
-    failure.diagnostics.iter().find(|d| !open(d.code)).map(|d| say(&d.path, &d.message))
+    failure.diagnostics.iter().find(|d| !open(d.code)).map(say)
 }
 
-fn say(path: &str, message: &str) -> String {
-    let path = path.strip_prefix("template.").unwrap_or(path);
-    if path.is_empty() { message.to_string() } else { format!("{path}: {message}") }
+/// A mistake in one line: where, what, and what was meant perhaps.
+fn say(d: &Diagnostic) -> String {
+    let path = d.path.strip_prefix("template.").unwrap_or(&d.path);
+    if path.is_empty() { d.line() } else { format!("{path}: {}", d.line()) }
 }
 
 fn first(failure: &Failure) -> String {
-    failure.diagnostics.first().map(|d| say(&d.path, &d.message)).unwrap_or_default()
+    failure.diagnostics.first().map(say).unwrap_or_default()
 }
 
 fn to_object(data: &Data) -> Map<String, Json> {
@@ -140,7 +141,7 @@ impl Evaluation {
                 self.check()?;
                 // Fields that cannot be told yet may hold ops: a step that leaves them out has not done what it says.
                 match self.root().error() {
-                    Some(d) => Err(failed(Reason::Rendering, say(&d.path, &d.message))),
+                    Some(d) => Err(failed(Reason::Rendering, say(&d))),
                     None => Ok(None),
                 }
             }
@@ -334,7 +335,7 @@ fn read(value: Value<'_>, except: &[&str]) -> Result<Params, Outcome> {
     if missing.is_none()
         && let Some(d) = value.error()
     {
-        missing = Some(say(&d.path, &d.message));
+        missing = Some(say(&d));
     }
     Ok(match missing {
         None => Params::Ready(found),

@@ -69,7 +69,7 @@ impl Driver {
             };
             watchers.spawn(follow(api, reference, told.clone()));
         }
-        for kind in [Kind::WorkflowStep, Kind::Application] {
+        for kind in Kind::ALL {
             // What runs name and may come later must be of a kind that can be watched.
             if let Err(e) = crds::ensure(&self.client, &self.kinds, Crd::Definition(kind)).await {
                 tracing::warn!("{e}");
@@ -280,7 +280,8 @@ async fn list(
             let over = object.data.pointer("/status/finished").and_then(serde_json::Value::as_bool)
                 == Some(true)
                 && object.metadata.deletion_timestamp.is_none();
-            if !over || known.contains(&reference) || restart(object).is_some() {
+            let told_of = || restart(object).is_some() || !asked::of(object).is_empty();
+            if !over || known.contains(&reference) || told_of() {
                 let _ = told.send(Told::Seen(reference)).await;
             }
         }

@@ -52,14 +52,14 @@ impl Judge for Conditions {
     fn holds(&self, expression: &str, scope: &Map<String, Value>) -> Result<bool, String> {
         let holds = |value: LangValue<'_>| match (value.as_bool(), value.error()) {
             (Some(b), _) => Ok(b),
-            (None, Some(d)) => Err(d.message),
+            (None, Some(d)) => Err(d.line()),
             (None, None) => Err("it is neither true nor false".to_string()),
         };
         self.evaluate(expression, scope, holds).map_err(|why| format!("invalid if value: {why}"))
     }
 
     fn value(&self, expression: &str, scope: &Map<String, Value>) -> Result<Value, String> {
-        let first = |e: Failure| e.diagnostics.first().map_or_else(|| e.to_string(), |d| d.message.clone());
+        let first = |e: Failure| e.diagnostics.first().map_or_else(|| e.to_string(), Diagnostic::line);
         self.evaluate(expression, scope, |value| Ok(value.data().map_err(first)?.to_json_value()))
     }
 }
@@ -110,7 +110,7 @@ impl Checker {
         match evaluate(program, expression, is) {
             Ok(()) => Ok(()),
             Err(d) if d.code == Code::Undefined => undefined(expression, &d.message, steps, inputs),
-            Err(d) => Err(d.message),
+            Err(d) => Err(d.line()),
         }
     }
 }

@@ -50,7 +50,7 @@ use std::time::{Duration, Instant};
 use subject::Found;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use types::{Known, StepTypes};
+use types::{Known, Types};
 
 /// How long an operation waits for whoever drives the run to do it.
 const ANSWERED: Duration = Duration::from_secs(3);
@@ -310,7 +310,7 @@ impl Driver {
     /// # Errors
     /// Everything that is wrong with it; a cluster that cannot be asked.
     pub async fn check(&self, delivery: &Delivery) -> Result<Vec<Problem>, DriveError> {
-        let none = StepTypes::of_library(self.library.clone());
+        let none = Types::of_library(self.library.clone());
         match self.subject(&delivery.reference("default"), delivery.clone(), &none, true).await? {
             Found::Wrong(problems) => Err(problems.into()),
             Found::Subject(subject) => Ok(subject.warnings),
@@ -438,6 +438,10 @@ impl Driver {
             }
             let busy = match lease::take(&self.client, reference, owner, &uid).await {
                 Ok(held) => {
+                    // Saved and not yet published, a restart shows only beside the object; the request stands at it until it does.
+                    if asked.is_none() && matches!(event, Event::Restart { .. }) {
+                        asked = Some(self.ask(reference, &event).await?);
+                    }
                     let end = self.change_alone(&mut record, event.clone(), asked.as_deref()).await;
                     held.release().await;
                     return end;

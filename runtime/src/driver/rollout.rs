@@ -7,12 +7,10 @@
 use super::environments::bound_to;
 use super::record::{Record, RunKind, RunRef, cluster};
 use super::subject::spec_print;
-use super::types::StepTypes;
+use super::types::{Types, named};
 use super::{DriveError, Driver, told};
-use crate::definitions::Library;
 use crate::document::Document;
 use crate::model::application::Application;
-use crate::model::definition::Kind;
 use crate::model::run::RunPhase;
 use crate::model::workflow::{Step, Workflow};
 use crate::ops::OpError;
@@ -96,28 +94,10 @@ fn kept(object: &Value, app: &Application) -> Value {
 }
 
 /// The definitions that an Application uses, as objects; types that are not there are told elsewhere.
-fn definitions(library: &Library, app: &Application, workflow: &Workflow, types: &StepTypes) -> Vec<Value> {
-    let mut names: BTreeSet<(Kind, String)> = BTreeSet::new();
-    let mut add = |kind: Kind, name: &str| {
-        names.insert((kind, name.to_string()));
-    };
-    for c in &app.components {
-        add(Kind::Component, &c.kind);
-        c.traits.iter().for_each(|t| add(Kind::Trait, &t.kind));
-    }
-    for p in &app.policies {
-        add(Kind::Policy, &p.kind);
-        let changed =
-            p.properties.as_ref().filter(|_| p.kind == "override").and_then(|p| p.get("components"));
-        for c in changed.and_then(Value::as_array).into_iter().flatten() {
-            add(Kind::Component, c.get("type").and_then(Value::as_str).unwrap_or_default());
-            for t in c.get("traits").and_then(Value::as_array).into_iter().flatten() {
-                add(Kind::Trait, t.get("type").and_then(Value::as_str).unwrap_or_default());
-            }
-        }
-    }
-    let mut all: Vec<Value> =
-        names.iter().filter_map(|(kind, name)| library.get(*kind, name)).map(|d| d.to_object()).collect();
+fn definitions(app: &Application, workflow: &Workflow, types: &Types) -> Vec<Value> {
+    let names = named(app);
+    let known = names.iter().filter_map(|(kind, name)| types.library().get(*kind, name));
+    let mut all: Vec<Value> = known.map(|d| d.to_object()).collect();
     let steps: BTreeSet<&str> = workflow.all().map(|s| s.kind.as_str()).collect();
     all.extend(steps.into_iter().filter_map(|s| types.get(s)).map(|d| d.to_object()));
     all
@@ -165,7 +145,7 @@ impl Driver {
         object: &Value,
         app: &Application,
         workflow: &Workflow,
-        (types, policies): (&StepTypes, Policies),
+        (types, policies): (&Types, Policies),
     ) -> Result<Rollout, DriveError> {
         let revisions = self.revisions_of(reference);
         let known = revisions.list().await.map_err(refused)?;
@@ -183,7 +163,7 @@ impl Driver {
                 // Kept as it is written; what its environments make of it counts as well.
                 let application = kept(object, app);
                 let asked = kept(&app.document.value, app);
-                let definitions = definitions(&self.library, app, workflow, types);
+                let definitions = definitions(app, workflow, types);
                 let summary = Summary {
                     hash: revisions::content(&asked, bound_to(app), &definitions),
                     publish_version: text(PUBLISH_VERSION),

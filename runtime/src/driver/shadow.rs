@@ -9,7 +9,7 @@ use super::evaluate::{Call, Evaluation, Params};
 use super::judge::Conditions;
 use super::record::Record;
 use super::subject::Subject;
-use super::types::StepTypes;
+use super::types::Types;
 use crate::definitions::Compiled;
 use crate::engine::{Judge, Outcome, State, parameter};
 use crate::model::workflow::Step;
@@ -330,11 +330,11 @@ impl<'w> Shadow<'w> {
 
 /// Evaluates again what steps of a run have made of secrets.
 pub(super) struct Replay {
-    types: StepTypes,
+    types: Types,
 }
 
 impl Replay {
-    pub(super) fn new(types: &StepTypes) -> Replay {
+    pub(super) fn new(types: &Types) -> Replay {
         Replay { types: types.clone() }
     }
 

@@ -191,6 +191,20 @@ async fn carry_out(
     answer
 }
 
+/// The most of what an op gives that is recorded, in bytes. A record is one object of the cluster, which takes no more than about a megabyte: after a crash
+/// an op that gave more is carried out again.
+const RECORDED: usize = 256 << 10;
+
+/// About how many bytes a value takes as text.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(all) => all.iter().map(weight).sum(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + weight(value)).sum(),
+        _ => 8,
+    }
+}
+
 /// What an op gave, as it may be recorded.
 fn recorded(cx: &Cx, returns: &Map<String, Value>) -> Marked {
     let returns = Value::Object(returns.clone());
@@ -223,7 +237,9 @@ async fn run(
                     (work.record)(unrecorded.take()).await.map_err(|()| Stop::Dropped)?;
                 }
                 let answer = carry_out(work, shadow, &call, &params).await;
-                if let (Ok(Answer::Returns(returns)), false) = (&answer, call.op.repeatable()) {
+                if let (Ok(Answer::Returns(returns)), false) = (&answer, call.op.repeatable())
+                    && returns.values().map(weight).sum::<usize>() <= RECORDED
+                {
                     unrecorded = Some((call.name.clone(), recorded(&work.cx, returns)));
                 }
                 answer

@@ -7,7 +7,7 @@ use super::environments::bound_to;
 use super::judge::Checker;
 use super::record::{RunKind, RunRef};
 use super::rollout::{self, Rollout};
-use super::types::{StepTypes, has_definition};
+use super::types::{Types, has_definition, named};
 use super::{DriveError, Driver};
 use crate::definitions::Library;
 use crate::document::Document;
@@ -25,13 +25,14 @@ use crate::resources::{Policies, hash};
 use crate::revisions::{PUBLISH_VERSION, Revision};
 use kube::api::{Api, DynamicObject};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is driven.
 pub(super) struct Subject {
     pub(super) plan: Plan,
     pub(super) components: Option<Arc<dyn Components>>,
-    pub(super) types: StepTypes,
+    pub(super) types: Types,
     /// What an Application rolls out.
     pub(super) rollout: Option<Rollout>,
     /// What tells one content of the object's `spec` from another.
@@ -105,7 +106,7 @@ pub fn check(library: &Library, app: &Application) -> Result<(), Problems> {
     if workflow.reference.is_some() {
         return Problems { list: faults, ..Problems::default() }.into_result(());
     }
-    let types = StepTypes::of_library(library.clone());
+    let types = Types::of_library(library.clone());
     let faults = checked(&workflow, faults, WORKFLOW, &Map::new(), &types, &[]);
     placed(&app.document, faults).into_result(())
 }
@@ -127,7 +128,7 @@ fn checked(
     mut faults: Vec<Problem>,
     path: &str,
     context: &Map<String, Value>,
-    types: &StepTypes,
+    types: &Types,
     late: &[String],
 ) -> Vec<Problem> {
     let kind = |name: &str| match !has_definition(name)
@@ -152,7 +153,7 @@ fn checked(
 }
 
 /// Parameters that a step type does not declare but nearly does: it would ignore them.
-fn undeclared(workflow: &Workflow, path: &str, types: &StepTypes) -> Vec<Problem> {
+fn undeclared(workflow: &Workflow, path: &str, types: &Types) -> Vec<Problem> {
     let dot = if path.is_empty() { "" } else { "." };
     let mut found = Vec::new();
     let mut look = |step: &Step, at: &str| {
@@ -241,7 +242,7 @@ impl Driver {
         &self,
         reference: &RunRef,
         delivery: Delivery,
-        kept: &StepTypes,
+        kept: &Types,
         strict: bool,
     ) -> Result<Found, DriveError> {
         let (object, places) = (delivery.document().value.clone(), delivery.document().clone());
@@ -249,7 +250,17 @@ impl Driver {
             Ok(delivery) => delivery,
             Err(faults) => return Ok(Found::Wrong(placed(&places, faults))),
         };
-        let wish = Wish::of(&self.library, delivery);
+        let named = match &delivery {
+            Delivery::Application(app) => named(app),
+            Delivery::Run(..) => BTreeSet::new(),
+        };
+        let mut types = match self.types(&reference.namespace, &named, kept).await {
+            Err(DriveError::Record(why)) => {
+                return Ok(Found::Wrong(placed(&places, vec![Problem::new("definition", "", why)])));
+            }
+            other => other?,
+        };
+        let wish = Wish::of(types.library(), delivery);
         let document = wish.document.clone();
         let (mut faults, mut path) = (wish.faults, wish.path);
         let workflow = match (wish.workflow, &wish.reference) {
@@ -289,16 +300,15 @@ impl Driver {
             (None, None) => Workflow::default(),
         };
         let mut context = context(reference, &object, wish.reference.as_deref(), &wish.context);
-        let types = match self.step_types(&reference.namespace, &kinds(&workflow), kept).await {
-            Err(DriveError::Record(why)) => {
-                faults.push(Problem::new("definition", "", why));
-                StepTypes::of_library(self.library.clone())
-            }
-            other => other?,
-        };
+        let steps = kinds(&workflow).into_iter().map(|kind| (Kind::WorkflowStep, kind)).collect();
+        match self.types(&reference.namespace, &steps, kept).await {
+            Err(DriveError::Record(why)) => faults.push(Problem::new("definition", "", why)),
+            other => types.absorb(other?),
+        }
+        let library = types.library().clone();
         let mut rollout = None;
         if let Some(app) = &wish.app {
-            let policies = Policies::read(&self.library, app).unwrap_or_else(|more| {
+            let policies = Policies::read(&library, app).unwrap_or_else(|more| {
                 faults.extend(more);
                 Policies::default()
             });
@@ -338,7 +348,7 @@ impl Driver {
                 ..RenderOptions::default()
             };
             let services = Mutex::default();
-            let rendering = Rendering { library: self.library.clone(), app, options, services };
+            let rendering = Rendering { library, app, options, services };
             Arc::new(rendering) as Arc<dyn Components>
         });
         Ok(Found::Subject(Box::new(Subject {
@@ -417,7 +427,7 @@ impl Subject {
         let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
         let mut plan = Plan::new(&Workflow::default(), uid, Map::new());
         plan.limits = limits;
-        let types = StepTypes::of_library(library.clone());
+        let types = Types::of_library(library.clone());
         let spec = fingerprint(object);
         Subject { plan, components: None, types, rollout: None, spec, warnings: Vec::new() }
     }

@@ -60,6 +60,10 @@ impl Op for Send {
         "send"
     }
 
+    fn older_fields(&self) -> &'static [&'static str] {
+        &["stepID"]
+    }
+
     fn repeatable(&self) -> bool {
         false
     }
@@ -106,7 +110,7 @@ async fn send(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
             retry: !e.is_permanent() && !e.is_client() && !is_untrusted(&e),
         }
     })?;
-    Ok(Answer::Returns(Map::new()))
+    Ok(Answer::one("stepID", cx.session.clone().into()))
 }
 
 /// Whether a host is this machine: what goes there nobody else can read.
@@ -284,7 +288,7 @@ mod tests {
         let (port, inbox) = serve(None).await;
         let to = ["a@example.com", "b@example.com"];
         let sent = Send.run(&nowhere(), mail("127.0.0.1", port, "right", &to)).await;
-        assert_eq!(sent, Ok(Answer::Returns(Map::new())));
+        assert_eq!(sent, Ok(Answer::one("stepID", json!("s-1"))));
         let text = inbox.text();
         let head = "AUTH ci@example.com\nMAIL ci@example.com\nRCPT a@example.com\nRCPT b@example.com\n";
         assert!(text.starts_with(head), "{text}");
@@ -332,7 +336,7 @@ mod tests {
         let unknown = Send.run(&cx, params.clone()).await.unwrap_err();
         assert!(!unknown.retry && unknown.message.contains("certificate"), "{unknown}");
         params.insert("tls_config".into(), json!({"secret": "authority"}));
-        assert_eq!(Send.run(&cx, params).await, Ok(Answer::Returns(Map::new())));
+        assert_eq!(Send.run(&cx, params).await, Ok(Answer::one("stepID", json!("s-1"))));
         assert!(inbox.text().contains("TLS\nAUTH ci@example.com\n"), "{}", inbox.text());
         cluster.close().await;
     }

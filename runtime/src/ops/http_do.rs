@@ -1,5 +1,6 @@
 //! `http/do`: a call over HTTP.
 
+use super::support::body::{self, Fault, size};
 use super::support::cx::client_builder;
 use super::support::objects::innermost;
 use super::support::rate::{MOST_CALLS, RATES};
@@ -7,9 +8,10 @@ use super::support::secret::{Tls, files};
 use super::support::trust::{is_untrusted, same_server};
 use super::{Answer, Cx, Op, OpError, read};
 use crate::model::workflow::parse_duration;
+use crate::problem::nearest;
 use futures::future::BoxFuture;
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::StreamBody;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Identity, Method, Url};
 use serde::Deserialize;
@@ -18,8 +20,11 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// The longest body of an answer.
-const LONGEST_BODY: usize = 1 << 20;
+/// The longest body of an answer if nothing is said, and the most that can be asked for.
+const BODY: usize = 1 << 20;
+const LONGEST_BODY: usize = 64 << 20;
+/// The methods that there are; the schema has those of the reference, and who writes the op out can use the others.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
 /// How long a call may take if nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,6 +49,7 @@ struct Request {
     trailer: BTreeMap<String, String>,
     ratelimiter: Option<Limit>,
     headers_from_secret: Vec<SecretHeader>,
+    body_limit: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +84,8 @@ impl Op for Do {
 
     fn doc(&self) -> &'static str {
         "Sends a request over HTTP and returns status code, headers and body of the answer, whatever the code is. A call may take `request.timeout` \
-         (10 s unless told otherwise), its answer may have 1 MiB. Headers can be taken from Secrets, and so can the certificates (`ca.crt`, \
+         (10 s unless told otherwise). Its answer may have 1 MiB, or what `request.bodyLimit` says in bytes, up to 64 MiB (`64Mi`); \
+         a longer one is given up as soon as that is known, and the step fails. Headers can be taken from Secrets, and so can the certificates (`ca.crt`, \
          `client.crt`, `client.key` in the Secret of `tls_config`). `request.ratelimiter` allows so many calls of the same method and address in a period. \
          Redirects are followed, ten at most; with headers or certificates from Secrets only on the same server. \
          Each request carries an `Idempotency-Key` that is the same when it is sent again after a crash. \
@@ -106,7 +113,7 @@ async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
         return Err(OpError::permanent(format!("`url` is of scheme `{}`, not http or https", url.scheme())));
     }
     let method = if params.method.is_empty() { "GET" } else { params.method.as_str() };
-    let method: Method = method.parse().map_err(|_| OpError::permanent("`method` is no HTTP method"))?;
+    let method = method_of(method)?;
     let what = format!("{method} {}", url.origin().ascii_serialization());
     let timeout = match params.request.timeout.as_deref().filter(|t| !t.is_empty()) {
         Some(text) => {
@@ -114,6 +121,7 @@ async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
         }
         None => TIMEOUT,
     };
+    let limit = body_limit(params.request.body_limit)?;
     let client = match &params.tls_config {
         Some(tls) => with_tls(cx, tls).await?,
         None if !params.request.headers_from_secret.is_empty() => careful()?,
@@ -155,21 +163,39 @@ async fn call(cx: &Cx, params: Map<String, Value>) -> Result<Answer, OpError> {
     let answer = request.send().await.map_err(failed)?;
     let status = answer.status().as_u16();
     let header = shown(answer.headers());
-    let mut trailer = Map::new();
-    let mut body = Vec::new();
-    let mut frames = reqwest::Body::from(answer);
-    while let Some(frame) = frames.frame().await {
-        match frame.map_err(failed)?.into_data() {
-            Ok(data) => body.extend_from_slice(&data),
-            Err(other) => trailer = other.trailers_ref().map(shown).unwrap_or_default(),
-        }
-        if body.len() > LONGEST_BODY {
-            return Err(OpError::permanent(format!("{what}: the answer is longer than 1 MiB")));
-        }
-    }
-    let body = String::from_utf8_lossy(&body).into_owned();
+    let (body, trailer) = body::read(answer, limit).await.map_err(|fault| match fault {
+        Fault::Broken(e) => failed(e),
+        Fault::TooLong => OpError::permanent(format!(
+            "{what}: the answer is longer than {}; `request.bodyLimit` may be up to {}",
+            size(limit),
+            size(LONGEST_BODY)
+        )),
+    })?;
+    let trailer = trailer.as_ref().map(shown).unwrap_or_default();
+    let body = String::from_utf8(body).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     let returns = json!({"body": body, "header": header, "trailer": trailer, "statusCode": status});
     Ok(Answer::Returns(returns.as_object().cloned().unwrap_or_default()))
+}
+
+fn method_of(name: &str) -> Result<Method, OpError> {
+    if METHODS.contains(&name) {
+        return name.parse().map_err(|_| OpError::permanent("`method` is no HTTP method"));
+    }
+    let near = nearest(&name.to_uppercase(), METHODS).map(|near| format!("; did you mean `{near}`?"));
+    let all = METHODS.join("`, `");
+    Err(OpError::permanent(format!("`method` is `{name}`, and can be `{all}`{}", near.unwrap_or_default())))
+}
+
+fn body_limit(asked: Option<i64>) -> Result<usize, OpError> {
+    let Some(asked) = asked else { return Ok(BODY) };
+    let fits = usize::try_from(asked).ok().filter(|limit| (1..=LONGEST_BODY).contains(limit));
+    let wrong = || {
+        OpError::permanent(format!(
+            "`request.bodyLimit` is {asked}, and must be 1 to {LONGEST_BODY} bytes ({})",
+            size(LONGEST_BODY)
+        ))
+    };
+    fits.ok_or_else(wrong)
 }
 
 /// A body with trailers after it.
@@ -265,6 +291,7 @@ mod tests {
     use axum::extract::Request as Incoming;
     use axum::response::IntoResponse;
     use axum::routing::any;
+    use http_body_util::BodyExt;
     use k8s_openapi::api::core::v1::Secret;
     use kube::Api;
     use std::sync::Arc;
@@ -291,7 +318,7 @@ mod tests {
         let app = Router::new()
             .route("/echo", any(echo))
             .route("/slow", any(|| async { tokio::time::sleep(Duration::from_secs(30)).await }))
-            .route("/big", any(|| async { vec![b'x'; LONGEST_BODY + 1] }))
+            .route("/big", any(|| async { vec![b'x'; BODY + 1] }))
             .route("/no", any(|| async { (http::StatusCode::INTERNAL_SERVER_ERROR, "no") }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -480,13 +507,65 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_long_answer_is_read_as_far_as_it_is_asked_for() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let sent = Arc::new(AtomicUsize::new(0));
+        let counted = sent.clone();
+        let endless = move || {
+            let counted = counted.clone();
+            let piece = move |()| {
+                counted.fetch_add(1 << 16, Ordering::SeqCst);
+                Some((Ok::<_, std::convert::Infallible>(vec![b'x'; 1 << 16]), ()))
+            };
+            let pieces = futures::stream::unfold((), move |state| std::future::ready(piece(state)));
+            async { axum::body::Body::from_stream(pieces) }
+        };
+        let big = || async { vec![b'x'; 5 << 20] };
+        let app = Router::new().route("/endless", any(endless)).route("/big", any(big));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let ask = |path: &str, limit: i64| {
+            run(json!({"url": format!("{server}/{path}"), "request": {"bodyLimit": limit}}))
+        };
+        let got = ask("big", 5 << 20).await.unwrap();
+        assert_eq!(got["body"].as_str().map(str::len), Some(5 << 20));
+        let told = |limit: &str| {
+            format!(
+                "GET {server}: the answer is longer than {limit}; `request.bodyLimit` may be up to 64 MiB"
+            )
+        };
+        assert_eq!(ask("big", (5 << 20) - 1).await.unwrap_err(), OpError::permanent(told("5242879 bytes")));
+        assert_eq!(ask("endless", 3 << 20).await.unwrap_err(), OpError::permanent(told("3 MiB")));
+        // What has come beyond the limit lies in the buffers of the connection, and the server has stopped.
+        let after = sent.load(Ordering::SeqCst);
+        assert!(((3 << 20)..(24 << 20)).contains(&after), "{after} bytes were sent");
+        for wrong in [0, -1, (64 << 20) + 1] {
+            let told = format!("`request.bodyLimit` is {wrong}, and must be 1 to 67108864 bytes (64 MiB)");
+            assert_eq!(ask("big", wrong).await.unwrap_err(), OpError::permanent(told));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_method_that_is_none_is_told_with_those_that_there_are() {
+        let told = |method: &str| {
+            let asked = run(json!({"url": "http://127.0.0.1:1", "method": method}));
+            async { asked.await.unwrap_err().message }
+        };
+        let all = "`GET`, `POST`, `PUT`, `DELETE`, `PATCH`, `HEAD`, `OPTIONS`";
+        assert_eq!(told("FETCHED").await, format!("`method` is `FETCHED`, and can be {all}"));
+        assert_eq!(told("post").await, format!("`method` is `post`, and can be {all}; did you mean `POST`?"));
+    }
+
+    #[tokio::test]
     async fn errors_say_where_but_nothing_secret() {
         let server = serve().await;
         let slow = json!({"url": format!("{server}/slow?token=SECRET"), "request": {"timeout": "100ms"}});
         let slow = run(slow).await.unwrap_err();
         assert_eq!(slow, OpError::transient(format!("GET {server}: no answer within 100ms")));
         let big = run(json!({"url": format!("{server}/big")})).await.unwrap_err();
-        assert_eq!(big, OpError::permanent(format!("GET {server}: the answer is longer than 1 MiB")));
+        let told = "the answer is longer than 1 MiB; `request.bodyLimit` may be up to 64 MiB";
+        assert_eq!(big, OpError::permanent(format!("GET {server}: {told}")));
         let refused = json!({"url": "http://u:SECRET@127.0.0.1:1/SECRET?SECRET", "request": {"body": "SECRET", "header": {"a": "SECRET"}}});
         let refused = run(refused).await.unwrap_err();
         assert!(

@@ -1,5 +1,6 @@
 //! `metrics/promCheck`: a query to Prometheus that has to meet a condition for some time.
 
+use super::support::body::{self, Fault, size};
 use super::support::objects::innermost;
 use super::support::trust::is_untrusted;
 use super::{Answer, Cx, Op, OpError, Vars, read};
@@ -12,6 +13,9 @@ use std::time::Duration;
 
 /// How long Prometheus may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest answer; only its first value counts.
+const LONGEST: usize = 4 << 20;
 
 /// How soon the value is looked at again, and how seldom.
 const SOONEST: Duration = Duration::from_millis(200);
@@ -128,7 +132,12 @@ async fn ask(cx: &Cx, params: &Params) -> Result<Option<f64>, OpError> {
     };
     let response = http.get(url).timeout(TIMEOUT).send().await.map_err(failed)?;
     let status = response.status();
-    let body: Value = response.json().await.map_err(failed)?;
+    let (body, _) = body::read(response, LONGEST).await.map_err(|fault| match fault {
+        Fault::Broken(e) => failed(e),
+        Fault::TooLong => OpError::permanent(format!("{what}: the answer is longer than {}", size(LONGEST))),
+    })?;
+    let body: Value = serde_json::from_slice(&body)
+        .map_err(|_| OpError::transient(format!("{what}: the answer ({status}) is not JSON")))?;
     if body["status"] != "success" {
         // A query that it does not understand will not be understood later.
         let why = body["error"].as_str().unwrap_or("it gives no result");

@@ -5,9 +5,10 @@ use crate::driver::record::Record;
 use crate::driver::shadow::Replay;
 use crate::driver::step::{self, Work};
 use crate::driver::subject::Subject;
-use crate::driver::types::{self, StepTypes};
+use crate::driver::types::{self, Types};
 use crate::driver::{DriveError, Driver, watch};
 use crate::engine::{Event, Outcome, State, StepBook, StepResult, Watched};
+use crate::model::definition::Kind;
 use crate::model::run::Reason;
 use crate::ops::support::secret::Again;
 use crate::ops::{Cx, Vars};
@@ -91,8 +92,11 @@ impl Active {
         let (driver, messages, step) = (self.driver.clone(), self.messages.clone(), id.to_string());
         let namespace = self.record.reference.namespace.clone();
         let look = tokio::spawn(async move {
-            let none = StepTypes::of_library(driver.library.clone());
-            let found = driver.step_types(&namespace, &[kind], &none).await.map_err(|e| e.to_string());
+            let none = Types::of_library(driver.library.clone());
+            let found = driver
+                .types(&namespace, &[(Kind::WorkflowStep, kind)].into(), &none)
+                .await
+                .map_err(|e| e.to_string());
             let _ = messages.send(Message::Types { step, attempt, found }).await;
         });
         look.abort_handle()
@@ -103,7 +107,7 @@ impl Active {
         &mut self,
         id: &str,
         attempt: u32,
-        found: Result<StepTypes, String>,
+        found: Result<Types, String>,
     ) -> Result<(), DriveError> {
         let Some((name, kind, book)) = self.wanted(id, attempt) else { return Ok(()) };
         let outcome = match found {
@@ -200,6 +204,7 @@ pub(in crate::driver) fn step_work(
         run: state.run_id(),
         vars,
         step: name.to_string(),
+        session: id.to_string(),
         op: String::new(),
         identity: format!("{}/{id}/{attempt}", owner.uid),
         secrets: Mutex::default(),

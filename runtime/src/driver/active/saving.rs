@@ -4,7 +4,7 @@ use super::{Active, Message, SAVE_TRIES, find};
 use crate::driver::asked;
 use crate::driver::record::Saved;
 use crate::driver::subject::Found;
-use crate::driver::types::StepTypes;
+use crate::driver::types::Types;
 use crate::driver::{DriveError, Progress, told};
 use crate::engine::{Event, Touched, changes};
 use crate::model::run::StepStatus;
@@ -109,7 +109,7 @@ impl Active {
 
     /// Begins anew with what the object asks for now, or does not, for what keeps it from that.
     async fn begin_anew(&mut self, held: Option<Found>) -> Result<(), DriveError> {
-        let fresh = StepTypes::of_library(self.driver.library.clone());
+        let fresh = Types::of_library(self.driver.library.clone());
         let found = match held {
             Some(held) => held,
             None => find(&self.driver, &self.record, &fresh).await?,
@@ -168,7 +168,7 @@ impl Active {
     /// Takes the step types that there are now: the run starts over.
     async fn renew_types(&mut self) -> Result<(), DriveError> {
         self.driver.forget_types(&self.record.reference).await?;
-        let fresh = StepTypes::of_library(self.driver.library.clone());
+        let fresh = Types::of_library(self.driver.library.clone());
         if let Found::Subject(subject) = find(&self.driver, &self.record, &fresh).await? {
             self.subject = *subject;
             if self.subject.types.any_of_cluster() {

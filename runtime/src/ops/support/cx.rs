@@ -133,6 +133,8 @@ pub struct Cx {
     pub vars: BTreeMap<String, Given>,
     /// The name of the step.
     pub step: String,
+    /// The id of the step in this run.
+    pub session: String,
     /// The path of the op in the step.
     pub op: String,
     /// The same for the same op in the same attempt, even if a crash repeats it; different for any other.
@@ -274,6 +276,7 @@ pub(crate) mod tests {
             context: Map::new(),
             vars: BTreeMap::new(),
             step: "s".into(),
+            session: "s-1".into(),
             op: "op".into(),
             identity: String::new(),
             secrets: Mutex::default(),

@@ -1,6 +1,7 @@
 //! What several ops share: what an op is given, how objects are reached, and when they are ready.
 
 pub(crate) mod application;
+pub(crate) mod body;
 pub(crate) mod config;
 pub mod cx;
 pub(crate) mod endpoints;

@@ -3,6 +3,7 @@
 //! Which parameters name objects is said by the definition (`attributes: references`), so a definition of one's own can do it too. A copy says where it
 //! comes from ([`REFERRED`]); the object itself is never applied to.
 
+use super::body::{self, Fault, size};
 use super::cx::{Components, Cx, References};
 use super::inventory::text;
 use super::objects::{self, Target, innermost};
@@ -196,18 +197,15 @@ async fn fetch(cx: &Cx, url: &str) -> Result<Vec<Value>, OpError> {
     let what = format!("{}{}", parsed.origin().ascii_serialization(), parsed.path());
     let failed = |e: reqwest::Error| OpError::transient(format!("{what}: {}", innermost(&e.without_url())));
     let http = cx.http.clone().map_err(|why| OpError::permanent(format!("no calls over HTTP: {why}")))?;
-    let mut response = http.get(parsed).timeout(TIMEOUT).send().await.map_err(failed)?;
+    let response = http.get(parsed).timeout(TIMEOUT).send().await.map_err(failed)?;
     if !response.status().is_success() {
         let retry = !response.status().is_client_error();
         return Err(OpError { message: format!("{what}: the answer is {}", response.status()), retry });
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
-        if body.len() + chunk.len() > LONGEST {
-            return Err(OpError::permanent(format!("{what}: this is longer than {LONGEST} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let (body, _) = body::read(response, LONGEST).await.map_err(|fault| match fault {
+        Fault::Broken(e) => failed(e),
+        Fault::TooLong => OpError::permanent(format!("{what}: this is longer than {}", size(LONGEST))),
+    })?;
     let body = String::from_utf8(body).map_err(|_| OpError::permanent(format!("{what}: this is no text")))?;
     let documents = Document::read_all(&what, &body).map_err(|p| OpError::permanent(p.to_string()))?;
     let mut all = Vec::new();
