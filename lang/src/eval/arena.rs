@@ -102,6 +102,8 @@ pub(crate) struct Ci {
     pub unchecked: bool,
     /// Whether a comprehension yielded it, or something around it.
     pub yielded: bool,
+    /// Whether it is what a value made on the way is, that its vertex refers to.
+    pub made: bool,
     /// The outermost reference that brought it in, for the order of fields; 0 where none did.
     pub site: super::order::Site,
 }

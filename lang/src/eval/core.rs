@@ -44,6 +44,8 @@ pub(crate) struct Evaluator {
     pub(super) provisional: Vec<VId>,
     /// What may be forgotten once it is written.
     pub(super) forgetting: super::forget::Forgetting,
+    /// Whether a value is told for the first time, so that a mistake makes everything be gone through again.
+    pub(super) attempting: bool,
     /// While it is set, fields missing from this vertex count as missing for good although it is being worked on.
     pub(super) settle: VId,
     /// How the conjunct that is being added came to its vertex: values made on the way inherit it.
@@ -159,6 +161,7 @@ impl Evaluator {
             frames: Vec::new(),
             provisional: Vec::new(),
             forgetting: super::forget::Forgetting::default(),
+            attempting: false,
             settle: NONE,
             way: Ci::default(),
             outcome: None,

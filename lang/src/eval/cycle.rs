@@ -4,7 +4,7 @@
 //! cyclic: so is everything that it brings, and a vertex of which everything is cyclic is a structural cycle (specification, "Structural cycles").
 //!
 //! - Two references are the same if they are written in the same place, or if both are written inside of what they refer to.
-//! - A field that is nothing but a reference is the same as what it refers to. So what is around that is around the field as well.
+//! - A field that is nothing but a reference, or several to the same, is the same as what it refers to. So what is around that is around the field as well.
 //! - Where a struct is given from outside, a cyclic reference beside it starts anew (`#List & {tail: {}}`), and so does what a pattern
 //!   adds to a field that is there for another reason. What was started anew does not do that for others, so this comes to an end.
 //! - What is known to hold a structural cycle, because it was gone through, has no value: who refers to it has none from there.
@@ -30,6 +30,9 @@ pub(super) enum Recurs {
     /// It leads to something around the vertex.
     Around,
 }
+
+/// References that are followed to see whether they all lead to the same.
+const MAX_REFERENCES: u32 = 16;
 
 /// Where a reference is written; nowhere for one that the evaluation made.
 fn site(e: &E) -> Span {
@@ -63,7 +66,10 @@ impl Evaluator {
             if l.at != me && from == NONE {
                 from = l.at;
             }
-            if l.at == from && l.shared && (l.target == it || self.inside(l.target, it)) {
+            if l.at == from
+                && (l.target == it || self.inside(l.target, it))
+                && (l.shared || self.leads_only_to(l.at, l.target, &mut { MAX_REFERENCES }))
+            {
                 found = Recurs::Around;
             }
             if l.target == it && found != Recurs::Around {
@@ -79,6 +85,27 @@ impl Evaluator {
             found = Recurs::Other;
         }
         found
+    }
+
+    /// Whether a vertex is nothing but references that all lead to `target`, as in `T & T`; at most so many of them are followed.
+    fn leads_only_to(&self, v: VId, target: VId, left: &mut u32) -> bool {
+        let conjuncts = self.conjuncts(v);
+        !conjuncts.is_empty() && conjuncts.iter().all(|c| self.refers_only_to(c.env, &c.expr, target, left))
+    }
+
+    fn refers_only_to(&self, env: EnvId, e: &E, target: VId, left: &mut u32) -> bool {
+        match &e.kind {
+            X::And(terms) => terms.iter().all(|t| self.refers_only_to(env, t, target, left)),
+            X::Field { up, label } if *left > 0 => {
+                *left -= 1;
+                let Some(Scope::Vertex(scope)) = self.scope(env, *up) else { return false };
+                self.arc(scope, *label).is_some_and(|a| {
+                    let v = self.v(a.vertex).stands_for;
+                    v == target || self.leads_only_to(v, target, left)
+                })
+            }
+            _ => false,
+        }
     }
 
     /// Whether two references to `target` are the same as far as cycles go.
@@ -106,6 +133,15 @@ impl Evaluator {
             _ => false,
         };
         self.push_chain(Chain { site: site(&c.expr), target, at, shared, forgotten: false, next })
+    }
+
+    /// Where the last reference is written that a conjunct came through.
+    pub(super) fn came_by(&self, c: &Conj) -> Span {
+        let mut link = c.ci.chain;
+        while link != 0 && self.chains[link as usize].site == crate::compile::NOWHERE {
+            link = self.chains[link as usize].next;
+        }
+        if link == 0 { c.expr.span } else { self.chains[link as usize].site }
     }
 
     fn push_chain(&mut self, link: Chain) -> ChainId {
@@ -255,8 +291,12 @@ impl Evaluator {
         Some(e)
     }
 
-    /// Notes what going through `v` found, if a structural cycle is among it.
+    /// Notes what going through `v` found, if a structural cycle is among it. What a first attempt to tell a value goes through is gone through again, in
+    /// another order, and does not count.
     pub(super) fn note_cycle(&mut self, v: VId, found: &[ErrId]) {
+        if self.attempting && self.frames.is_empty() {
+            return;
+        }
         let cycle = found.iter().copied().find(|e| self.bottom(*e).code == Code::StructuralCycle);
         if cycle.is_some() {
             self.ext(v).cycle = cycle;

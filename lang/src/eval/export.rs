@@ -93,11 +93,16 @@ impl Evaluator {
             other.extend((!is_told).then_some(*a));
             is_told
         });
+        self.attempting = true;
         for a in other.into_iter().filter(|_| all) {
             self.collect_field(a, true, true, &mut errors);
             if !errors.is_empty() {
-                return None;
+                break;
             }
+        }
+        self.attempting = false;
+        if !errors.is_empty() {
+            return None;
         }
         if let Some(s) = scalar {
             sink.scalar(&s);

@@ -10,7 +10,7 @@ use crate::source::Span;
 use crate::syntax::ast::Constraint;
 
 impl Evaluator {
-    fn env_up(&self, env: EnvId, up: u32) -> EnvId {
+    pub(super) fn env_up(&self, env: EnvId, up: u32) -> EnvId {
         let mut e = env;
         for _ in 0..up {
             e = self.envs.get(e as usize).map_or(NONE, |x| x.up);

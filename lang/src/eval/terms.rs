@@ -9,6 +9,7 @@ use super::operate::same_scalar;
 use super::unify::Undecided;
 use crate::pkg::Kind;
 use crate::syntax::ast::UnaryOp;
+use std::sync::Arc;
 
 /// What the terms say that were met in the disjunctions of one vertex.
 #[derive(Debug, Default)]
@@ -42,7 +43,11 @@ impl Said {
         let from = ev.origins.get(or.origin as usize)?;
         let origin = if from.embedded { from.parent } else { or.origin };
         let place = (origin, from.embedded, or.cyclic);
-        if let Some(n) = self.known.iter().position(|(t, p)| *p == place && same_text(t, term)) {
+        if let Some(n) = self
+            .known
+            .iter()
+            .position(|(t, p)| *p == place && (Arc::ptr_eq(t, term) || plainly_alike(t, term)))
+        {
             return Some(n as u32);
         }
         if self.known.len() == MANY || !is_plain(term) {
@@ -78,6 +83,11 @@ impl Evaluator {
     }
 }
 
+/// Whether two expressions are written alike, without any name in them.
+fn plainly_alike(a: &E, b: &E) -> bool {
+    same_text(a, b, 0, &|_, _, _| false)
+}
+
 /// Whether an expression means the same everywhere, and has nothing left to decide in it.
 fn is_plain(e: &E) -> bool {
     let field = |f: &FieldDecl| !f.label_alias && is_plain(&f.value);
@@ -99,45 +109,74 @@ fn is_plain(e: &E) -> bool {
     }
 }
 
-/// Whether two plain expressions are written alike.
-fn same_text(a: &E, b: &E) -> bool {
-    if std::sync::Arc::ptr_eq(a, b) {
-        return true;
-    }
-    let all = |a: &[E], b: &[E]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_text(a, b));
-    let field = |f: &FieldDecl, g: &FieldDecl| {
-        f.label == g.label
-            && f.constraint == g.constraint
-            && !f.label_alias
-            && !g.label_alias
-            && same_text(&f.value, &g.value)
-    };
+/// Whether two expressions are written alike, and the names in them stand for the same: `names` tells that of two names that are in so many
+/// environments of the expressions' own.
+fn same_text(a: &E, b: &E, within: u32, names: &dyn Fn(&E, &E, u32) -> bool) -> bool {
+    let same = |a: &E, b: &E| same_text(a, b, within, names);
+    let all = |a: &[E], b: &[E]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b));
     match (&a.kind, &b.kind) {
         (X::Scalar(a), X::Scalar(b)) => a.kind() == b.kind() && same_scalar(a, b),
         (X::Top, X::Top) => true,
         (X::Type { kind, range }, X::Type { kind: k, range: r }) => kind == k && range == r,
-        (X::Bound(p, a), X::Bound(q, b)) => p == q && same_text(a, b),
+        (X::Bound(p, a), X::Bound(q, b)) => p == q && same(a, b),
+        (X::Unary(p, a), X::Unary(q, b)) => p == q && same(a, b),
+        (X::Binary(p, a, b), X::Binary(q, c, d)) => p == q && same(a, c) && same(b, d),
         (X::And(a), X::And(b)) => all(a, b),
+        (X::Or(a), X::Or(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.1 == b.1 && same(&a.0, &b.0))
+        }
+        (X::Select(a, l, _), X::Select(b, m, _)) => l == m && same(a, b),
+        (X::Index(a, i), X::Index(b, j)) => same(a, b) && same(i, j),
+        (X::Function(f), X::Function(g)) => f == g,
+        (X::Call(f, a), X::Call(g, b)) => same(f, g) && all(a, b),
         (X::List(a), X::List(b)) => {
             let rest = match (&a.ellipsis, &b.ellipsis) {
                 (None, None) | (Some(None), Some(None)) => true,
-                (Some(Some(a)), Some(Some(b))) => same_text(a, b),
+                (Some(Some(a)), Some(Some(b))) => same(a, b),
                 _ => false,
             };
             rest && all(&a.elems, &b.elems)
         }
         (X::Struct(a), X::Struct(b)) => {
-            let same = |(a, b): (&Decl, &Decl)| match (a, b) {
+            let same = |a: &E, b: &E| same_text(a, b, within + 1, names);
+            let field = |f: &FieldDecl, g: &FieldDecl| {
+                f.label == g.label
+                    && f.constraint == g.constraint
+                    && !f.label_alias
+                    && !g.label_alias
+                    && same(&f.value, &g.value)
+            };
+            let decl = |(a, b): (&Decl, &Decl)| match (a, b) {
                 (Decl::Field(f), Decl::Field(g)) => field(f, g),
-                (Decl::Pattern(p, f), Decl::Pattern(q, g)) => same_text(p, q) && field(f, g),
+                (Decl::Pattern(p, f), Decl::Pattern(q, g)) => same(p, q) && field(f, g),
+                (Decl::Embed(a), Decl::Embed(b)) => same(a, b),
                 (Decl::Ellipsis, Decl::Ellipsis) => true,
                 _ => false,
             };
             a.lets.is_empty()
                 && b.lets.is_empty()
                 && a.decls.len() == b.decls.len()
-                && a.decls.iter().zip(&b.decls).all(same)
+                && a.decls.iter().zip(&b.decls).all(decl)
         }
+        (X::Field { .. } | X::Package(_) | X::Linked(_), _) => names(a, b, within),
         _ => false,
+    }
+}
+
+impl Evaluator {
+    /// Whether two expressions say the same where they stand: they are one, or are written alike.
+    pub(super) fn say_the_same(&self, a: (EnvId, &E), b: (EnvId, &E)) -> bool {
+        Arc::ptr_eq(a.1, b.1)
+            || same_text(a.1, b.1, 0, &|x, y, within| match (&x.kind, &y.kind) {
+                (X::Field { up, label }, X::Field { up: v, label: m }) => {
+                    // A name in the expression itself stands for what is the same.
+                    let scope = |env, up: u32| self.env_up(env, up - within);
+                    up == v
+                        && label == m
+                        && (*up < within || self.same_scope(scope(a.0, *up), scope(b.0, *v)))
+                }
+                (X::Package(u), X::Package(v)) | (X::Linked(u), X::Linked(v)) => u == v,
+                _ => false,
+            })
     }
 }

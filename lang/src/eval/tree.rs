@@ -33,6 +33,9 @@ impl Evaluator {
                 return json!({ "struct": self.tree_fields(t, false) });
             }
             let regular = self.has_fields(t);
+            if !cycle && regular && branches.is_empty() && self.has_cycle_below(t) {
+                return json!({ "struct": self.tree_fields(t, false) });
+            }
             let finite = !cycle || self.bottom(e).at != t;
             if finite && self.v(t).is_struct && regular && branches.is_empty() && self.v(t).forward == NONE {
                 return json!({ "struct": self.tree_fields(t, false), "error": kind });
@@ -114,6 +117,14 @@ impl Evaluator {
         self.arcs(t).iter().any(field)
     }
 
+    /// Whether there is a structural cycle below a vertex, which then says more than that the vertex itself is wrong.
+    fn has_cycle_below(&mut self, t: VId) -> bool {
+        let fields = self.arcs(t).to_vec();
+        let regular = fields.into_iter().filter(|a| a.constraint == Constraint::Regular);
+        let errors: Vec<ErrId> = regular.flat_map(|a| self.all_errors(a.vertex, false)).collect();
+        errors.into_iter().any(|e| self.bottom(e).code == Code::StructuralCycle)
+    }
+
     /// What is not allowed, with everything below.
     fn denied(&mut self, t: VId) -> Json {
         let arcs = self.arcs(t).to_vec();
@@ -169,7 +180,8 @@ impl Evaluator {
                         && self.denied_by(t, &closers, self.conjuncts(a.vertex)).is_some();
                     let failed = denied || self.first_error(a.vertex).is_some();
                     let s = self.settled(a.vertex);
-                    let kind = if failed { Kind::BOTTOM } else { self.v(s).kind };
+                    let none = failed || self.v(s).err.is_some();
+                    let kind = if none { Kind::BOTTOM } else { self.v(s).kind };
                     fields.insert(format!("{name}{mark}"), json!({"kind": super::print::kind(kind)}));
                 }
             }

@@ -28,8 +28,12 @@ pub(super) struct Work {
     disjunctions: Vec<Conj>,
     /// The disjunctions that are not decided, in the order in which they were met.
     pub(super) undecided: Vec<Undecided>,
-    /// Whether a conjunct came through a reference to something around it.
+    /// A reference to something around the vertex, or one that was followed before.
     cyclic: Option<Span>,
+    /// What else came round a cycle and is computed from others.
+    carried: Option<Span>,
+    /// Whether a struct or list is written here, though what it stands in came round a cycle: it may still end.
+    shaped: bool,
     /// Whether another one did not.
     solid: bool,
     /// The structural cycle held by something that was referred to, which therefore added nothing.
@@ -124,6 +128,11 @@ enum TaskKind {
 }
 
 impl Work {
+    /// Where a reference is written that makes a cycle of the vertex, unless something in it does not come round that cycle.
+    fn is_cyclic(&self) -> Option<Span> {
+        self.cyclic.or(self.carried.filter(|_| !self.shaped))
+    }
+
     /// Leaves something for later.
     fn later(&mut self, kind: TaskKind, err: Option<ErrId>) {
         let hole = match kind {
@@ -188,6 +197,7 @@ impl Evaluator {
                 if c.ci.constraint {
                     c.ci = self.way_of_pattern(v, c.ci);
                 }
+                w.shaped |= c.ci.cyclic && matches!(c.expr.kind, X::Struct(_) | X::List(_));
                 let alone = self.conjuncts(v).len() == 1;
                 w.order.conjunct(&c, alone);
                 self.add(v, w, &c);
@@ -203,10 +213,10 @@ impl Evaluator {
                 continue;
             }
             self.finish_list(v);
-            if w.tasks.is_empty() || self.failed(v) {
+            if w.tasks.is_empty() || (self.failed(v) && w.is_cyclic().is_none()) {
                 break;
             }
-            if w.cyclic.is_some() && !w.solid && w.tasks.iter().all(Task::is_cyclic) {
+            if w.is_cyclic().is_some() && !w.solid && w.tasks.iter().all(Task::is_cyclic) {
                 w.tasks.clear();
                 break;
             }
@@ -223,22 +233,33 @@ impl Evaluator {
             }
         }
         for t in &w.tasks {
-            if let Some(e) = t.err {
+            if let Some(e) = t.err
+                && !self.asks_itself(v, t)
+            {
                 self.fail(v, e);
             }
         }
-        if let Some(span) = w.cyclic
+        // Whether its parts go together is not asked of what has no end.
+        if let Some(span) = w.is_cyclic()
             && !w.solid
-            && !self.failed(v)
         {
             let e = self.error(Code::StructuralCycle, span, "structural cycle");
-            self.fail(v, e);
+            self.v_mut(v).err = Some(e);
         }
         if let Some(e) = w.lost
             && !w.solid
         {
             self.fail(v, e);
         }
+    }
+
+    /// Whether a task asks `v` for a part of itself, by way of a value made on the way to it (`x: [x[0]][0]`): then it says nothing, as a reference to
+    /// the vertex itself does.
+    fn asks_itself(&mut self, v: VId, t: &Task) -> bool {
+        let TaskKind::Expr(c) = &t.kind else { return false };
+        let (X::Select(x, ..) | X::Index(x, _)) = &c.expr.kind else { return false };
+        let me = self.v(v).stands_for;
+        c.ci.made && c.ci.branch == 0 && self.resolve(c.env, x).is_ok_and(|of| self.v(of).stands_for == me)
     }
 
     /// Tries every task once; gives whether one was done. With `last`, fields that are missing from `v` are taken as missing, and the first
@@ -411,7 +432,7 @@ impl Evaluator {
             X::Comprehension(_) => w.later(TaskKind::Comprehension(c.clone()), None),
             // What came round a cycle is evaluated only if something else gives it an end.
             _ if c.ci.cyclic => {
-                w.cyclic = Some(c.expr.span);
+                w.carried = Some(self.came_by(c));
                 w.later(TaskKind::Expr(c.clone()), None);
             }
             // What is computed from fields of the vertex itself is, once all that makes them is added.
@@ -869,8 +890,10 @@ impl Evaluator {
             let cyclic = c.ci.cyclic || matches!(recurs, Recurs::Again | Recurs::Around);
             Ci { chain: self.link_chain(v, target, c, c.ci.chain), cyclic, ..c.ci }
         };
-        if ci.cyclic {
-            w.cyclic = Some(c.expr.span);
+        match c.ci.cyclic && recurs == Recurs::No {
+            true => w.carried = Some(c.expr.span),
+            false if ci.cyclic => w.cyclic = Some(c.expr.span),
+            false => {}
         }
         let definition = is_definition(&c.expr);
         let from = self.origins[c.ci.origin as usize];
@@ -909,6 +932,7 @@ impl Evaluator {
                 // What a value made on the way came through counts: otherwise it could be made again for ever.
                 ci.cyclic |= t.ci.cyclic;
                 ci.chain = self.link_chain(v, target, c, t.ci.chain);
+                ci.made = true;
             }
             self.add(v, w, &Conj { env: t.env, expr: t.expr, ci, decl: t.decl });
         }
@@ -1010,7 +1034,7 @@ fn default_term(e: &E) -> E {
 
 /// What a field's conjunct keeps of that of its struct: choices are those of one vertex.
 fn inner(ci: Ci) -> Ci {
-    Ci { branch: 0, unchecked: false, constraint: false, ..ci }
+    Ci { branch: 0, unchecked: false, constraint: false, made: false, ..ci }
 }
 
 /// The bounds of a sized number.

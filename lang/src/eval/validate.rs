@@ -98,14 +98,15 @@ impl Evaluator {
             };
             out.extend(e.filter(|e| (concrete || !self.is_incomplete(*e)) && !out.contains(e)));
         }
-        if out.len() > before && self.failed(t) {
-            return None;
-        }
+        let told = out.len() > before;
         if concrete
-            && out.len() == before
+            && !told
             && let Some(e) = self.not_concrete(t)
         {
             out.push(e);
+            return None;
+        }
+        if self.failed(t) {
             return None;
         }
         self.deny(t);
@@ -165,15 +166,15 @@ impl Evaluator {
             k => x.is_struct && k.contains(Kind::STRUCT),
         };
         let branches = self.ext_ref(t).is_some_and(|e| !e.branches.is_empty());
-        if value && !branches {
-            return None;
-        }
         if let Some(e) = self.v(t).err.filter(|_| self.failed(t)) {
             // An error of another value, told there already: it is one of this value too.
             let b = self.bottom(e).clone();
             let here = self.spans(t).into_iter().filter(|s| !b.spans.contains(s));
             let spans = b.spans.iter().copied().chain(here).collect();
             return Some(self.push_error(Bottom { at: t, spans, ..b }));
+        }
+        if value && !branches {
+            return None;
         }
         let spans: Vec<_> = self.spans(t);
         let shown = self.show(t);
@@ -292,11 +293,11 @@ impl Evaluator {
             })
     }
 
-    /// Whether two fields are declared by the same expressions, however often.
+    /// Whether two fields are declared by expressions that say the same, however often.
     fn same_conjuncts(&self, a: VId, b: VId) -> bool {
         let (x, y) = (self.conjuncts(a), self.conjuncts(b));
         let all_in = |x: &[Conj], y: &[Conj]| {
-            x.iter().all(|c| y.iter().any(|d| std::sync::Arc::ptr_eq(&c.expr, &d.expr)))
+            x.iter().all(|c| y.iter().any(|d| self.say_the_same((c.env, &c.expr), (d.env, &d.expr))))
         };
         all_in(x, y) && all_in(y, x)
     }
@@ -306,12 +307,23 @@ impl Evaluator {
         let (x, y) = (self.ext_ref(a).unwrap_or(&empty), self.ext_ref(b).unwrap_or(&empty));
         let bounds = x.bounds.len() == y.bounds.len()
             && x.bounds.iter().all(|p| y.bounds.iter().any(|q| self.show_bound(p) == self.show_bound(q)));
-        let all_in = |x: &[Pattern], y: &[Pattern]| {
-            x.iter().all(|p| y.iter().any(|q| std::sync::Arc::ptr_eq(&p.decl, &q.decl)))
+        let same_pattern = |p: &Pattern, q: &Pattern| {
+            let matchers = match (&p.matcher, &q.matcher) {
+                (Matcher::All, Matcher::All) => true,
+                (Matcher::Expr(x), Matcher::Expr(y)) => self.say_the_same((p.env, x), (q.env, y)),
+                _ => false,
+            };
+            let alias = p.decl.label_alias || q.decl.label_alias;
+            std::sync::Arc::ptr_eq(&p.decl, &q.decl)
+                || (matchers && !alias && self.say_the_same((p.env, &p.decl.value), (q.env, &q.decl.value)))
         };
+        let all_in = |x: &[Pattern], y: &[Pattern]| x.iter().all(|p| y.iter().any(|q| same_pattern(p, q)));
         let patterns = all_in(&x.patterns, &y.patterns) && all_in(&y.patterns, &x.patterns);
         let validators = x.validators.len() == y.validators.len()
-            && x.validators.iter().zip(&y.validators).all(|(p, q)| std::sync::Arc::ptr_eq(&p.expr, &q.expr));
+            && x.validators
+                .iter()
+                .zip(&y.validators)
+                .all(|(p, q)| self.say_the_same((p.env, &p.expr), (q.env, &q.expr)));
         let lists = match (&x.list, &y.list) {
             (None, None) => true,
             (Some(p), Some(q)) => {
@@ -319,7 +331,7 @@ impl Evaluator {
                     && p.rest.len() == q.rest.len()
                     && p.rest.iter().zip(&q.rest).all(|(r, s)| match (&r.expr, &s.expr) {
                         (None, None) => true,
-                        (Some(a), Some(b)) => std::sync::Arc::ptr_eq(a, b),
+                        (Some(a), Some(b)) => self.say_the_same((r.env, a), (s.env, b)),
                         _ => false,
                     })
             }

@@ -1,6 +1,6 @@
 //! Cycles: which references are an error, which are not, and where the error is.
 
-use super::{check, check_tree, json};
+use super::{check, check_tree, json, tree};
 
 #[test]
 fn a_reference_to_something_around_it_has_no_end() {
@@ -103,4 +103,47 @@ fn what_is_embedded_from_inside_is_embedded_with_what_it_gets_so() {
     // Alternatives that come so are not, as that would not end.
     let said = json("r: L=L.a, d: a: a: a: {b: 4} | d, out: r & d");
     assert!(said.contains("incomplete value") && !said.contains("budget"), "{said}");
+}
+
+#[test]
+fn a_cycle_is_told_where_it_is_and_where_it_is_referred_to() {
+    let told = "t.left: structural cycle\n#Tree.left: structural cycle";
+    check("t: #Tree\n#Tree: {left: #Tree}", told);
+    check(
+        "t: a: #Tree\n#Tree: {left: a: #Tree}",
+        &told.replace("left", "left.a").replace("t.left", "t.a.left"),
+    );
+    check("#Tree: {left: #Tree}\nt: #Tree", "#Tree.left: structural cycle\nt: structural cycle");
+}
+
+#[test]
+fn several_references_to_one_value_are_that_value() {
+    let list = "#T: [\"a\", #T] | [\"d\", ...#T]\n";
+    for x in ["x: #T & #T", "x: #T\nx: #T", "y: #T\nx: y & #T", "y: #T\nz: y\nx: y & z"] {
+        let found = tree(&format!("{list}{x}"));
+        assert!(found.contains("#T: [\"d\"]") && found.contains("x: [\"d\"]"), "{x}: {found}");
+    }
+    check_tree("T: {x: \"a\", t: T} | {x: \"d\"}\nX: T & T", "{T: {x: \"d\"}, X: {x: \"d\"}}");
+    // What is given beside it may end it.
+    check_tree(&format!("{list}x: #T & [\"a\", _]"), "{#T: [\"d\"], x: [\"a\", [\"d\"]]}");
+}
+
+#[test]
+fn a_part_of_the_value_itself_says_nothing() {
+    check_tree("x: [x[0]][0]", "{x: _}");
+    check_tree("x: {b: x.c}.b\nx: d: 5", "{x: {d: 5}}");
+    check("x: {b: x.c}.b\nx: d: 5", r#"{"x":{"d":5}}"#);
+    check_tree("let X = x.c\nx: X", "{x: _}");
+    // It is no value that is chosen.
+    check_tree("x: [*x[0] | 0][0]", "{x: 0}");
+    check_tree("x: x.c", "{x: incomplete}");
+}
+
+#[test]
+fn a_cycle_counts_more_than_a_conflict_beside_it() {
+    check_tree("a: {c: a} & 4", "{a: {c: cycle}}");
+    check_tree("a: [a]\na: c: a", "{a: {c: cycle}}");
+    check_tree("a: b: c: a\na: b: c: 4", "{a: {b: {c: {b: {c: cycle}}}}}");
+    // What is computed beside a struct that is written ends where that does.
+    check_tree("X: [string]: string\na: [string]: X\na: b: c: a", "{X: {}, a: {b: {c: {b: {c: cycle}}}}}");
 }

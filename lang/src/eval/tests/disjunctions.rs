@@ -118,3 +118,18 @@ fn a_default_within_a_term_makes_the_others_none() {
     check_tree("a: ((*_ | _) | null) & ((*_ | _) | null)", "{a: _ *_}");
     check_tree("a: ({b: 1} | (*{b: 2} | {b: 3})) & {b: *1 | int}", "{a: struct *{b: 2}}");
 }
+
+#[test]
+fn alternatives_that_are_written_alike_are_one() {
+    check("a: {x?: int} | {x?: int}", r#"{"a":{}}"#);
+    check("a: {x?: {y: int}, z: 1} | {z: 1, x?: {y: int}}", r#"{"a":{"z":1}}"#);
+    check("a: {[string]: int} | {[string]: int}", r#"{"a":{}}"#);
+    check("a: [...{x: int}] | [...{x: int}]", r#"{"a":[]}"#);
+    check("a: {x?: #T} | {x?: #T}\n#T: l?: #T", r#"{"a":{}}"#);
+    check("#A: {x?: int}\n#B: {x?: int}\na: #A | #B", r#"{"a":{}}"#);
+    check("y: int\na: {x?: y} | {x?: y}", "a: y: incomplete value int".trim_start_matches("a: "));
+    // The same name stands for something else.
+    check_tree("a: {x?: y, y: int} | {x?: y, y: string}", "{a: struct}");
+    check_tree("a: {x?: int} | {x?: string}", "{a: struct}");
+    check_tree("a: {x?: 1} | {x!: 1}", "{a: struct}");
+}
