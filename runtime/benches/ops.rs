@@ -14,7 +14,7 @@ use stepwell_runtime::document::Document;
 use stepwell_runtime::driver::{Delivery, Driver, Until};
 use stepwell_runtime::model::run::RunPhase;
 
-/// Steps of so many ops each: some that change nothing, and some that call a server and are recorded.
+/// Steps of so many ops each: some that change nothing, some that ask a server and are recorded on the way, and some that send to it, each recorded before the next.
 const DEFINITIONS: &str = r#"
 kind: WorkflowStepDefinition
 metadata: {name: dates}
@@ -34,6 +34,16 @@ spec:
       template: |
         import "vela/http"
         ops: [for i in parameter.of {http.#HTTPGet & {$params: url: parameter.server}}]
+        parameter: {server: string, of: [...int]}
+---
+kind: WorkflowStepDefinition
+metadata: {name: sends}
+spec:
+  schematic:
+    cue:
+      template: |
+        import "vela/http"
+        ops: [for i in parameter.of {http.#HTTPPost & {$params: {url: parameter.server, request: body: "\(i)"}}}]
         parameter: {server: string, of: [...int]}
 ---
 kind: WorkflowStepDefinition
@@ -98,11 +108,15 @@ async fn call_alone(server: &str) -> f64 {
     best
 }
 
+async fn answer() -> &'static str {
+    "ok"
+}
+
 async fn serve() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(
-        async move { axum::serve(listener, Router::new().route("/", get(|| async { "ok" }))).await },
+        async move { axum::serve(listener, Router::new().route("/", get(answer).post(answer))).await },
     );
     address
 }
@@ -136,9 +150,11 @@ fn main() {
             tell("an op that changes nothing", took, "µs", 100.0, ", of 11 in a step: evaluated, carried out, filled in");
         }
         if asked("recorded") {
-            let (took, alone) = (one_more(&driver, "calls", &server).await, call_alone(&server).await);
-            let more = format!(", beside the call itself ({alone:.0} µs): evaluated, carried out, filled in, recorded on the cluster");
-            tell("an op that is recorded", took - alone, "µs", 100.0, &more);
+            for (kind, name) in [("calls", "an op that asks"), ("sends", "an op that sends")] {
+                let (took, alone) = (one_more(&driver, kind, &server).await, call_alone(&server).await);
+                let more = format!(", beside the call itself ({alone:.0} µs): evaluated, carried out, filled in, recorded on the cluster");
+                tell(name, took - alone, "µs", 100.0, &more);
+            }
         }
         if asked("objects") {
             let mut best = f64::MAX;

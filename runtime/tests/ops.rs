@@ -17,6 +17,70 @@ use stepwell_runtime::driver::{Driver, Observed, Observer};
 use stepwell_runtime::engine::Limits;
 use stepwell_runtime::model::run::StepPhase;
 
+/// What a server was asked: method and path of each request; `/slow` answers only once it is let.
+async fn noting() -> (String, Arc<Mutex<Vec<String>>>, Arc<tokio::sync::Semaphore>) {
+    let (seen, gate) = (Arc::<Mutex<Vec<String>>>::default(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let (noted, opened) = (seen.clone(), gate.clone());
+    let answer = move |request: axum::extract::Request| {
+        let (noted, opened) = (noted.clone(), opened.clone());
+        async move {
+            let path = request.uri().path().to_string();
+            noted.lock().unwrap().push(format!("{} {path}", request.method()));
+            if path == "/slow" {
+                let _ = opened.acquire().await;
+            }
+            path
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    (address, seen, gate)
+}
+
+/// A process that is lost while a request is under way: what was sent is not sent again, and what was asked and has been saved is not asked again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_repeats_no_op_that_sends() {
+    let template = r##"
+import "vela/http"
+ask: http.#HTTPGet & {$params: url: "\(parameter.server)/ask"}
+send: http.#HTTPPost & {$params: {url: "\(parameter.server)/send", request: body: ask.$returns.body}}
+wait: http.#HTTPGet & {$params: {url: "\(parameter.server)/slow?\(send.$returns.statusCode)", request: timeout: "60s"}}
+last: http.#HTTPPut & {$params: {url: "\(parameter.server)/last", request: body: wait.$returns.body}}
+parameter: server: string
+"##;
+    let cluster = cluster().await;
+    let (server, seen, gate) = noting().await;
+    let definitions = definition("calls", template);
+    let run = run_of("crashed", json!([{"name": "s", "type": "calls", "properties": {"server": server}}]));
+    let reference = driver(&cluster, &definitions).submit(&run).await.unwrap();
+    // What it runs on ends where it is, as with a process.
+    let lost = tokio::runtime::Runtime::new().unwrap();
+    let driving = {
+        let _on = lost.enter();
+        driver(&cluster, &definitions).drive(reference.clone(), Until::Finished)
+    };
+    let asked = |what: &'static str| seen.lock().unwrap().iter().filter(|s| *s == what).count();
+    for _ in 0..1_000 {
+        if asked("GET /slow") == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(*seen.lock().unwrap(), ["GET /ask", "POST /send", "GET /slow"]);
+    lost.shutdown_background();
+    drop(driving);
+    gate.add_permits(10);
+    let status = tokio::time::timeout(
+        Duration::from_secs(60),
+        driver(&cluster, &definitions).drive(reference, Until::Finished).wait(),
+    );
+    let status = status.await.expect("it takes too long").unwrap();
+    assert_eq!(status.steps[0].phase, StepPhase::Succeeded, "{status:?}");
+    let seen = seen.lock().unwrap().clone();
+    assert_eq!(seen, ["GET /ask", "POST /send", "GET /slow", "GET /slow", "PUT /last"]);
+}
+
 /// Notes which ops were carried out: their paths, and what they are.
 #[derive(Default)]
 struct Calls(Mutex<Vec<(String, String)>>);

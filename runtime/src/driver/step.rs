@@ -1,7 +1,7 @@
 //! One attempt of a step: the evaluation's ops are carried out until there is none left, or one says to stop.
 //!
-//! An op whose repetition would be felt is recorded before the next one begins, so a crash repeats at most the op that was under way. What leaves an
-//! attempt (outputs, messages, what an observer is told) has no secret in it: see `shadow`.
+//! An op whose repetition would be felt is recorded before the next one begins, so a crash repeats at most the op that was under way. What others gave is
+//! recorded while the attempt goes on, many in one write, and at the latest before something is touched. What leaves an attempt (outputs, messages, what an observer is told) has no secret in it: see `shadow`.
 
 use super::evaluate::{Call, Evaluation, Params};
 use super::shadow::{Shadow, take_up};
@@ -19,9 +19,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument;
 
-/// Saves everything, with what an op gave if there is something, and comes back when that is done; an error means that the attempt must not go on.
-pub(super) type Recorder =
-    Box<dyn Fn(Option<(String, Marked)>) -> BoxFuture<'static, Result<(), ()>> + Send + Sync>;
+/// What an attempt wants recorded.
+pub(super) enum Wanted {
+    /// Everything, with what an op gave if there is something: it comes back when that is saved.
+    Now(Option<(String, Marked)>),
+    /// What an op gave, with the next write.
+    Soon((String, Marked)),
+}
+
+/// Records; an error means that the attempt must not go on.
+pub(super) type Recorder = Box<dyn Fn(Wanted) -> BoxFuture<'static, Result<(), ()>> + Send + Sync>;
 
 /// Everything that an attempt needs.
 pub(super) struct Work {
@@ -232,15 +239,21 @@ async fn run(
         let answer = match work.journal.remove(&call.name) {
             Some(before) => again(&work.cx, before).await,
             None => {
-                // Nothing is touched before all that led to it is saved.
-                if !call.op.pure() {
-                    (work.record)(unrecorded.take()).await.map_err(|()| Stop::Dropped)?;
+                // Nothing is touched before all that led to it is saved, and nothing is begun before it is saved what has been touched.
+                let touches = call.op.touches(&params);
+                if touches || unrecorded.is_some() {
+                    let wanted = Wanted::Now(unrecorded.take());
+                    (work.record)(wanted).await.map_err(|()| Stop::Dropped)?;
                 }
                 let answer = carry_out(work, shadow, &call, &params).await;
                 if let (Ok(Answer::Returns(returns)), false) = (&answer, call.op.repeatable())
                     && returns.values().map(weight).sum::<usize>() <= RECORDED
                 {
-                    unrecorded = Some((call.name.clone(), recorded(&work.cx, returns)));
+                    let given = (call.name.clone(), recorded(&work.cx, returns));
+                    match touches {
+                        true => unrecorded = Some(given),
+                        false => (work.record)(Wanted::Soon(given)).await.map_err(|()| Stop::Dropped)?,
+                    }
                 }
                 answer
             }

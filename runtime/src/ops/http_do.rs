@@ -89,11 +89,18 @@ impl Op for Do {
          `client.crt`, `client.key` in the Secret of `tls_config`). `request.ratelimiter` allows so many calls of the same method and address in a period. \
          Redirects are followed, ten at most; with headers or certificates from Secrets only on the same server. \
          Each request carries an `Idempotency-Key` that is the same when it is sent again after a crash. \
+         Calls that only ask (GET, HEAD, OPTIONS) are recorded several at a time, so that a crash asks those of the last moment again. \
          If there is no answer at all, the step is tried again."
     }
 
     fn repeatable(&self) -> bool {
         false
+    }
+
+    /// The methods that are safe by RFC 9110 (section 9.2.1) only ask.
+    fn touches(&self, params: &Map<String, Value>) -> bool {
+        let method = params.get("method").and_then(Value::as_str).unwrap_or_default();
+        !matches!(method, "" | "GET" | "HEAD" | "OPTIONS" | "TRACE")
     }
 
     fn older_returns(&self, _: &Map<String, Value>, returns: Map<String, Value>) -> Map<String, Value> {

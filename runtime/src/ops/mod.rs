@@ -99,6 +99,13 @@ pub trait Op: Send + Sync {
         false
     }
 
+    /// Whether carrying it out with these parameters may change the world. If not, nothing need be saved before it, and what it gave is
+    /// recorded while the attempt goes on, together with what others gave.
+    fn touches(&self, params: &Map<String, Value>) -> bool {
+        let _ = params;
+        !self.pure()
+    }
+
     /// Whether what it gives depends on nothing but its parameters.
     fn local(&self) -> bool {
         false

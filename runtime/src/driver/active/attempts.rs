@@ -3,7 +3,7 @@
 use super::{Active, Attempt, Message};
 use crate::driver::record::Record;
 use crate::driver::shadow::Replay;
-use crate::driver::step::{self, Work};
+use crate::driver::step::{self, Wanted, Work};
 use crate::driver::subject::Subject;
 use crate::driver::types::{self, Types};
 use crate::driver::{DriveError, Driver, watch};
@@ -12,7 +12,6 @@ use crate::model::definition::Kind;
 use crate::model::run::Reason;
 use crate::ops::support::secret::Again;
 use crate::ops::{Cx, Vars};
-use crate::secret::Marked;
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -143,9 +142,16 @@ impl Active {
         let inputs = plan.inputs(&self.state, node).map_err(|e| failed(Reason::Input, e.to_string()))?;
         let cx = step_work(&self.driver, &self.subject, &self.record, &self.state, name, id, attempt);
         let (messages, step_id) = (self.messages.clone(), id.to_string());
-        let record = Box::new(move |given: Option<(String, Marked)>| {
+        let record = Box::new(move |wanted: Wanted| {
             let (messages, step) = (messages.clone(), step_id.clone());
             let future = async move {
+                let given = match wanted {
+                    Wanted::Now(given) => given,
+                    Wanted::Soon((op, returns)) => {
+                        let event = Event::Recorded { step, attempt, op, returns };
+                        return messages.send(Message::Event(event)).await.map_err(|_| ());
+                    }
+                };
                 let (saved, done) = oneshot::channel();
                 messages.send(Message::Record { step, attempt, given, saved }).await.map_err(|_| ())?;
                 done.await.map_err(|_| ())

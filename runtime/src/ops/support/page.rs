@@ -42,7 +42,7 @@ pub fn page() -> String {
             (true, _) => "It changes nothing.",
             (false, true) => "Carrying it out again with the same parameters changes nothing.",
             (false, false) => {
-                "Its result is recorded before the step goes on: a crash repeats at most the one that was under way."
+                "Its result is recorded: a crash repeats at most the one that was under way."
             }
         };
         let _ = write!(
