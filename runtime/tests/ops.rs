@@ -12,8 +12,9 @@ use common::{carry_out, cluster, definition, delivery, driver, kind, outputs, ru
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use stepwell_runtime::definitions::Library;
-use stepwell_runtime::driver::{Driver, Observed, Observer};
+use stepwell_runtime::driver::{Driver, Observed, Observer, Until};
 use stepwell_runtime::engine::Limits;
 use stepwell_runtime::model::run::StepPhase;
 

@@ -198,8 +198,8 @@ async fn carry_out(
     answer
 }
 
-/// The most of what an op gives that is recorded, in bytes. A record is one object of the cluster, which takes no more than about a megabyte: after a crash
-/// an op that gave more is carried out again.
+/// The most of what the ops of an attempt give that is recorded, in bytes. A record is one object of the cluster, which takes no more than about a megabyte:
+/// after a crash an op that gave more is carried out again.
 const RECORDED: usize = 256 << 10;
 
 /// About how many bytes a value takes as text.
@@ -231,6 +231,7 @@ async fn run(
     put: &mut Vec<(String, Given)>,
 ) -> Result<Outcome, Stop> {
     let mut unrecorded: Option<(String, Marked)> = None;
+    let mut room = RECORDED;
     while let Some(call) = evaluation.next()? {
         let params = match &call.params {
             Params::Ready(params) => params.clone(),
@@ -247,8 +248,9 @@ async fn run(
                 }
                 let answer = carry_out(work, shadow, &call, &params).await;
                 if let (Ok(Answer::Returns(returns)), false) = (&answer, call.op.repeatable())
-                    && returns.values().map(weight).sum::<usize>() <= RECORDED
+                    && let Some(left) = room.checked_sub(returns.values().map(weight).sum())
                 {
+                    room = left;
                     let given = (call.name.clone(), recorded(&work.cx, returns));
                     match touches {
                         true => unrecorded = Some(given),

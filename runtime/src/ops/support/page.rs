@@ -41,9 +41,7 @@ pub fn page() -> String {
         let again = match (op.pure(), op.repeatable()) {
             (true, _) => "It changes nothing.",
             (false, true) => "Carrying it out again with the same parameters changes nothing.",
-            (false, false) => {
-                "Its result is recorded: a crash repeats at most the one that was under way."
-            }
+            (false, false) => "Its result is recorded: a crash repeats at most the one that was under way.",
         };
         let _ = write!(
             sections,
