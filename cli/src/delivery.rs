@@ -80,17 +80,25 @@ impl Bundle {
 
     /// Applies what lies beside the run.
     pub(crate) async fn apply(&self, client: &kube::Client, namespace: &str) -> Result<(), Error> {
+        self.apply_some(client, namespace, &[Scope::Cluster, Scope::Namespaced]).await
+    }
+
+    async fn apply_some(
+        &self,
+        client: &kube::Client,
+        namespace: &str,
+        scopes: &[Scope],
+    ) -> Result<(), Error> {
         let kinds = Kinds::default();
         for document in &self.beside {
-            apply(client, &kinds, document, namespace).await?;
+            apply(client, &kinds, document, namespace, scopes).await?;
         }
         Ok(())
     }
 
-    /// Applies what lies beside the run on a connection, in the namespace of the run.
-    pub(crate) async fn apply_on(&self, connection: &Connection) -> Result<(), Error> {
-        let namespace = self.delivery.reference(&connection.namespace).namespace;
-        self.apply(&connection.client, &namespace).await
+    /// Applies of what lies beside the run only what is in no namespace, such as the environment that the run goes to.
+    pub(crate) async fn apply_of_cluster(&self, connection: &Connection) -> Result<(), Error> {
+        self.apply_some(&connection.client, &connection.namespace, &[Scope::Cluster]).await
     }
 }
 
@@ -99,6 +107,7 @@ async fn apply(
     kinds: &Kinds,
     document: &Document,
     namespace: &str,
+    scopes: &[Scope],
 ) -> Result<(), Error> {
     let mut object = document.value.clone();
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -126,6 +135,9 @@ async fn apply(
         Err(kube::Error::Api(s)) if s.code == 404 => return Err(unknown()),
         Err(e) => return Err(e.into()),
     };
+    if !scopes.contains(&scope) {
+        return Ok(());
+    }
     let api: Api<DynamicObject> = match scope {
         Scope::Cluster => Api::all_with(client.clone(), &resource),
         Scope::Namespaced => {

@@ -146,3 +146,83 @@ fn a_policy_of_environments_has_a_workflow_too() {
     };
     assert_eq!((image("test"), image("default")), ("web:test".into(), "web:1".into()));
 }
+
+/// A component type that Terraform provides, in the environment's own namespace, and what there is of Terraform in this cluster.
+const CLOUD: &str = r#"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: configurations.terraform.core.oam.dev}
+spec:
+  group: terraform.core.oam.dev
+  scope: Namespaced
+  names: {kind: Configuration, plural: configurations, singular: configuration}
+  versions: [{name: v1beta2, served: true, storage: true, subresources: {status: {}}, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: shop-prod}}
+---
+{apiVersion: v1, kind: Secret, metadata: {name: bucket-connection}, stringData: {url: "https://bucket.example.org"}}
+---
+{apiVersion: stepwell.dev/v1alpha1, kind: Target, metadata: {name: east}, spec: {namespace: shop-east}}
+---
+{apiVersion: stepwell.dev/v1alpha1, kind: Target, metadata: {name: west}, spec: {namespace: shop-west}}
+---
+{apiVersion: stepwell.dev/v1alpha1, kind: Environment, metadata: {name: prod}, spec: {namespace: shop-prod, targets: [east, west]}}
+---
+apiVersion: core.oam.dev/v1beta1
+kind: ComponentDefinition
+metadata: {name: bucket}
+spec:
+  workload: {type: configurations.terraform.core.oam.dev}
+  schematic:
+    cue:
+      template: |
+        output: {apiVersion: "terraform.core.oam.dev/v1beta2", kind: "Configuration", metadata: name: context.name, spec: {variable: acl: parameter.acl, writeConnectionSecretToRef: parameter.writeConnectionSecretToRef}}
+        parameter: {acl: string, writeConnectionSecretToRef: {name: string, namespace: string}}
+---
+apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: shop}
+spec:
+  components:
+  - {name: bucket, type: bucket, properties: {acl: private, writeConnectionSecretToRef: {name: bucket-connection, namespace: shop-prod}}}
+  - {name: web, type: webservice, properties: {image: "shop:1"}}
+"#;
+
+/// How the Terraform controller is played.
+const TERRAFORM: &str = "
+terraform.core.oam.dev/Configuration:
+  after: 20ms
+  started: {apply: {state: ProvisioningAndChecking, message: It begins}}
+  ready: {observedGeneration: $generation, apply: {state: Available, message: Cloud resources are deployed}}
+";
+
+#[test]
+fn what_terraform_provides_is_there_before_the_rest_and_in_every_target() {
+    let dir = Sandbox::new();
+    let rules = std::fs::read_to_string(
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../cluster/rules/default.yaml"),
+    );
+    dir.file("state/rules.yaml", &(rules.unwrap() + TERRAFORM));
+    dir.file("app.yaml", CLOUD);
+    let generated = json(&dir.run(&["workflow", "generate", "app.yaml", "--env", "prod", "-o", "json"]));
+    let types: Vec<&str> = generated["workflow"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(types, ["deploy-cloud-resource", "share-cloud-resource", "deploy2env", "deploy2env"]);
+    let ended = dir.run(&["run", "app.yaml", "--env", "prod", "-o", "json"]);
+    let want = "succeeded; prod-east-cloud succeeded; prod-east-share succeeded; prod-east succeeded; prod-west succeeded";
+    assert_eq!(line(&json(&ended)), want, "{}", ended.shown());
+    assert_eq!(places(&dir), ["shop-east", "shop-west"]);
+    for namespace in ["shop-east", "shop-west"] {
+        let secret = json(&dir.run(&["get", "secret", "bucket-connection", "-n", namespace, "-o", "json"]));
+        assert_eq!(secret["data"]["url"], "aHR0cHM6Ly9idWNrZXQuZXhhbXBsZS5vcmc=", "{namespace}");
+    }
+    // Terraform is asked once, where the Application is.
+    let all = json(&dir.run(&["get", "configurations", "-A", "-o", "json"]));
+    let found: Vec<&Value> =
+        all["items"].as_array().unwrap().iter().map(|o| &o["metadata"]["namespace"]).collect();
+    assert_eq!(found, ["shop-prod"]);
+}

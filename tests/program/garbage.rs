@@ -426,3 +426,66 @@ fn a_kill_at_any_write_leaves_nothing_over_and_deletes_nothing_wrong() {
         assert!(writes > 8, "{writes} writes");
     });
 }
+
+/// Does something with the cluster of a sandbox, as somebody else does.
+fn on_cluster(dir: &Sandbox, method: &str, path: &str, body: &Value) -> Value {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let session =
+            stepwell_cluster::Session::open(&dir.path().join("state"), Options::default()).await.unwrap();
+        let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let request = http::Request::builder().method(method).uri(path).header("content-type", kind);
+        let request = request.body(body.to_string().into_bytes()).unwrap();
+        let answer = session.client().request(request).await.unwrap();
+        session.close().await;
+        answer
+    })
+}
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+#[test]
+fn in_order_what_others_depend_on_goes_after_them() {
+    let dir = Sandbox::new();
+    let order = "{name: gc, type: garbage-collect, properties: {order: dependency}}";
+    let text = app("shop", &["base", "upper"], order)
+        .replace("{name: upper, type", "{name: upper, dependsOn: [base], type");
+    good(&dir, &text);
+    // It goes only when somebody else lets it.
+    let held = |by: Value| json!({"metadata": {"finalizers": by}});
+    on_cluster(&dir, "PATCH", &format!("{MAPS}/upper"), &held(json!(["example.com/hold"])));
+    let mut delete =
+        dir.command(&["delete", "shop"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("the upper one begins to go", || {
+        (!map(&dir, "upper")?["metadata"]["deletionTimestamp"].is_null()).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    let base = map(&dir, "base").expect("the base is there as long as something depends on it");
+    assert!(base["metadata"]["deletionTimestamp"].is_null(), "{base}");
+    on_cluster(&dir, "PATCH", &format!("{MAPS}/upper"), &held(Value::Null));
+    assert!(delete.wait().unwrap().success());
+    assert_eq!(maps(&dir), [""; 0]);
+}
+
+#[test]
+fn what_belongs_to_a_deleted_object_goes_with_it_or_stays_as_the_policy_says() {
+    let dir = Sandbox::new();
+    let rules = "{name: gc, type: garbage-collect, properties: {rules: [{selector: {resourceNames: [keeps]}, strategy: onAppUpdate, propagation: orphan}, {selector: {resourceNames: [takes]}, strategy: onAppUpdate, propagation: cascading}]}}";
+    good(&dir, &app("shop", &["keeps", "takes"], rules));
+    for owner in ["keeps", "takes"] {
+        let uid = map(&dir, owner).unwrap()["metadata"]["uid"].clone();
+        let owner_reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": owner, "uid": uid});
+        let child =
+            json!({"metadata": {"name": format!("of-{owner}"), "ownerReferences": [owner_reference]}});
+        on_cluster(&dir, "POST", MAPS, &child);
+    }
+    good(&dir, &app("shop", &["other"], rules));
+    eventually("what belongs to the one goes", || map(&dir, "of-takes").is_none().then_some(()));
+    eventually("what belongs to the other is nobody's", || {
+        map(&dir, "of-keeps")?["metadata"]["ownerReferences"]
+            .as_array()
+            .is_none_or(Vec::is_empty)
+            .then_some(())
+    });
+    assert_eq!(maps(&dir), ["of-keeps", "other"]);
+}

@@ -6,6 +6,7 @@
 
 mod admission;
 mod charts;
+mod data;
 mod definitions;
 mod deploys;
 mod diagnostics;

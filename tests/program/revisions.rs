@@ -1,8 +1,9 @@
 //! Revisions: what a success keeps, how it is shown, and the way back, also where the definitions of then are gone.
 
-use crate::sandbox::{Sandbox, check};
+use crate::sandbox::{Sandbox, check, eventually};
 use crate::workflows::json;
 use serde_json::Value;
+use std::process::Stdio;
 
 /// An Application with a service, a ConfigMap of this name and a Secret with this value.
 fn app(image: &str, config: &str, secret: &str) -> String {
@@ -262,4 +263,49 @@ fn a_step_goes_back_when_another_fails() {
         "web:2"
     );
     assert_eq!(numbers(&dir), [1]);
+}
+
+/// A controller delivers what is published anew, and only that.
+#[test]
+fn a_version_that_is_published_is_delivered_by_a_controller() {
+    let dir = Sandbox::new();
+    run(
+        &dir,
+        &app("web:1", "old", "s1")
+            .replace("annotations: {", "annotations: {app.oam.dev/publishVersion: alpha, "),
+        &[],
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut serve =
+        dir.command(&["workflow", "serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let publish = |version: &str| {
+            let body =
+                serde_json::json!({"metadata": {"annotations": {"app.oam.dev/publishVersion": version}}});
+            runtime.block_on(async {
+                let session = stepwell_cluster::Session::open(&dir.path().join("state"), Default::default())
+                    .await
+                    .unwrap();
+                let request =
+                    http::Request::patch("/apis/core.oam.dev/v1beta1/namespaces/default/applications/shop")
+                        .header("content-type", "application/merge-patch+json")
+                        .body(body.to_string().into_bytes());
+                session.client().request::<Value>(request.unwrap()).await.unwrap();
+                session.close().await;
+            });
+        };
+        let versions = || -> Vec<String> {
+            let all = json(&dir.run(&["revision", "list", "shop", "-o", "json"]));
+            all.as_array().unwrap().iter().map(|r| r["publishVersion"].as_str().unwrap().to_owned()).collect()
+        };
+        publish("beta");
+        eventually("it is delivered", || (versions() == ["alpha", "beta"]).then_some(()));
+        // The same version once more is nothing new.
+        publish("beta");
+        publish("gamma");
+        eventually("the next is delivered", || (versions() == ["alpha", "beta", "gamma"]).then_some(()));
+    }));
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    done.unwrap();
 }

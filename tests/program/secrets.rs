@@ -24,7 +24,7 @@ fn found(folder: &Path, forms: &[&str], into: &mut Vec<String>) {
 }
 
 /// That no form of a secret is in what commands told, nor in any file of the state.
-fn nowhere(dir: &Sandbox, forms: &[&str], told: &[Ended]) {
+pub(crate) fn nowhere(dir: &Sandbox, forms: &[&str], told: &[Ended]) {
     for (i, ended) in told.iter().enumerate() {
         let text = format!("{}{}", ended.stdout, ended.stderr);
         let form = forms.iter().find(|f| text.contains(**f));

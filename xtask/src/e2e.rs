@@ -5,6 +5,7 @@
 mod embedded;
 mod example;
 mod kubectl;
+mod rollout;
 mod schema;
 
 use std::path::Path;
@@ -119,6 +120,9 @@ fn on_embedded(run: &mut Run, stepwell: Option<&Path>) {
         run.stage("the example run on the embedded cluster, served", |stage| {
             example::run(stage, stepwell, embedded.kubeconfig())
         });
+        run.stage("environments, revisions and policies on the embedded cluster, served", |stage| {
+            rollout::run(stage, stepwell, embedded.kubeconfig())
+        });
     }
     run.stage("API suite: the embedded cluster answers as the real server did", |stage| {
         suite(stage, embedded.kubeconfig(), &compare::known(&data_dir())?)
@@ -142,6 +146,9 @@ fn on_real(run: &mut Run, plane: &Plane, stepwell: Option<&Path>) {
     if let Some(stepwell) = stepwell {
         run.stage("the example run on the real cluster", |stage| {
             example::run(stage, stepwell, plane.kubeconfig())
+        });
+        run.stage("environments, revisions and policies on the real cluster", |stage| {
+            rollout::run(stage, stepwell, plane.kubeconfig())
         });
     }
     run.stage("API suite: the recorded answers are those of the real server", |stage| {

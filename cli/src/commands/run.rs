@@ -69,8 +69,8 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             let given = bundle.delivery.clone();
             let delivery = match &args.env {
                 Some(env) => {
-                    // The environment may be among what lies beside.
-                    bundle.apply_on(&connection).await?;
+                    // The environment may be among what lies beside; the rest goes to its namespace.
+                    bundle.apply_of_cluster(&connection).await?;
                     Driver::new(connection.client.clone(), library.clone()).bind(given, env).await?
                 }
                 None => {
@@ -79,6 +79,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
                 }
             };
             let reference = delivery.reference(&connection.namespace);
+            let namespace = reference.namespace.clone();
             let mut drive = Drive::new(&connection, &args.target, library.clone(), reference, &args.options)?;
             if args.strict {
                 drive.driver = drive.driver.strict();
@@ -89,9 +90,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
                 let there = drive.driver.definitions(app).await?;
                 check(args, app, &bundle.definitions(there)?, false, out)?;
             }
-            if args.env.is_none() {
-                bundle.apply_on(&connection).await?;
-            }
+            bundle.apply(&connection.client, &namespace).await?;
             let delivery = drive.driver.fill(delivery).await?;
             if let Delivery::Application(app) = &delivery
                 && made_of_template

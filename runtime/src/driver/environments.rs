@@ -160,7 +160,12 @@ impl Driver {
             let all = self.environments().await?.into_iter().filter(|e| own.contains(&e.name));
             bound.extend(all.map(|environment| Bound { environment, targets: Vec::new() }));
         }
-        Ok(generate(&self.definitions(app).await?, app, &bound))
+        // Its definitions are those of where it goes.
+        let mut there = app.clone();
+        if let Some(first) = bound.first().filter(|_| own.is_empty() && app.namespace.is_none()) {
+            there.namespace = Some(first.environment.namespace.clone());
+        }
+        Ok(generate(&self.definitions(&there).await?, app, &bound))
     }
 
     /// A delivery as a run takes it: an Application without a workflow of its own has the one of its environments.

@@ -6,6 +6,7 @@ use super::{ExpressionAgain, Given, Known, Marked, Plan, Recipe, State};
 use crate::model::application::sorted;
 use crate::model::run::{Reason, StepPhase};
 use crate::model::workflow::{Part, Step as WorkflowStep, parse_path};
+use crate::problem::nearest;
 use serde_json::{Map, Value, json};
 
 /// The longest list that an input may make by its index.
@@ -45,6 +46,34 @@ impl Plan {
             }
             _ => None,
         }
+    }
+
+    /// Why an input that is not there never comes: who puts it out is done, and what was put out has no such place.
+    pub(super) fn never(&self, state: &State, from: &str) -> Option<String> {
+        let parts = parse_path(from).ok()?;
+        let (Part::Key(first), rest) = parts.split_first()? else { return None };
+        let mut at = state.vars.get(first)?;
+        let puts = |step: &WorkflowStep| step.outputs.iter().any(|o| o.name == *first);
+        let mut by = self.nodes.iter().map(|n| &n.step).filter(|step| puts(step)).peekable();
+        by.peek()?;
+        if !by.all(|step| state.status.step(&step.name).is_some_and(|s| s.finished())) {
+            return None;
+        }
+        let mut path = first.clone();
+        for part in rest {
+            let (name, found) = match part {
+                Part::Key(key) => (key.clone(), at.get(key)),
+                Part::Index(i) => (i.to_string(), at.get(i)),
+            };
+            let Some(found) = found else {
+                let names = at.as_object().into_iter().flat_map(|o| o.keys().map(String::as_str));
+                let hint = nearest(&name, names).map(|near| format!("; did you mean `{near}`?"));
+                return Some(format!("input `{from}`: `{path}` has no `{name}`{}", hint.unwrap_or_default()));
+            };
+            path += &format!(".{name}");
+            at = found;
+        }
+        None
     }
 
     /// The inputs of a step, in their order.

@@ -97,15 +97,15 @@ pub(crate) fn run(stage: &mut Stage, program: &Path, kubeconfig: &Path) -> Resul
 const FILE: &str = "examples/first/app.yaml";
 const DELIVERY: &str = "/api/v1/namespaces/default/configmaps/first-delivery";
 
-async fn get(client: &Client, path: &str) -> Result<Value> {
+pub(super) async fn get(client: &Client, path: &str) -> Result<Value> {
     Ok(client.request(http::Request::get(path).body(Vec::new())?).await?)
 }
 
-fn same(have: &Value, want: Value) -> std::result::Result<(), String> {
+pub(super) fn same(have: &Value, want: Value) -> std::result::Result<(), String> {
     if *have == want { Ok(()) } else { Err(format!("wanted {want}, there is {have}")) }
 }
 
-fn absent(answer: Result<Value>) -> std::result::Result<(), String> {
+pub(super) fn absent(answer: Result<Value>) -> std::result::Result<(), String> {
     match answer {
         Ok(object) => Err(format!("there is {object}")),
         Err(error) if error.to_string().contains("not found") => Ok(()),
@@ -113,9 +113,10 @@ fn absent(answer: Result<Value>) -> std::result::Result<(), String> {
     }
 }
 
-struct Stepwell<'a> {
-    program: &'a Path,
-    kubeconfig: &'a Path,
+/// The program, on a cluster.
+pub(super) struct Stepwell<'a> {
+    pub(super) program: &'a Path,
+    pub(super) kubeconfig: &'a Path,
 }
 
 impl Stepwell<'_> {
@@ -133,7 +134,11 @@ impl Stepwell<'_> {
     }
 
     /// Runs a command that must succeed and print these texts.
-    fn prints(&self, args: &[&str], texts: &[&str]) -> std::result::Result<(), String> {
+    pub(super) fn prints<A: AsRef<OsStr>>(
+        &self,
+        args: &[A],
+        texts: &[&str],
+    ) -> std::result::Result<(), String> {
         let output = self.output(args)?;
         let printed = String::from_utf8_lossy(&output.stdout);
         match texts.iter().find(|text| !printed.contains(**text)) {
@@ -142,7 +147,17 @@ impl Stepwell<'_> {
         }
     }
 
-    fn output(&self, args: &[&str]) -> std::result::Result<Output, String> {
+    /// Runs a command that must fail and say this.
+    pub(super) fn fails<A: AsRef<OsStr>>(&self, args: &[A], why: &str) -> std::result::Result<(), String> {
+        let output = self.output(args)?;
+        let said = shown(&output);
+        match !output.status.success() && said.contains(why) {
+            true => Ok(()),
+            false => Err(format!("wanted a failure and {why:?}\n{said}")),
+        }
+    }
+
+    fn output<A: AsRef<OsStr>>(&self, args: &[A]) -> std::result::Result<Output, String> {
         let problem = |error: std::io::Error| error.to_string();
         let mut child = self.command(args).spawn().map_err(problem)?;
         let start = Instant::now();
@@ -151,6 +166,7 @@ impl Stepwell<'_> {
             if start.elapsed() > PATIENCE || interrupted() {
                 child.kill().map_err(problem)?;
                 let output = child.wait_with_output().map_err(problem)?;
+                let args: Vec<_> = args.iter().map(|a| a.as_ref().to_string_lossy()).collect();
                 return Err(format!("`{}` did not end\n{}", args.join(" "), shown(&output)));
             }
             thread::sleep(Duration::from_millis(20));

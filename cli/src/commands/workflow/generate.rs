@@ -56,8 +56,8 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     block_on(async {
         let connection = args.target.connect().await?;
         let done = async {
-            bundle.apply_on(&connection).await?;
-            let driver = Driver::new(connection.client.clone(), library);
+            bundle.apply_of_cluster(&connection).await?;
+            let driver = Driver::new(connection.client.clone(), bundle.definitions(library)?);
             let generated = driver.generate(app, &args.env).await?;
             match args.output {
                 Form::Yaml => out.result(generated.to_yaml(&app.name)),

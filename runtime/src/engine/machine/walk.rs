@@ -119,6 +119,9 @@ impl Machine<'_> {
             if self.state.book.ending {
                 return self.skip(n, String::new());
             }
+            if let Some(why) = plan.never(self.state, &missing.from) {
+                return self.end(n, StepPhase::Failed, Some(Reason::Input), Some(why));
+            }
             let message = format!("Pending on Input: {}", missing.from);
             return self.set(n, StepPhase::Pending, None, Some(message));
         }
