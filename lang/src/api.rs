@@ -255,15 +255,16 @@ impl Instance {
     }
 
     fn failure(&self, errors: Vec<ErrId>) -> Failure {
-        let ev = self.evaluator.borrow();
+        let mut ev = self.evaluator.borrow_mut();
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
         // What is wrong goes before what is only not said yet, which may be for that very reason.
         let (open, wrong): (Vec<ErrId>, Vec<ErrId>) =
             errors.into_iter().partition(|e| ev.bottom(*e).incomplete);
         for e in wrong.into_iter().chain(open) {
-            let d = ev.diagnostic(e);
-            if !diagnostics.contains(&d) {
-                diagnostics.push(d);
+            for d in ev.diagnostics(e) {
+                if !diagnostics.contains(&d) {
+                    diagnostics.push(d);
+                }
             }
         }
         Failure { diagnostics, sources: self.sources.borrow().clone() }
@@ -558,7 +559,7 @@ impl<'i> Value<'i> {
     pub fn error(self) -> Option<Diagnostic> {
         let mut ev = self.ev();
         let e = ev.own_error(self.v)?;
-        Some(ev.diagnostic(e))
+        ev.diagnostics(e).into_iter().next()
     }
 
     /// Checks the value and everything in it. With `concrete`, what is not concrete (and required fields that are missing) are mistakes as well.

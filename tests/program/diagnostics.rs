@@ -74,6 +74,34 @@ const MISTAKES: &[(&str, &str)] = &[
     ("disjunction-closed", "#A: {a: int} | {b: int}\nx: #A & {c: 1}\n"),
     ("disjunction-open", "x: {a: 1} | {b: 2}\n"),
     ("disjunction-defaults", "x: (*1 | 2) & (1 | *2)\n"),
+    ("alternatives-strings", "type: \"ClusterIP\" | \"NodePort\" | \"LoadBalancer\"\ntype: \"NodPort\"\n"),
+    ("alternatives-default", "#S: type: *\"ClusterIP\" | \"NodePort\"\ns: #S & {type: \"nodeport\"}\n"),
+    ("alternatives-numbers", "port: 80 | 443 | *8080\nport: 8081\n"),
+    ("alternatives-quotes", "port: 80 | 443\nport: \"80\"\nname: \"1\" | \"2\"\nname: 2\n"),
+    ("alternatives-mixed", "x: \"auto\" | int | null | {size: int}\nx: true\n"),
+    ("alternatives-bound", "import \"strings\"\n\nx: strings.MaxRunes(2) | =~\"^a\" | 10\nx: \"long\"\n"),
+    ("alternatives-twice", "x: (\"a\" | \"b\") & (\"b\" | \"c\")\nx: \"d\"\n"),
+    ("alternatives-apart", "x: (\"a\" | \"b\") & (\"c\" | \"d\")\n"),
+    (
+        "alternatives-told-apart",
+        "#P: {type: \"tcp\", port: int} | {type: \"unix\", path: string, mode?: int} | {type: \"none\"}\n\
+         x: #P & {type: \"unix\", path: 3, mod: 4}\ny: #P & {type: \"udp\"}\n",
+    ),
+    (
+        "alternatives-order",
+        "#P: {port: int, type: \"tcp\"} | {path: string, type: \"unix\"}\nx: #P & {path: 3, type: \"unix\"}\n",
+    ),
+    (
+        "alternatives-within",
+        "#P: {type: \"a\", mode: \"ro\" | \"rw\"} | {type: \"b\", n: int}\nl: [...#P]\nl: [{type: \"a\", mode: \"wr\"}]\n",
+    ),
+    ("alternatives-kinds", "x: \"a\" | \"b\" | {c: int}\nx: {c: \"s\"}\n"),
+    (
+        "alternatives-fewest",
+        "#T: {kind: \"a\", name: string} | {kind: \"b\", size: int}\nt: #T & {name: \"x\", sise: 3}\n",
+    ),
+    ("alternatives-unlike", "x: {a: int} | {b: int}\nx: {a: \"s\", b: \"t\"}\n"),
+    ("alternatives-bottom", "x: \"a\" | \"c\" | _|_\nx: \"b\"\n"),
     // What is not said yet
     ("incomplete-type", "name: string\n"),
     ("incomplete-operand", "n: int\nm: n + 1\n"),
@@ -117,5 +145,25 @@ fn mistakes_are_told_with_places() {
             assert!(ended.stdout.is_empty(), "{name}: {}", ended.shown());
             insta::assert_snapshot!(*name, ended.stderr);
         }
+    });
+}
+
+/// A definition in a file of a package, and what is wrong in another one.
+#[test]
+fn a_value_that_no_alternative_allows_is_told_over_files_and_for_editors() {
+    let sandbox = Sandbox::new();
+    sandbox.file("service.cue", "package p\n\n#Service: type: *\"ClusterIP\" | \"NodePort\"\n");
+    sandbox.file("web.cue", "package p\n\nweb: #Service & {type: \"NodPort\"}\n");
+    let text = sandbox.run(&["export", "service.cue", "web.cue"]);
+    let json = sandbox.run(&["export", "--error-format", "json", "service.cue", "web.cue"]);
+    sandbox.file("web.yaml", "type: NodPort\n");
+    let vet = sandbox.run(&["vet", "service.cue", "web.yaml", "-d", "#Service"]);
+    insta::with_settings!({
+        omit_expression => true,
+        prepend_module_to_snapshot => false,
+        snapshot_path => "snapshots/diagnostics",
+    }, {
+        let told = [text, json, vet].map(|e| format!("{}[exit {}]\n", e.stderr, e.status));
+        insta::assert_snapshot!("alternatives-files", told.join("\n"));
     });
 }

@@ -385,4 +385,17 @@ pub(crate) struct Bottom {
     pub causes: Vec<ErrId>,
     /// Advice.
     pub hint: Option<String>,
+    /// The two values that do not go together, where that is the mistake.
+    pub sides: Option<[Side; 2]>,
+}
+
+/// One of two values that do not go together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side {
+    /// Where the message shows it.
+    pub shown: (u32, u32),
+    /// Where it is written.
+    pub span: Span,
+    /// What kinds of values it stands for.
+    pub kind: Kind,
 }

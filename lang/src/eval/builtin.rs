@@ -98,14 +98,8 @@ impl Evaluator {
                 let shown = self.show(v);
                 let call = super::print::expr(self, &f.expr);
                 let call = if matches!(f.expr.kind, X::Call(..)) { call } else { format!("{call}()") };
-                let e = self.error(
-                    Code::Conflict,
-                    span,
-                    format!("invalid value {shown} (does not satisfy {call})"),
-                );
-                if let Some(at) = self.scalar_at(v).map(|s| s.1) {
-                    self.bottom_mut(e).spans.push(at);
-                }
+                let at = self.scalar_at(v).map_or(crate::compile::NOWHERE, |s| s.1);
+                let e = self.refused((&shown, at), ("does not satisfy", &call, span));
                 let open = self.ext_ref(v).and_then(|x| x.list.as_ref()).is_some_and(|l| l.exact.is_none());
                 if open && *path == "list" && function.name == "MinItems" {
                     self.bottom_mut(e).incomplete = true;
@@ -688,7 +682,10 @@ impl Evaluator {
                     let errors = self.all_errors(probe, concrete);
                     let name = short(path, f.name);
                     if let Some(e) = errors.first() {
-                        let message = format!("error in call to {name}: {}", self.bottom(*e).message);
+                        let told = self.diagnostics(*e).into_iter().next();
+                        let why =
+                            told.map_or_else(|| self.bottom(*e).message.clone(), |d| d.unfolded().message);
+                        let message = format!("error in call to {name}: {why}");
                         return Err(self.error(Code::Call, span, message));
                     }
                     if !stream && let Some(missing) = self.required_missing(probe) {

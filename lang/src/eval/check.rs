@@ -21,14 +21,10 @@ impl Evaluator {
         };
         if self.v(v).kind.and(kind).is_bottom() {
             let shown = self.show_bound(&b);
-            let old = super::print::kind(self.v(v).kind);
-            let have = self.show(v);
-            let types = format!("(mismatched types {old} and {})", super::print::kind(kind));
-            let mut spans = vec![b.span];
-            spans.extend(self.scalar_at(v).map(|s| s.1));
-            let e =
-                self.error(Code::Conflict, b.span, format!("conflicting values {have} and {shown} {types}"));
-            self.bottom_mut(e).spans = spans;
+            let (have, old) = (self.show(v), self.v(v).kind);
+            let at = self.scalar_at(v).map_or(crate::compile::NOWHERE, |s| s.1);
+            let e = self.conflict((&have, at, old), (&shown, b.span, kind));
+            self.bottom_mut(e).spans.reverse();
             self.v_mut(v).kind = Kind::BOTTOM;
             return Err(e);
         }
@@ -115,11 +111,8 @@ impl Evaluator {
                 Ok(true) => {}
                 Ok(false) => {
                     let (shown, bound) = (super::print::scalar(s), self.show_bound(&b));
-                    let message = format!("invalid value {shown} (out of bound {bound})");
-                    let e = self.error(Code::Conflict, b.span, message);
-                    if let Some(at) = self.scalar_at(v).map(|s| s.1) {
-                        self.bottom_mut(e).spans.push(at);
-                    }
+                    let at = self.scalar_at(v).map_or(crate::compile::NOWHERE, |s| s.1);
+                    let e = self.refused((&shown, at), ("out of bound", &bound, b.span));
                     self.fail(v, e);
                 }
                 Err(e) => self.fail(v, e),
@@ -140,8 +133,7 @@ impl Evaluator {
             };
             if equal == (b.op == UnaryOp::NotEqual) {
                 let (shown, bound) = (self.show(v), self.show_bound(&b));
-                let message = format!("invalid value {shown} (out of bound {bound})");
-                let e = self.error(Code::Conflict, b.span, message);
+                let e = self.refused((&shown, crate::compile::NOWHERE), ("out of bound", &bound, b.span));
                 self.fail(v, e);
             }
         }

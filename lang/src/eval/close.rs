@@ -278,6 +278,7 @@ impl Evaluator {
             at: a.vertex,
             causes: Vec::new(),
             hint,
+            sides: None,
         });
         self.allowed.insert(e, (name, allowed));
         self.v_mut(a.vertex).denied = Some(e);

@@ -406,6 +406,7 @@ impl Evaluator {
             at,
             causes: Vec::new(),
             hint: None,
+            sides: None,
         })
     }
 

@@ -8,9 +8,12 @@ use crate::source::Span;
 
 impl Evaluator {
     /// An error as the user sees it.
-    pub(crate) fn diagnostic(&self, e: ErrId) -> Diagnostic {
+    pub(super) fn diagnostic(&self, e: ErrId) -> Diagnostic {
         let b = self.bottom(e);
         let mut d = Diagnostic::new(b.code, b.message.clone());
+        if b.code == Code::EmptyDisjunction {
+            d.message = format!("none of the {} alternatives fits", b.causes.len());
+        }
         if b.at != NONE {
             d.path = self.path_text(b.at);
         }

@@ -19,6 +19,7 @@ pub mod expr;
 pub mod label;
 
 mod access;
+mod alternatives;
 pub(crate) mod arena;
 mod builtin;
 mod check;

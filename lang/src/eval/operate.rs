@@ -363,7 +363,7 @@ impl Evaluator {
         let kind = super::print::kind(self.v(*v).kind);
         let message = format!("cannot compare this {kind} with '{}': {}", op.as_str(), b.message);
         let spans = std::iter::once(x.span).chain(b.spans).collect();
-        Err(self.push_error(Bottom { at: self.current(), message, spans, ..b }))
+        Err(self.push_error(Bottom { at: self.current(), message, spans, sides: None, ..b }))
     }
 
     /// Equality of concrete values within lists and structs, where an integer is no decimal.

@@ -570,17 +570,8 @@ impl Evaluator {
         if let Some((old, at)) = self.scalar_at(v) {
             if !super::operate::same_scalar(old, &s) {
                 let (at, old, new) = (*at, old.clone(), s);
-                let detail = match old.kind() == new.kind() {
-                    true => String::new(),
-                    false => format!(
-                        " (mismatched types {} and {})",
-                        super::print::kind(old.kind()),
-                        super::print::kind(new.kind())
-                    ),
-                };
                 let (a, b) = (super::print::scalar(&old), super::print::scalar(&new));
-                let e = self.error(Code::Conflict, at, format!("conflicting values {a} and {b}{detail}"));
-                self.bottom_mut(e).spans.push(span);
+                let e = self.conflict((&a, at, old.kind()), (&b, span, new.kind()));
                 self.fail(v, e);
             }
             return;
@@ -614,10 +605,7 @@ impl Evaluator {
         if new.is_bottom() && !old.is_bottom() {
             let (other, other_span) = self.kind_source(v, kind);
             let (a, b) = (other, shown());
-            let types =
-                format!("(mismatched types {} and {})", super::print::kind(old), super::print::kind(kind));
-            let e = self.error(Code::Conflict, other_span, format!("conflicting values {a} and {b} {types}"));
-            self.bottom_mut(e).spans.push(span);
+            let e = self.conflict((&a, other_span, old), (&b, span, kind));
             self.fail(v, e);
         }
         self.v_mut(v).kind = new;

@@ -137,6 +137,7 @@ impl Evaluator {
                     at: a.vertex,
                     causes: Vec::new(),
                     hint: Some(format!("give {name} a value")),
+                    sides: None,
                 });
                 out.push(e);
             }
@@ -193,6 +194,7 @@ impl Evaluator {
             at: t,
             causes: Vec::new(),
             hint: None,
+            sides: None,
         }))
     }
 

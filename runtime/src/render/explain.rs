@@ -33,6 +33,7 @@ impl Site<'_> {
         let Err(failure) = parameter.validate(missing) else { return problems };
         let Failure { diagnostics, sources } = failure;
         for d in diagnostics.into_iter().filter(|d| missing || !is_open(d.code)) {
+            let d = d.unfolded();
             let problem = self.parameter(instance, &d);
             let at = self.app.document.span(&problem.path);
             let mut of_definition = Problems { list: vec![problem], sources: sources.clone() };
@@ -85,18 +86,16 @@ impl Site<'_> {
             }
             code => {
                 let allowed = self.allowed(&steps);
-                let why = match code {
-                    // What was tried in vain says nothing that the hint does not say better.
-                    Code::EmptyDisjunction if allowed.is_some() => String::new(),
-                    _ => format!(": {}", d.message),
-                };
                 let message = match self.given(&path) {
-                    Some(given) => format!("the parameter `{name}` cannot be {given}{why}"),
-                    None => format!("the parameter `{name}` is not what it must be{why}"),
+                    _ if code == Code::EmptyDisjunction => format!("the parameter `{name}`: {}", d.message),
+                    Some(given) => format!("the parameter `{name}` cannot be {given}: {}", d.message),
+                    None => format!("the parameter `{name}` is not what it must be: {}", d.message),
                 };
                 let of_user = matches!(code, Code::Conflict | Code::EmptyDisjunction);
                 let problem = Problem::new(if of_user { "parameter" } else { code.as_str() }, &path, message);
                 match allowed {
+                    // What is allowed is told already.
+                    Some(_) if code == Code::EmptyDisjunction && d.hint.is_some() => problem,
                     Some(allowed) => problem.hint(format!("it is {allowed}")),
                     None => problem,
                 }
