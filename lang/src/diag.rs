@@ -94,13 +94,13 @@ pub struct Diagnostic {
     /// What the user can do, where something helpful can be said.
     pub hint: Option<String>,
     /// Where in the value at the path it is, if the value has alternatives and this is a mistake in one of them. The headline begins with it.
-    pub below: String,
+    pub below: Box<str>,
 }
 
 impl Diagnostic {
     /// A diagnostic with a code and a headline.
     pub fn new(code: Code, message: impl Into<String>) -> Diagnostic {
-        let (path, below) = (String::new(), String::new());
+        let (path, below) = (String::new(), "".into());
         Diagnostic { code, path, message: message.into(), labels: Vec::new(), hint: None, below }
     }
 
@@ -134,7 +134,7 @@ impl Diagnostic {
     pub(crate) fn folded(self, path: &str) -> Diagnostic {
         let mut d = self.unfolded();
         let Some(below) = d.path.strip_prefix(path) else { return d };
-        let below = below.trim_start_matches('.').to_owned();
+        let below: Box<str> = below.trim_start_matches('.').into();
         if !below.is_empty() {
             d.message = format!("{below}: {}", d.message);
             (d.path, d.below) = (path.to_owned(), below);
@@ -145,7 +145,7 @@ impl Diagnostic {
     /// The mistake at its own path, also where it is one of a value with alternatives that is around it.
     pub fn unfolded(mut self) -> Diagnostic {
         let below = std::mem::take(&mut self.below);
-        if let Some(message) = self.message.strip_prefix(&below).and_then(|m| m.strip_prefix(": ")) {
+        if let Some(message) = self.message.strip_prefix(&*below).and_then(|m| m.strip_prefix(": ")) {
             let dot = if self.path.is_empty() { "" } else { "." };
             (self.path, self.message) = (format!("{}{dot}{below}", self.path), message.to_owned());
         }

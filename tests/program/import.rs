@@ -110,6 +110,18 @@ fn protocol_buffers_become_definitions() {
         sandbox.run(&["import", "proto", "-I", "include", "--dry-run", "shop/order.proto"])
     );
     check!("import-proto", sandbox.run(&["import", "proto", "-I", "include", "-o", "-", "shop/order.proto"]));
+    let names = [
+        "import",
+        "proto",
+        "--proto_path",
+        "include",
+        "--proto_enum",
+        "json",
+        "include/far/money.proto",
+        "-o",
+        "-",
+    ];
+    check!("import-proto-names", sandbox.run(&names));
     assert_eq!(sandbox.run(&["import", "proto", "-I", "include", "shop/order.proto"]).status, 0);
     // What was written can be imported, and says what data must be.
     sandbox.file("main.cue", "package main\nimport \"ex.test/m/shop:v1\"\no: v1.#Order & {items: [{itemName: \"a\"}], total: {cents: 5, unit: 1}, cash: true}\n");

@@ -7,11 +7,12 @@ use crate::inputs::place_in;
 use crate::language::{Document, Placing, documents, refused};
 use crate::output::Output;
 use crate::written::write_file;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use stepwell_lang::data::Data;
+use stepwell_lang::encode::protobuf::Enums;
 use stepwell_lang::encode::schema::{self, File, Mistake};
 use stepwell_lang::encode::{cue, json, yaml};
 use stepwell_lang::load::{FileType, Interpretation};
@@ -49,11 +50,32 @@ pub(super) struct Arguments {
     #[arg(short = 'R', long)]
     recursive: bool,
     /// A folder in which the imports of .proto files are looked for, beside that of the module
-    #[arg(short = 'I', long, value_name = "DIR")]
+    #[arg(short = 'I', long, value_name = "DIR", alias = "proto_path")]
     proto_path: Vec<PathBuf>,
+    /// How the values of enums of .proto files are written
+    #[arg(long, value_name = "MODE", alias = "proto_enum", value_enum, default_value_t)]
+    proto_enum: ProtoEnum,
     /// Of folders, take the files whose names match this regular expression
     #[arg(short, long, value_name = "REGEXP")]
     name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum ProtoEnum {
+    /// As numbers, each a definition
+    #[default]
+    Int,
+    /// As names, as JSON has them
+    Json,
+}
+
+impl From<ProtoEnum> for Enums {
+    fn from(mode: ProtoEnum) -> Enums {
+        match mode {
+            ProtoEnum::Int => Enums::Numbers,
+            ProtoEnum::Json => Enums::Names,
+        }
+    }
 }
 
 /// A file to be written.

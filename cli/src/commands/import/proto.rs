@@ -103,7 +103,7 @@ impl Found<'_> {
         let mut out = Vec::new();
         let names: Vec<String> = self.files.keys().cloned().collect();
         for name in names {
-            let file = match definitions(&name, &self.files) {
+            let file = match definitions(&name, &self.files, args.proto_enum.into()) {
                 Ok(file) => file,
                 Err(mistakes) => {
                     self.mistaken(&name, &mistakes);

@@ -2,7 +2,8 @@
 //!
 //! A file becomes text of the language, laid out by the formatter. A field's label is its name in JSON, and every field is optional, as JSON of protocol buffers leaves out
 //! what has its default. What JSON writes in a way of its own (timestamps, durations, wrappers, any) becomes what it is there. Services, options of files and messages,
-//! and what is reserved say nothing about data and are left out; groups and extensions are refused and left out.
+//! and what is reserved say nothing about data and are left out; extensions are left out as well. A group is a message
+//! and a field of it.
 //! `read.rs` reads the text, `write.rs` writes the definitions.
 
 mod read;
@@ -26,9 +27,9 @@ impl ProtoFile {
     /// Reads a file. An error says where the text is not as it must be.
     ///
     /// ```
-    /// use stepwell_lang::encode::protobuf::{ProtoFile, definitions};
+    /// use stepwell_lang::encode::protobuf::{Enums, ProtoFile, definitions};
     /// let file = ProtoFile::read("syntax = \"proto3\"; package p; message M { string a_b = 1; }").unwrap();
-    /// let text = definitions("m.proto", &[("m.proto".to_owned(), file)].into()).unwrap().text(Some("p"));
+    /// let text = definitions("m.proto", &[("m.proto".to_owned(), file)].into(), Enums::Numbers).unwrap().text(Some("p"));
     /// assert_eq!(text, "package p\n\n#M: {\n\taB?: string @protobuf(1,string,name=a_b)\n}\n");
     /// ```
     pub fn read(text: &str) -> Result<ProtoFile, DecodeError> {
@@ -69,7 +70,21 @@ impl ProtoFile {
     }
 }
 
+/// How the values of enums are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Enums {
+    /// As numbers, each a definition.
+    #[default]
+    Numbers,
+    /// As names, as JSON has them, with the number at `#enumValue`.
+    Names,
+}
+
 /// The definitions of the file `path` among those that were read, by the paths that imports have for them. An error says which name is not known, and where.
-pub fn definitions(path: &str, files: &BTreeMap<String, ProtoFile>) -> Result<File, Vec<DecodeError>> {
-    write::definitions(path, files)
+pub fn definitions(
+    path: &str,
+    files: &BTreeMap<String, ProtoFile>,
+    enums: Enums,
+) -> Result<File, Vec<DecodeError>> {
+    write::definitions(path, files, enums)
 }

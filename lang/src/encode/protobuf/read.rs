@@ -438,11 +438,17 @@ impl Reader<'_> {
     }
 
     fn message(&mut self, before: Vec<String>, depth: u32) -> Res<Message> {
+        let at = self.here();
+        let name = self.name("the name of a message")?;
+        let (items, behind) = self.body(depth)?;
+        Ok(Message { notes: Notes { before, behind }, name, at, items })
+    }
+
+    /// What a message has in its braces, and the comment behind the first one.
+    fn body(&mut self, depth: u32) -> Res<(Vec<Item>, Option<String>)> {
         if depth == DEPTH {
             return Err(error(self.text, self.here(), format!("messages are nested more than {DEPTH} deep")));
         }
-        let at = self.here();
-        let name = self.name("the name of a message")?;
         self.sign('{')?;
         let behind = self.behind();
         let mut items = Vec::new();
@@ -473,15 +479,16 @@ impl Reader<'_> {
                         self.setting()?;
                         self.sign(';')?;
                     } else {
-                        fields.push(self.field(before)?);
+                        fields.push(self.field(before, depth, &mut items)?);
                     }
                 }
                 items.push(Item::OneOf(notes, fields));
             } else {
-                items.push(Item::Field(self.field(before)?));
+                let field = self.field(before, depth, &mut items)?;
+                items.push(Item::Field(field));
             }
         }
-        Ok(Message { notes: Notes { before, behind }, name, at, items })
+        Ok((items, behind))
     }
 
     /// Whether a word begins what it is named for, and is not the type of a field: a name and a brace follow.
@@ -497,7 +504,8 @@ impl Reader<'_> {
         matches!(name, Some(Token::Name(_))) && then == Some(&Token::Sign('='))
     }
 
-    fn field(&mut self, before: Vec<String>) -> Res<Field> {
+    /// A field; the message that a group declares with it goes to `items`.
+    fn field(&mut self, before: Vec<String>, depth: u32, items: &mut Vec<Item>) -> Res<Field> {
         let mut repeated = false;
         if !self.is_field()
             && (self.is_name("repeated") || self.is_name("optional") || self.is_name("required"))
@@ -507,9 +515,6 @@ impl Reader<'_> {
         }
         let at = self.here();
         let mut kind = self.path("a field, with its type in front")?;
-        if kind == "group" {
-            return Err(error(self.text, at, "groups have no form in JSON, and are not supported"));
-        }
         let mut key = None;
         if kind == "map" && self.accept('<') {
             key = Some(self.name("the type of the keys")?);
@@ -517,7 +522,8 @@ impl Reader<'_> {
             kind = self.path("the type of the values")?;
             self.sign('>')?;
         }
-        let name = self.name("the name of a field")?;
+        let named = self.here();
+        let mut name = self.name("the name of a field")?;
         self.sign('=')?;
         let number = self.number("the number of the field")?;
         let mut settings = Vec::new();
@@ -529,8 +535,19 @@ impl Reader<'_> {
                 }
             }
         }
-        self.sign(';')?;
-        let notes = Notes { before, behind: self.behind() };
+        let notes = if kind == "group" && self.is_sign('{') {
+            // Its field has the name in small letters.
+            kind = std::mem::take(&mut name);
+            name = kind.to_ascii_lowercase();
+            settings.push(Setting { name: "group".to_owned(), value: "true".to_owned() });
+            let (inner, behind) = self.body(depth + 1)?;
+            let notes = Notes::default();
+            items.push(Item::Message(Message { notes, name: kind.clone(), at: named, items: inner }));
+            Notes { before, behind }
+        } else {
+            self.sign(';')?;
+            Notes { before, behind: self.behind() }
+        };
         Ok(Field { notes, name, number, kind, at, key, repeated, settings })
     }
 

@@ -1,10 +1,14 @@
 //! What `.proto` files become. `shop.proto` is ours, `shop.cue` what the reference makes of it, with its
 //! imports sorted; spaces and empty lines are not compared.
 
-use super::{ProtoFile, definitions};
+use super::{Enums, ProtoFile, definitions};
 use std::collections::BTreeMap;
 
 fn convert(files: &[(&str, &str)]) -> String {
+    convert_with(files, Enums::Numbers)
+}
+
+fn convert_with(files: &[(&str, &str)], enums: Enums) -> String {
     let mut read = BTreeMap::new();
     for (name, text) in files {
         match ProtoFile::read(text) {
@@ -13,7 +17,7 @@ fn convert(files: &[(&str, &str)]) -> String {
         };
     }
     let (name, package) = (files[0].0, read[files[0].0].package());
-    match definitions(name, &read) {
+    match definitions(name, &read, enums) {
         Ok(file) => file.text(package.as_deref()),
         Err(mistakes) => mistakes.iter().map(|m| format!("{m}\n")).collect(),
     }
@@ -94,6 +98,86 @@ fn nothing_hides_what_is_meant() {
 }
 
 #[test]
+fn a_group_is_a_message_and_a_field() {
+    let text = "syntax = \"proto2\"; package p;
+        message M {
+          // what came out
+          repeated group Result = 3 [deprecated = true] { // of it
+            required string url = 1;
+          }
+          oneof one { group Inner = 4 { optional bool b = 1; } int32 n = 5; }
+        }";
+    insta::assert_snapshot!(convert(&[("p.proto", text)]), @r###"
+    package p
+
+    #M: {
+
+    	#Result: {
+    		url?: string @protobuf(1,string)
+    	}
+
+    	// what came out
+    	result?: [...#Result] @protobuf(3,Result,deprecated,group) // of it
+
+    	#Inner: {
+    		b?: bool @protobuf(1,bool)
+    	}
+
+    	{} | {
+    		inner: #Inner @protobuf(4,Inner,group)
+    	} | {
+    		n: int32 @protobuf(5,int32)
+    	}
+    }
+    "###);
+}
+
+#[test]
+fn enums_may_be_names() {
+    let text = "syntax = \"proto3\"; package p;
+        // Kind of thing.
+        enum Kind {
+          // none
+          NONE = 0;
+          A = 1; // the a
+          NEG = -3;
+        }
+        message M { enum Inner { I0 = 0; I1 = 1; } Inner inner = 1; }";
+    insta::assert_snapshot!(convert_with(&[("p.proto", text)], Enums::Names), @r###"
+    package p
+
+    // Kind of thing.
+    #Kind: {
+    	// none
+    	"NONE"
+    	#enumValue: 0
+    } | {
+    	"A" // the a
+    	#enumValue: 1
+    } | {"NEG", #enumValue: -3}
+
+    #Kind_value: {
+    	NONE: 0
+    	A:    1
+    	NEG:  -3
+    }
+
+    #M: {
+
+    	#Inner: {"I0", #enumValue: 0} |
+    		{"I1", #enumValue: 1}
+
+    	#Inner_value: {
+    		I0: 0
+    		I1: 1
+    	}
+
+    	inner?: #Inner @protobuf(1,Inner)
+    }
+    "###);
+}
+
+#[test]
 fn options_are_kept() {
     let text = "syntax = \"proto2\"; package p;
         message A {
@@ -127,6 +211,8 @@ fn mistakes_are_told_where_they_are() {
             "message Message { Mesage m = 1; }",
             "2:19: the type Mesage is not declared; did you mean Message?\n",
         ),
+        ("message M { optional group G = 1 { } message G {} }", "2:46: G is declared twice\n"),
+        ("message M { optional group G = 1; }", "2:22: the type group is not declared\n"),
         ("message M {}\nmessage M {}", "3:9: M is declared twice\n"),
         ("message M { string a_b = 1; string aB = 2; }", "2:29: aB is called aB in JSON, as a_b is\n"),
         ("message M { string a = x; }", "2:24: expected the number of the field, found `x`"),
@@ -134,10 +220,6 @@ fn mistakes_are_told_where_they_are() {
         (
             "message M { string a = 1;",
             "2:26: expected a field, with its type in front, found the end of the file",
-        ),
-        (
-            "message M { optional group G = 1 { } }",
-            "2:22: groups have no form in JSON, and are not supported",
         ),
         (
             "mesage M {}",

@@ -1,7 +1,7 @@
 //! Definitions from the trees of `.proto` files.
 
-use super::ProtoFile;
 use super::read::{self, Enum, Field, Item, Message, Notes, Setting};
+use super::{Enums, ProtoFile};
 use crate::encode::schema::File;
 use crate::encode::{DecodeError, cue};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +66,7 @@ struct Known {
 
 struct Writer<'f> {
     file: &'f ProtoFile,
+    enums: Enums,
     known: BTreeMap<String, Known>,
     own: (String, String),
     out: File,
@@ -84,7 +85,11 @@ fn place(file: &ProtoFile) -> (String, String) {
     (file.import_path(), file.package().unwrap_or_default())
 }
 
-pub(super) fn definitions(path: &str, files: &BTreeMap<String, ProtoFile>) -> Result<File, Vec<DecodeError>> {
+pub(super) fn definitions(
+    path: &str,
+    files: &BTreeMap<String, ProtoFile>,
+    enums: Enums,
+) -> Result<File, Vec<DecodeError>> {
     let Some(file) = files.get(path) else { return Ok(File::default()) };
     let mut known = BTreeMap::new();
     for file in files.values() {
@@ -94,6 +99,7 @@ pub(super) fn definitions(path: &str, files: &BTreeMap<String, ProtoFile>) -> Re
     }
     let mut writer = Writer {
         file,
+        enums,
         known,
         own: place(file),
         out: File { docs: file.tree.docs.clone(), ..File::default() },
@@ -215,7 +221,7 @@ impl<'f> Writer<'f> {
                 }
                 Item::Enum(e) => {
                     self.unique(&mut names, &e.name, e.at);
-                    enumeration(e, out);
+                    enumeration(e, self.enums, out);
                 }
             }
         }
@@ -365,9 +371,22 @@ fn setting(s: &Setting) -> String {
     }
 }
 
-fn enumeration(e: &Enum, out: &mut String) {
+fn enumeration(e: &Enum, enums: Enums, out: &mut String) {
     out.push('\n');
     comments(&e.notes.before, out);
+    match enums {
+        Enums::Numbers => numbers(e, out),
+        Enums::Names => names(e, out),
+    }
+    out.push_str(&format!("\n#{}_value: {{\n", e.name));
+    for (_, name, number) in &e.values {
+        out.push_str(&format!("{}: {number}\n", label(name)));
+    }
+    out.push_str("}\n\n");
+}
+
+/// Each value as a definition of its number.
+fn numbers(e: &Enum, out: &mut String) {
     if let Some(text) = &e.notes.behind {
         out.push_str(&format!("// {text}\n"));
     }
@@ -378,9 +397,34 @@ fn enumeration(e: &Enum, out: &mut String) {
         comments(&notes.before, out);
         out.push_str(&format!("#{name}: {number}{}\n", behind(notes)));
     }
-    out.push_str(&format!("\n#{}_value: {{\n", e.name));
-    for (_, name, number) in &e.values {
-        out.push_str(&format!("{}: {number}\n", label(name)));
+}
+
+/// Each value as its name, with its number beside it.
+fn names(e: &Enum, out: &mut String) {
+    out.push_str(&format!("#{}: ", e.name));
+    if e.values.is_empty() {
+        out.push_str("string");
     }
-    out.push_str("}\n\n");
+    // With comments a value takes several lines, and what follows its brace stays there.
+    let mut line = false;
+    for (i, (notes, name, number)) in e.values.iter().enumerate() {
+        // What is said behind the brace of the enum is said of its first value.
+        let said = e.notes.behind.as_ref().filter(|_| i == 0);
+        let short = notes.before.is_empty() && notes.behind.is_none() && said.is_none();
+        out.push_str(match (i, line && short) {
+            (0, _) => "",
+            (_, true) => " |\n",
+            (_, false) => " | ",
+        });
+        if short {
+            out.push_str(&format!("{{\"{name}\", #enumValue: {number}}}"));
+        } else {
+            out.push_str("{\n");
+            out.push_str(&said.map_or(String::new(), |text| format!("// {text}\n")));
+            comments(&notes.before, out);
+            out.push_str(&format!("\"{name}\"{}\n#enumValue: {number}\n}}", behind(notes)));
+        }
+        line = short;
+    }
+    out.push_str("\n\n");
 }
