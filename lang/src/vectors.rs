@@ -1,6 +1,10 @@
 //! The recorded vectors, for tests: archives in the folder that `CONFORMANCE_DIR` names (default `../shared/conformance` beside the workspace). Where it
 //! is absent the tests that want them pass and say so.
 
+#[path = "../../tests/conformance/archive.rs"]
+mod archive;
+
+pub(crate) use archive::sections;
 use std::path::{Path, PathBuf};
 
 /// Where the vectors are, if they are there.
@@ -33,19 +37,4 @@ fn collect(dir: &Path, out: &mut Vec<PathBuf>) {
             out.push(path);
         }
     }
-}
-
-/// The parts of an archive: what stands before the first file, and the files.
-pub(crate) fn sections(text: &str) -> (String, Vec<(String, String)>) {
-    let mut head = String::new();
-    let mut files: Vec<(String, String)> = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let name = line.trim_end().strip_prefix("-- ").and_then(|l| l.strip_suffix(" --"));
-        match (name, files.last_mut()) {
-            (Some(name), _) => files.push((name.to_owned(), String::new())),
-            (None, Some((_, body))) => body.push_str(line),
-            (None, None) => head.push_str(line),
-        }
-    }
-    (head, files)
 }

@@ -51,3 +51,15 @@ fn fmt_shows_every_mistake_and_touches_nothing() {
     check!("fmt-syntax-json", sandbox.run(&["fmt", "bad.cue", "--error-format", "json"]));
     assert_eq!(std::fs::read_to_string(file).unwrap(), text);
 }
+
+/// The options of the reference that belong to every command.
+#[test]
+fn another_folder_to_work_in() {
+    let sandbox = Sandbox::new();
+    sandbox.file("in/x.cue", "a: 1\n");
+    for args in [["-C", "in", "export", "x.cue", "-E"], ["export", "x.cue", "--chdir", "in", "--all-errors"]] {
+        let ended = sandbox.run(&args);
+        assert_eq!((ended.status, ended.stdout.as_str()), (0, "{\n    \"a\": 1\n}\n"), "{}", ended.stderr);
+    }
+    check!("chdir-none", sandbox.run(&["export", "-C", "nowhere", "x.cue"]));
+}

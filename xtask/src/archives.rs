@@ -2,6 +2,7 @@
 //!
 //! They lie in `CONFORMANCE_DIR/cue/lang/benchmarks`; where they are absent the command says so and passes. Both programs must end alike.
 
+use crate::archive;
 use crate::conformance::vectors;
 use crate::peers::{least, reference, there_is_none};
 use crate::process::release;
@@ -71,15 +72,7 @@ pub(crate) fn compare() -> Result<()> {
 /// Writes the files of an archive that are not in a folder; gives the names of those of the language.
 fn unpack(text: &str, folder: &Path) -> Result<Vec<String>> {
     fs::create_dir_all(folder)?;
-    let mut files: Vec<(String, String)> = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let name = line.trim_end().strip_prefix("-- ").and_then(|l| l.strip_suffix(" --"));
-        match (name, files.last_mut()) {
-            (Some(name), _) => files.push((name.to_owned(), String::new())),
-            (None, Some((_, body))) => body.push_str(line),
-            (None, None) => {}
-        }
-    }
+    let (_, mut files) = archive::sections(text);
     files.retain(|(name, _)| name.ends_with(".cue") && !name.contains('/'));
     for (name, body) in &files {
         fs::write(folder.join(name), body)?;

@@ -4,6 +4,7 @@
 //!
 //! The first inputs are taken from the conformance vectors where these are at hand, and are not kept in the repository.
 
+use crate::archive;
 use crate::conformance::vectors;
 use crate::process::{command, there_is};
 use crate::{Result, root};
@@ -128,11 +129,8 @@ fn seed(target: &str, kinds: &[&str]) -> Result<()> {
         if ending != "txtar" {
             return keep(ending, &text);
         }
-        // `-- NAME --` begins a file of an archive.
-        for part in format!("\n{text}").split("\n-- ").skip(1) {
-            if let Some((name, body)) = part.split_once(" --\n") {
-                keep(name.rsplit('.').next().unwrap_or_default(), body)?;
-            }
+        for (name, body) in archive::sections(&text).1 {
+            keep(name.rsplit('.').next().unwrap_or_default(), &body)?;
         }
         Ok(())
     })

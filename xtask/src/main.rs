@@ -8,6 +8,8 @@
 
 mod api_suite;
 mod apply_schema;
+#[path = "../../tests/conformance/archive.rs"]
+mod archive;
 mod archives;
 mod bench;
 mod ci;

@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::output::{ErrorFormat, Output};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// The arguments of the program.
 #[derive(Debug, Parser)]
@@ -48,6 +49,12 @@ struct Global {
         help_heading = "Global options"
     )]
     error_format: ErrorFormat,
+    /// Do everything as if started in this folder
+    #[arg(short = 'C', long, global = true, value_name = "DIR", help_heading = "Global options")]
+    chdir: Option<PathBuf>,
+    // As `cue` has it; here every error is told anyway.
+    #[arg(short = 'E', long, global = true, hide = true)]
+    all_errors: bool,
 }
 
 /// All commands.
@@ -110,6 +117,9 @@ const GROUPS: &[(&str, &[&str])] = &[
 
 /// Calls the command.
 pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
+    if let Some(folder) = &cli.global.chdir {
+        std::env::set_current_dir(folder).map_err(|e| Error::file(folder, "go to", &e))?;
+    }
     match cli.command {
         Command::Cluster(command) => cluster::run(&command, out),
         Command::Completions(args) => completions::run(&args, out),

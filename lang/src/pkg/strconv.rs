@@ -29,6 +29,10 @@ fn parse_int(s: &str, base: u32) -> Option<BigInt> {
     if digits.len() > MAX_INPUT {
         return None;
     }
+    // Underscores stand between digits; the prefix of a base counts as one.
+    if digits.starts_with('_') {
+        return None;
+    }
     let (base, digits) = match (base, digits.as_bytes()) {
         (0, [b'0', b'x' | b'X', ..]) => (16, clean(&digits[2..])?),
         (0, [b'0', b'o' | b'O', ..]) => (8, clean(&digits[2..])?),
@@ -464,6 +468,8 @@ mod tests {
             ParseNumber("0xFF") => 255
             ParseNumber("1Ki") => 1024
             ParseNumber("-.5") => -0.5
+            ParseInt("0x_1f", 0, 64) => 31
+            ParseInt("_1", 0, 64) => ! strconv.ParseInt: parsing "_1": invalid syntax
             ParseNumber("1_") => ! strconv.ParseNumber: parsing "1_": illegal '_' in number
             ParseNumber("x") => ! strconv.ParseNumber: parsing "x": illegal number start "x"
             FormatFloat(3.14159, "g", -1, 64) => "3.14159"

@@ -227,6 +227,17 @@ fn jacobi(x: &BigInt, y: &BigInt) -> Res {
     Ok(if b.is_one() { sign } else { 0 }.into())
 }
 
+/// The length of the hypotenuse, rounded where the reference rounds.
+fn hypot(p: f64, q: f64) -> f64 {
+    let (p, q) = (p.abs(), q.abs());
+    let (long, short) = if p < q { (q, p) } else { (p, q) };
+    if long == 0.0 {
+        return 0.0;
+    }
+    let ratio = short / long;
+    long * (1.0 + ratio * ratio).sqrt()
+}
+
 fn remainder(x: f64, y: f64) -> f64 {
     libm::remainder(x, y)
 }
@@ -365,7 +376,7 @@ pub(super) static PACKAGE: Package = Package {
         /// The gamma function.
         Gamma(x: NUMBER) -> NUMBER = |a| double(libm::tgamma(float(a, 0)?));
         /// The length of the hypotenuse.
-        Hypot(p: NUMBER, q: NUMBER) -> NUMBER = |a| double(libm::hypot(float(a, 0)?, float(a, 1)?));
+        Hypot(p: NUMBER, q: NUMBER) -> NUMBER = |a| double(hypot(float(a, 0)?, float(a, 1)?));
         /// The binary exponent of x as an integer; the least one of 32 bits for 0.
         Ilogb(x: NUMBER) -> INT = |a| {
             let x = float(a, 0)?;
@@ -521,6 +532,8 @@ mod tests {
             Erfinv(0.5) => 0.4769362762044699
             Erfinv(2) => ! the result is not a number
             Hypot(3, 4) => 5
+            Hypot(2, -3) => 3.6055512754639896
+            Hypot(0, 0) => 0
             Ilogb(10) => 3
             Ilogb(0) => -2147483648
             Logb(0) => ! the result is infinite
