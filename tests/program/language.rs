@@ -57,7 +57,8 @@ fn fmt_shows_every_mistake_and_touches_nothing() {
 fn another_folder_to_work_in() {
     let sandbox = Sandbox::new();
     sandbox.file("in/x.cue", "a: 1\n");
-    for args in [["-C", "in", "export", "x.cue", "-E"], ["export", "x.cue", "--chdir", "in", "--all-errors"]] {
+    for args in [["-C", "in", "export", "x.cue", "-E"], ["export", "x.cue", "--chdir", "in", "--all-errors"]]
+    {
         let ended = sandbox.run(&args);
         assert_eq!((ended.status, ended.stdout.as_str()), (0, "{\n    \"a\": 1\n}\n"), "{}", ended.stderr);
     }
