@@ -87,8 +87,7 @@ impl Output {
         for w in warnings {
             let place = w.labels.first().and_then(|l| sources.position(l.span));
             let place = place.map_or_else(String::new, |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
-            let path = if w.path.is_empty() { String::new() } else { format!("{}: ", w.path) };
-            self.note(&printable(&format!("warning: {place}{path}{}", w.message)));
+            self.note(&printable(&format!("warning: {place}{w}")));
         }
     }
 

@@ -205,3 +205,82 @@ async fn the_log_of_a_pod_is_what_an_annotation_says() {
     );
     assert!(pods.logs("q", &tail(2, "a")).await.is_err_and(|e| e.to_string().contains("not found")));
 }
+
+/// A Job whose containers write this.
+fn job(name: &str, annotations: serde_json::Value) -> serde_json::Value {
+    json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+        "spec": {"template": {
+            "metadata": {"labels": {"app": "a"}, "annotations": annotations},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a"}]},
+        }},
+    })
+}
+
+#[tokio::test]
+async fn a_job_has_a_pod_that_ends_with_it() {
+    let (_cluster, client) = cluster().await;
+    let annotations = json!({"sim.stepwell.dev/log": "one\ntwo\n", "sim.stepwell.dev/message": "12"});
+    create(&client, "batch/v1/Job", job("good", annotations)).await.unwrap();
+    create(&client, "batch/v1/Job", job("bad", json!({"sim.stepwell.dev/fail": "no rows"}))).await.unwrap();
+    let jobs = api(&client, "batch/v1/Job");
+    let good = wait_for(&jobs, "good", |o| o.is_some_and(|o| o["status"]["succeeded"] == 1)).await.unwrap();
+    wait_for(&jobs, "bad", |o| o.is_some_and(|o| o["status"]["failed"] == 1)).await.unwrap();
+    let of = async |name: &str| {
+        let selected = kube::api::ListParams::default().labels(&format!("job-name={name}"));
+        let found = api(&client, "v1/Pod").list(&selected).await.unwrap();
+        assert_eq!(found.items.len(), 1);
+        serde_json::to_value(&found.items[0]).unwrap()
+    };
+    let pod = of("good").await;
+    assert_eq!(pod["metadata"]["ownerReferences"][0]["uid"], good["metadata"]["uid"]);
+    assert_eq!(pod["metadata"]["labels"]["app"], "a");
+    assert_eq!(pod["status"]["phase"], "Succeeded");
+    let end = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+    assert_eq!((&end["exitCode"], &end["message"]), (&json!(0), &json!("12")));
+    let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::default_namespaced(client.clone());
+    let name = pod["metadata"]["name"].as_str().unwrap();
+    assert_eq!(pods.logs(name, &Default::default()).await.unwrap(), "one\ntwo\n");
+    let pod = of("bad").await;
+    let end = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+    assert_eq!(
+        (&pod["status"]["phase"], &end["exitCode"], &end["message"]),
+        (&json!("Failed"), &json!(1), &json!("no rows"))
+    );
+    // Pods go with their Job.
+    jobs.delete("good", &kube::api::DeleteParams::background()).await.unwrap();
+    wait_for(&api(&client, "v1/Pod"), name, |o| o.is_none()).await;
+}
+
+#[tokio::test]
+async fn a_log_is_followed_until_the_pod_has_ended() {
+    use futures::AsyncBufReadExt;
+    let (_cluster, client) = cluster().await;
+    let annotations = json!({"sim.stepwell.dev/log": "one\n", "sim.stepwell.dev/ready-after": "1s"});
+    create(&client, "batch/v1/Job", job("slow", annotations)).await.unwrap();
+    let pods = api(&client, "v1/Pod");
+    let all = kube::api::ListParams::default();
+    let name = loop {
+        if let Some(pod) = pods.list(&all).await.unwrap().items.first() {
+            break pod.metadata.name.clone().unwrap();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
+    wait_for(&pods, &name, |o| o.is_some_and(|o| o["status"]["phase"] == "Running")).await;
+    let typed: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::default_namespaced(client.clone());
+    let follow = kube::api::LogParams { follow: true, ..Default::default() };
+    let mut lines = typed.log_stream(&name, &follow).await.unwrap();
+    let mut line = String::new();
+    lines.read_line(&mut line).await.unwrap();
+    assert_eq!(line, "one\n");
+    let more = json!({"metadata": {"annotations": {"sim.stepwell.dev/log": "one\ntwo\n"}}});
+    pods.patch(&name, &Default::default(), &Patch::Merge(&more)).await.unwrap();
+    line.clear();
+    lines.read_line(&mut line).await.unwrap();
+    assert_eq!(line, "two\n");
+    let running = pods.get(&name).await.unwrap();
+    assert_eq!(running.data["status"]["phase"], "Running");
+    // It ends with the pod.
+    line.clear();
+    assert_eq!(lines.read_line(&mut line).await.unwrap(), 0);
+}

@@ -221,6 +221,17 @@ impl Program {
         crate::compile::mentioned(&self.compiled)
     }
 
+    /// The names that the program asks packages for and that these do not have. Evaluation counts them as not there yet.
+    ///
+    /// ```
+    /// use stepwell_lang::{NoPackages, Program, Source};
+    /// let program = Program::compile(vec![Source::new("a.cue", "import \"list\"\na: list.Nope")], &NoPackages).unwrap();
+    /// assert_eq!(program.missing()[0].message, "package \"list\" has no Nope");
+    /// ```
+    pub fn missing(&self) -> Vec<Diagnostic> {
+        crate::compile::missing(&self.compiled)
+    }
+
     /// A new evaluation with the default budget.
     pub fn instance(&self) -> Instance {
         self.instance_with(Budget::default())
@@ -478,6 +489,21 @@ impl<'i> Value<'i> {
     pub fn elements(self) -> Option<Vec<Value<'i>>> {
         let found = self.ev().elements(self.v)?;
         Some(found.into_iter().map(|v| self.instance.value(v)).collect())
+    }
+
+    /// What the value is made of besides its fields: what the elements of a list may be, what fields by pattern may be, and the branches of a
+    /// disjunction.
+    ///
+    /// ```
+    /// # use stepwell_lang::{NoPackages, Program, Source, Which};
+    /// let program = Program::compile(vec![Source::new("a.cue", "a: [...{n: int}]")], &NoPackages).unwrap();
+    /// let instance = program.instance();
+    /// let inside = instance.lookup("a").unwrap().inside();
+    /// assert_eq!(&*inside[0].fields(Which::default())[0].value.label(), "n");
+    /// ```
+    pub fn inside(self) -> Vec<Value<'i>> {
+        let found = self.ev().inner(self.v);
+        found.into_iter().map(|v| self.instance.value(v)).collect()
     }
 
     /// The kinds that the value may still have; one bit where it is decided. Nothing for an error.

@@ -32,6 +32,11 @@ pub trait Packages {
         false
     }
 
+    /// Whether an import that nothing uses is let be, and no mistake: for collections of files that were never checked for it.
+    fn unused_imports(&self) -> bool {
+        false
+    }
+
     /// What an attribute of a field or struct is unified into it. Attributes that mean nothing give nothing.
     fn attribute(&self, attribute: &Attribute<'_>) -> Result<Vec<Placed>, Refusal> {
         let _ = attribute;

@@ -32,6 +32,11 @@ impl Packages for Stdlib {
     fn list_arithmetic(&self) -> bool {
         true
     }
+
+    /// Nobody told those who wrote them.
+    fn unused_imports(&self) -> bool {
+        true
+    }
 }
 
 /// `stdlib/vela/kube/kube.cue` belongs to `vela/kube`.

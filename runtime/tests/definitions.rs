@@ -7,8 +7,7 @@
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use stepwell_lang::{Value as Value_, Which};
-use stepwell_runtime::definitions::{Library, vet};
+use stepwell_runtime::definitions::{Library, Parameter, vet};
 use stepwell_runtime::document::Document;
 use stepwell_runtime::model::application::Application;
 use stepwell_runtime::model::definition::Kind;
@@ -110,34 +109,76 @@ fn every_definition_has_its_inputs() {
     }
 }
 
-/// The parameters below a value that do not say what they are for.
-fn unsaid(of: Value_<'_>, at: &str, depth: usize, found: &mut Vec<String>) {
-    for field in of.fields(Which { constraints: true, ..Which::default() }) {
-        let path = format!("{at}{}", field.value.label());
-        let said = field.value.docs().iter().any(|d| d.strip_prefix("+usage=").is_some_and(|u| u.len() > 2));
-        if !said {
-            found.push(path.clone());
-        }
-        if depth < 6 {
-            unsaid(field.value, &format!("{path}."), depth + 1, found);
-        }
+/// The parameters of a definition and all that is in them, by path.
+fn every(parameters: &[Parameter], at: &str, found: &mut Vec<(String, String)>) {
+    for p in parameters {
+        let path = format!("{at}{}", p.name);
+        every(&p.inside, &format!("{path}."), found);
+        found.push((path, p.usage.clone()));
     }
 }
 
 #[test]
 fn every_parameter_says_what_it_is_for() {
     let library = Library::builtin();
-    let mut found = Vec::new();
+    let (mut unsaid, mut seen) = (Vec::new(), BTreeSet::new());
     for d in library.iter() {
         let compiled = library.compiled(d).unwrap();
-        let instance = compiled.program.instance();
-        if let Some(parameter) = compiled.template(&instance).get("parameter") {
-            let mut own = Vec::new();
-            unsaid(parameter, "", 0, &mut own);
-            found.extend(own.into_iter().map(|path| format!("{} {}: {path}", d.kind, d.name)));
+        let mut all = Vec::new();
+        every(&compiled.parameters(&compiled.program.instance()), "", &mut all);
+        for (path, usage) in all {
+            let named = format!("{} {}: {path}", d.kind, d.name);
+            if usage.chars().count() < 3 {
+                unsaid.push(named.clone());
+            }
+            seen.insert(named);
         }
     }
-    assert!(found.is_empty(), "{} parameters without `// +usage=`:\n{}", found.len(), found.join("\n"));
+    assert!(unsaid.is_empty(), "{} parameters without `// +usage=`:\n{}", unsaid.len(), unsaid.join("\n"));
+    // In elements of lists, in structs in them, in fields by pattern, and in branches that are not the default.
+    for named in [
+        "component webservice: ports.nodePort",
+        "component webservice: env.valueFrom.secretKeyRef.key",
+        "trait service-binding: envMappings.secret",
+        "trait env: containers.env",
+        "workflow step notification: slack.url.secretRef.key",
+    ] {
+        assert!(seen.contains(named), "{named} is not looked at");
+    }
+}
+
+/// What has no parameters, or takes any.
+const NO_NAMES: [&str; 7] = [
+    "annotations",
+    "apply-application",
+    "apply-application-in-parallel",
+    "json-merge-patch",
+    "labels",
+    "raw",
+    "step-group",
+];
+
+#[test]
+fn parameters_that_are_set_most_have_a_short_name_and_long_ones_another() {
+    let library = Library::builtin();
+    for d in library.iter() {
+        let compiled = library.compiled(d).unwrap();
+        let parameters = compiled.parameters(&compiled.program.instance());
+        let mut called: BTreeSet<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
+        let mut shorts = 0;
+        for p in &parameters {
+            for also in p.short.iter().chain(&p.alias) {
+                assert!(called.insert(also), "{} {}: two are called {also}", d.kind, d.name);
+            }
+            if let Some(short) = &p.short {
+                assert!(short.len() == 1, "{} {}: {short} is not short", d.kind, d.name);
+                shorts += 1;
+            }
+            let long = p.name.len() > 22;
+            assert!(!long || p.alias.is_some(), "{} {}: {} is long", d.kind, d.name, p.name);
+        }
+        assert_eq!(shorts > 0, !NO_NAMES.contains(&d.name.as_str()), "{} {}", d.kind, d.name);
+    }
 }
 
 #[test]
@@ -188,6 +229,13 @@ fn health_is_judged_as_the_definitions_say() {
         let cases = cases.as_array().unwrap();
         let told = |healthy: bool| cases.iter().any(|c| c["healthy"] == healthy);
         assert!(told(true) && (told(false) || status.health.is_none()), "{}: only one end", file.display());
+        // What nobody has looked at yet has no status.
+        let objects = |c: &Value| {
+            let outputs = c["outputs"].as_object().into_iter().flatten().map(|(_, o)| o.clone());
+            outputs.chain([c["output"].clone()]).collect::<Vec<_>>()
+        };
+        let fresh = |c: &&Value| objects(c).iter().all(|o| o["status"].is_null());
+        assert!(cases.iter().any(|c| fresh(&c)), "{}: nothing without a status", file.display());
         for (i, case) in cases.iter().enumerate() {
             let found = health(d.kind, &d.name, case);
             let want = (case["healthy"].as_bool().unwrap(), case["message"].as_str().unwrap());

@@ -191,7 +191,11 @@ async fn objects(client: &Client) -> String {
         for object in
             api.list(&ListParams::default()).await.unwrap_or_else(|e| panic!("{}: {e}", resource.kind)).items
         {
-            let name = object.name_any();
+            // Pods are named by chance after what has made them.
+            let name = match object.owner_references().first() {
+                Some(owner) if resource.kind == "Pod" => format!("{}-[pod]", owner.name),
+                _ => object.name_any(),
+            };
             let namespace = object.namespace().map(|n| format!("{n}/")).unwrap_or_default();
             // What comes with every cluster, and the record of the run.
             let own =

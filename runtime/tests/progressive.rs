@@ -113,6 +113,7 @@ impl Stage {
 
     async fn deliver_to(&self, image: &str, step: &str, route: &str, properties: &str) -> RunRef {
         let properties = properties.replace("PROMETHEUS", &self.prometheus);
+        let route = if route.is_empty() { String::new() } else { format!("route: {route}, ") };
         let labels = "{app.oam.dev/component: web}";
         let component = match self.kind {
             "CloneSet" => format!(
@@ -126,7 +127,7 @@ impl Stage {
         };
         let text = format!(
             "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n  - {component}\n  workflow:\n    steps:\n    \
-             - {{name: out, type: {step}, properties: {{component: web, route: {route}, {properties}}}}}\n"
+             - {{name: out, type: {step}, properties: {{component: web, {route}{properties}}}}}\n"
         );
         let document =
             Document::read_all("app.yaml", &text).unwrap_or_else(|e| panic!("{e}\n{text}")).remove(0);
@@ -248,6 +249,44 @@ async fn a_canary_that_is_not_well_is_rolled_back() {
     let run = stage.deliver("web:1", "canary", &properties).await;
     assert_eq!(told(&stage.drive(&run).await), "Succeeded: ");
     assert_eq!(stage.seen().await, "web web:1 x4, web=100");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_route_the_replicas_alone_share_the_traffic() {
+    let stage = stage("Deployment").await;
+    let properties =
+        format!("stages: [{{weight: 25, approve: true}}, {{weight: 75, approve: true}}], {METRICS}");
+    let run = stage.deliver_to("web:1", "canary", "", &properties).await;
+    assert_eq!(told(&stage.drive(&run).await), "Succeeded: ");
+    let run = stage.deliver_to("web:2", "canary", "", &properties).await;
+    assert_eq!(told(&stage.drive(&run).await), "Suspending: 25% is the new version: may it go on?");
+    assert_eq!(stage.seen().await, "web web:1 x3, web-canary web:2 x1, web=\"all\"");
+    // The one Service leads to the pods of both.
+    assert_eq!(stage.services().await, ["web"]);
+    let services: Api<DynamicObject> =
+        Api::namespaced_with(stage.client.clone(), "default", &kind("", "v1", "Service"));
+    let selector = services.get("web").await.unwrap().data["spec"]["selector"].clone();
+    let workloads: Api<DynamicObject> =
+        Api::namespaced_with(stage.client.clone(), "default", &kind("apps", "v1", "Deployment"));
+    for name in ["web", "web-canary"] {
+        let labels =
+            workloads.get(name).await.unwrap().data["spec"]["template"]["metadata"]["labels"].clone();
+        for (label, value) in selector.as_object().unwrap() {
+            assert_eq!(&labels[label], value, "{name}");
+        }
+    }
+    stage.driver.resume(&run, None).await.unwrap();
+    assert_eq!(told(&stage.drive(&run).await), "Suspending: 75% is the new version: may it go on?");
+    assert_eq!(stage.seen().await, "web web:1 x1, web-canary web:2 x3, web=\"all\"");
+    stage.driver.resume(&run, None).await.unwrap();
+    assert_eq!(told(&stage.drive(&run).await), "Succeeded: ");
+    assert_eq!(stage.seen().await, "web web:2 x4, web=\"all\"");
+
+    stage.errors.store(9, Ordering::SeqCst);
+    let run = stage.deliver_to("web:3", "canary", "", &properties.replace(", approve: true", "")).await;
+    let end = told(&stage.drive(&run).await);
+    assert!(end.starts_with("Failed: rolled back: errors: 9 has not been < 5 for 300ms"), "{end}");
+    assert_eq!(stage.seen().await, "web web:2 x4, web=\"all\"");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -568,11 +568,11 @@ async fn an_undeclared_parameter_is_told() {
     let cluster = cluster().await;
     let driver = driver(&cluster);
     let spec =
-        steps(json!([{"name": "m", "type": "print-message-in-status", "properties": {"mesage": "ho"}},
+        steps(json!([{"name": "m", "type": "read-object", "properties": {"name": "ho", "clustr": "local"}},
         {"name": "open", "type": "echo", "properties": {"anything": 1}}]));
     let told = driver.check(&delivery("typo", &spec)).await.unwrap();
     let told: Vec<String> = told.iter().map(ToString::to_string).collect();
-    let want = "spec.workflowSpec.steps[0].properties.mesage: the step type `print-message-in-status` has no parameter `mesage`; it is ignored (did you mean `message`?)";
+    let want = "spec.workflowSpec.steps[0].properties.clustr: the step type `read-object` has no parameter `clustr`; it is ignored (did you mean `cluster`?)";
     assert_eq!(told, [want]);
     let refused = driver.strict().submit(&delivery("typo", &spec)).await.unwrap_err();
     assert_eq!(refused.to_string(), want);

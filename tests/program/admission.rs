@@ -88,16 +88,23 @@ fn faulty_objects_are_refused_where_admission_is_on() {
     let answer = block_on(ask(&url, &review));
     assert_eq!((&answer["response"]["uid"], &answer["response"]["allowed"]), (&json!("u-1"), &json!(false)));
     assert_eq!(answer["response"]["status"]["code"], 422);
-    let mut typo = sound("x");
-    typo["spec"]["workflowSpec"]["steps"][0]["properties"] = json!({"mesage": "hi"});
+    let typo =
+        run("x", json!({"name": "a", "type": "read-object", "properties": {"name": "b", "clustr": "c"}}));
     let review =
         json!({"request": {"uid": "u-2", "operation": "CREATE", "namespace": "default", "object": typo}});
     let answer = block_on(ask(&url, &review));
     assert_eq!(answer["response"]["allowed"], true);
     assert!(
-        answer["response"]["warnings"][0].as_str().unwrap().contains("did you mean `message`?"),
+        answer["response"]["warnings"][0].as_str().unwrap().contains("did you mean `cluster`?"),
         "{answer}"
     );
+    let mut missing = sound("x");
+    missing["spec"]["workflowSpec"]["steps"][0]["properties"] = json!({});
+    let review =
+        json!({"request": {"uid": "u-4", "operation": "CREATE", "namespace": "default", "object": missing}});
+    let answer = block_on(ask(&url, &review));
+    let says = answer["response"]["status"]["message"].as_str().unwrap();
+    assert!(says.contains("needs the parameter `message`"), "{answer}");
     // What is already there may be labelled, whatever it asks for.
     let old = run("x", json!({"name": "a", "type": "suspend"}));
     let review = json!({"request": {"uid": "u-3", "operation": "UPDATE", "namespace": "default", "object": old, "oldObject": old}});

@@ -24,6 +24,19 @@ fn render_a_trait() {
 }
 
 #[test]
+fn parameters_by_their_other_names() {
+    let sandbox = Sandbox::new();
+    let by = |set: &[&str]| {
+        let set = set.iter().flat_map(|s| ["--set", s]);
+        let args: Vec<&str> = ["def", "render", "webservice"].into_iter().chain(set).collect();
+        sandbox.run(&args)
+    };
+    let (short, long) = (by(&["i=nginx", "command[0]=run"]), by(&["image=nginx", "cmd[0]=run"]));
+    assert_eq!((short.status, &short.stdout), (0, &long.stdout), "{}", short.shown());
+    assert!(long.stdout.contains("- run"), "{}", long.shown());
+}
+
+#[test]
 fn render_with_mistakes() {
     let sandbox = Sandbox::new();
     check!("render-missing", sandbox.run(&["def", "render", "webservice"]));
@@ -36,6 +49,7 @@ fn render_with_mistakes() {
 fn show_and_list() {
     let sandbox = Sandbox::new();
     check!("def-show", sandbox.run(&["def", "show", "scaler"]));
+    check!("def-show-nested", sandbox.run(&["def", "show", "env"]));
     check!("def-show-unknown", sandbox.run(&["def", "show", "scalar"]));
     let list = sandbox.run(&["def", "list"]);
     assert!(!list.stdout.contains("has mistakes"), "{}", list.stdout);

@@ -1,6 +1,6 @@
 //! Definitions in the forms in which other teams have them: objects with the template inside, older kinds, Terraform, and templates in the style of addons.
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, check};
 
 const TERRAFORM: &str = r#"apiVersion: core.oam.dev/v1beta1
 kind: ComponentDefinition
@@ -220,4 +220,73 @@ fn a_step_with_the_older_ops() {
     dir.file("step.yaml", STEP);
     let vetted = dir.run(&["def", "vet", "step.yaml"]);
     assert_eq!((vetted.status, vetted.stderr.as_str()), (0, ""), "{}", vetted.shown());
+}
+
+/// A step as addons of old have them: `vela/ql`, an import that nothing uses, attributes that order what is done, values that are read before they are there.
+const QUERY: &str = r#"import (
+	"encoding/yaml"
+	"strconv"
+	"vela/op"
+	"vela/ql"
+)
+
+"tell-endpoints": {
+	alias: ""
+	annotations: {}
+	attributes: podDisruptive: false
+	description: "Tells where an application can be reached."
+	labels: "ui-hidden": "true"
+	type: "workflow-step"
+}
+
+template: {
+	found: ql.#CollectServiceEndpoints & {
+		app: {
+			name:      parameter.app
+			namespace: context.namespace
+			filter: {}
+		}
+	} @step(1)
+	told: {
+		all: *[] | [...{...}]
+		if found.err == _|_ && found.list != _|_ {
+			all: [for e in found.list if e.endpoint.port == parameter.port {
+				text: "\(e.ref.name):" + strconv.FormatInt(e.endpoint.port, 10)
+			}]
+		}
+	}
+	tell: op.#Steps & {
+		for i, e in told.all {
+			"tell-\(i)": op.#Message & {message: e.text}
+		}
+	} @step(2)
+	parameter: {
+		app:  string
+		port: *80 | int
+	}
+}
+"#;
+
+#[test]
+fn a_step_that_asks_as_addons_of_old_do() {
+    let dir = Sandbox::new();
+    dir.file("defs/tell.cue", QUERY);
+    let vetted = dir.run(&["def", "vet", "defs/tell.cue"]);
+    assert_eq!((vetted.status, vetted.stderr.as_str()), (0, ""), "{}", vetted.shown());
+    dir.file("app.yaml", "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n  - {name: web, type: webservice, properties: {image: nginx, ports: [{port: 80, expose: true}]}}\n  workflow:\n    steps:\n    - {name: web, type: apply-component, properties: {component: web}}\n    - {name: tell, type: tell-endpoints, properties: {app: shop}}\n");
+    let ended = dir.run(&["run", "app.yaml", "--defs", "defs", "-o", "json"]);
+    let status = crate::workflows::json(&ended);
+    assert_eq!(status["steps"][1]["message"], "web:80", "{}", ended.shown());
+}
+
+/// Names that packages do not have are told before anybody runs the step; so is an object of a trait that nobody would see.
+#[test]
+fn what_no_package_has_is_told_where_it_is_vetted() {
+    let dir = Sandbox::new();
+    let step = "import \"vela/op\"\n\ndinger: {type: \"workflow-step\", attributes: {}}\ntemplate: {\n\tding: op.#Dingtalk & {message: parameter.text}\n\tapply: op.#Aply & {value: {}}\n\tparameter: text: string\n}\n";
+    dir.file("ding.cue", step);
+    check!("vet-no-such-op", dir.run(&["def", "vet", "ding.cue"]));
+    let old = "apiVersion: core.oam.dev/v1alpha2\nkind: TraitDefinition\nmetadata: {name: scale}\nspec:\n  definitionRef: {name: scalers.example.org}\n  extension:\n    template: |\n      parameter: n: *1 | int\n      output: {\n        apiVersion: \"example.org/v1\"\n        kind: \"Scaler\"\n        spec: replicas: parameter.n\n      }\n";
+    dir.file("scale.yaml", old);
+    check!("vet-output-of-a-trait", dir.run(&["def", "vet", "scale.yaml"]));
 }

@@ -43,8 +43,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    let library = args.definitions.library()?;
     let mut bundle = Bundle::read(&[inputs::read(&args.file)?])?;
+    let library = args.definitions.library()?;
     // What a template makes of it is checked when the template is at hand.
     let made_of_template = matches!(&bundle.delivery, Delivery::Application(app) if app.template.is_some());
     let mut ask_cluster = false;

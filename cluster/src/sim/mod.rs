@@ -2,8 +2,9 @@
 //! task follows the store's changes and keeps the transitions to come in memory; after a restart it works them out anew
 //! from what is stored. A status is written as a controller writes it, through the status subresource, and once an object has
 //! come to its end it is left alone until its spec or its annotations change.
-//! Deployments and the like make no pods and no replica sets. Tests: `tests/simulation.rs`.
+//! Jobs make pods (`pods.rs`), Deployments and the like make none and no replica sets. Tests: `tests/simulation.rs`.
 
+mod pods;
 pub(crate) mod rules;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use crate::{
     api::Api,
     error::ApiResult,
-    objects::Write,
+    objects::{Write, text},
     store::{Change, Key, parse},
 };
 use rules::{Rules, fingerprint};
@@ -118,9 +119,58 @@ impl Simulation {
             self.pending.insert((at, key.clone()), Pending { fingerprint: mark, status });
         }
         if let Some(status) = plan.now {
+            let makes_pods = rule.pods && object["spec"]["suspend"] != true;
             self.write(key, mark, move |_, _| status).await?;
+            if makes_pods {
+                self.pods(key, object, None).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Makes the pods of a Job, or brings those to their end that run: failed, if there is a reason.
+    async fn pods(&self, key: &Key, job: &Value, end: Option<Option<&str>>) -> ApiResult<()> {
+        let Some(resource) = self.api.find("", "v1", "pods") else { return Ok(()) };
+        let (now, namespace, pods) = (self.api.clock.now(), key.namespace().to_owned(), pods::of_job(job));
+        let end = end.map(|failed| failed.map(str::to_owned));
+        let outcome = self
+            .api
+            .store
+            .write(move |txn| {
+                for pod in pods {
+                    let write = |subresource| Write {
+                        resource: &resource,
+                        namespace: &namespace,
+                        now,
+                        subresource,
+                        manager: MANAGER,
+                        applied: false,
+                    };
+                    let key = write(None).key(&text(&pod["metadata"]["name"]));
+                    let there = match (txn.get(&key)?, &end) {
+                        (Some(there), Some(_)) if there["status"]["phase"] == "Running" => there,
+                        (None, None) => write(None).create(txn, pod)?,
+                        _ => continue,
+                    };
+                    let mut new = there.clone();
+                    let status = match &end {
+                        Some(failed) => pods::ended(&there, failed.as_deref(), now),
+                        None => pods::running(&there, now),
+                    };
+                    json_patch::merge(&mut new["status"], &status);
+                    write(Some("status")).update(txn, &there, new)?;
+                }
+                Ok(())
+            })
+            .await;
+        match outcome {
+            // A namespace that is on its way out takes no pods, and what a Job asks for may be no pod.
+            Err(error) if (400..500).contains(&error.code) => {
+                tracing::warn!(%error, "simulated pods were refused");
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Makes the transitions whose time has come.
@@ -133,6 +183,12 @@ impl Simulation {
             let ((_, key), pending) = entry.remove_entry();
             let Some(resource) = self.api.stored_as(key.resource()) else { continue };
             let Some(rule) = self.rules.of(&resource.group, &resource.kind).cloned() else { continue };
+            if rule.pods
+                && let Some(job) = self.api.store.get(&key)?
+            {
+                let job = parse(&job)?;
+                self.pods(&key, &job, Some(rule.failure(&job))).await?;
+            }
             self.write(&key, pending.fingerprint, move |object, now| {
                 rule.finish(&pending.status, object, now)
             })

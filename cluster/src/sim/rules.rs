@@ -28,6 +28,9 @@ pub(crate) struct Rule {
     unless: Option<String>,
     #[serde(default)]
     instead: Option<Instead>,
+    /// Whether objects of the kind are Jobs, whose pods come and end with them.
+    #[serde(default)]
+    pub(crate) pods: bool,
     #[serde(default)]
     started: Option<Value>,
     ready: Value,
@@ -96,7 +99,7 @@ fn parse_delay(text: &str) -> Option<SignedDuration> {
 }
 
 /// An annotation on the object or its pod template.
-fn annotation<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
+pub(super) fn annotation<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
     [&object["metadata"], &object["spec"]["template"]["metadata"]]
         .into_iter()
         .find_map(|meta| meta["annotations"][name].as_str())
@@ -139,6 +142,11 @@ impl Rule {
         let later = end.filter(|_| !held).map(|status| (after, status.clone()));
         let now = self.started.as_ref().map(fill).filter(|_| !matches_status(object, later.as_ref()));
         Plan { now, later: later.filter(|later| !matches_status(object, Some(later))) }
+    }
+
+    /// Why an object is to fail, if it is.
+    pub(crate) fn failure<'v>(&self, object: &'v Value) -> Option<&'v str> {
+        annotation(object, FAIL).filter(|_| self.failed.is_some())
     }
 
     /// The end of a plan, as it is to be merged now.
@@ -248,7 +256,7 @@ fn word(name: &str, object: &Value, now: Timestamp) -> Value {
     }
 }
 
-fn containers(spec: &Value, state: impl Fn(&Value) -> Value) -> Value {
+pub(super) fn containers(spec: &Value, state: impl Fn(&Value) -> Value) -> Value {
     spec["containers"]
         .as_array()
         .into_iter()
@@ -266,9 +274,14 @@ fn containers(spec: &Value, state: impl Fn(&Value) -> Value) -> Value {
 
 /// Ten letters that follow from a pod template, in the manner of pod-template-hash.
 fn revision(template: &Value) -> String {
+    letters(template, 10)
+}
+
+/// Letters that follow from a value, as Kubernetes puts them into names.
+pub(super) fn letters(of: &Value, count: usize) -> String {
     const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let mut hash = fnv(template.to_string().as_bytes());
-    (0..10)
+    let mut hash = fnv(of.to_string().as_bytes());
+    (0..count)
         .map(|_| {
             let letter = LETTERS[usize::try_from(hash % 27).unwrap_or_default()];
             hash = fnv(&hash.to_be_bytes());

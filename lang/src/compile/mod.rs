@@ -12,7 +12,7 @@ mod selected;
 mod structs;
 
 pub(crate) use placed::placed;
-pub(crate) use selected::{mentioned, selected};
+pub(crate) use selected::{mentioned, missing, selected};
 
 use crate::data::{Kept, Shared};
 use crate::diag::{Code, Diagnostic};

@@ -128,6 +128,9 @@ impl Compiler<'_> {
 
     pub(super) fn unused_imports(&mut self) {
         let imports = std::mem::take(&mut self.imports);
+        if self.packages.unused_imports() {
+            return;
+        }
         for name in &imports.order {
             if let Some(import) = imports.names.get(name)
                 && !import.used

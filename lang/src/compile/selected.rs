@@ -4,6 +4,7 @@
 //! with `Program::selected`.
 
 use super::{Compiled, stack};
+use crate::diag::{Code, Diagnostic};
 use crate::eval::expr::{Decl, E, Scalar, X};
 use crate::eval::label::Labels;
 use std::collections::BTreeSet;
@@ -64,4 +65,50 @@ pub(crate) fn mentioned(compiled: &Compiled) -> BTreeSet<Arc<str>> {
         look(&unit.root, &compiled.labels, &mut names);
     }
     names
+}
+
+/// The names that the first unit asks packages for and that they do not have. Evaluation tells of them where a value needs one, as of a field that is not there
+/// yet; but no package gets more fields.
+pub(crate) fn missing(compiled: &Compiled) -> Vec<Diagnostic> {
+    fn names(compiled: &Compiled, unit: u32) -> Option<Vec<Arc<str>>> {
+        let X::Struct(s) = &compiled.units.get(unit as usize)?.root.kind else { return None };
+        let name = |d: &Decl| match d {
+            Decl::Field(f) => Some(compiled.labels.name(f.label)),
+            // What is made up or embedded may have any name.
+            _ => None,
+        };
+        s.decls.iter().map(name).collect()
+    }
+    fn look(e: &E, compiled: &Compiled, found: &mut Vec<Diagnostic>) {
+        match &e.kind {
+            X::Missing(m) => {
+                let told = Diagnostic::new(Code::Undefined, m.message.clone()).at(m.span, "");
+                found.push(match &m.hint {
+                    Some(hint) => told.hint(hint.clone()),
+                    None => told,
+                });
+            }
+            X::Select(package, label, span) => {
+                if let X::Package(unit) = &package.kind
+                    && let Some(names) = names(compiled, *unit)
+                    && let name = compiled.labels.name(*label)
+                    && !names.contains(&name)
+                {
+                    let told = Diagnostic::new(Code::Undefined, format!("the package has no {name}"));
+                    let told = told.at(*span, "");
+                    found.push(match crate::text::nearest(&name, names.iter().map(|n| &**n)) {
+                        Some(near) => told.hint(format!("did you mean `{near}`?")),
+                        None => told,
+                    });
+                }
+            }
+            _ => {}
+        }
+        e.kind.parts(&mut |part| stack(|| look(part, compiled, found)));
+    }
+    let mut found = Vec::new();
+    if let Some(unit) = compiled.units.first() {
+        look(&unit.root, compiled, &mut found);
+    }
+    found
 }

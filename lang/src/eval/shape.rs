@@ -146,6 +146,23 @@ impl Evaluator {
         Ok(shape)
     }
 
+    /// What elements, fields by pattern and branches of a vertex may be, also of those that it refers to. Nothing where it is an error.
+    pub(crate) fn inner(&mut self, v: VId) -> Vec<VId> {
+        let (mut at, mut seen, mut found) = (vec![v], Vec::new(), Vec::new());
+        while let Some(next) = at.pop() {
+            let Ok(shape) = self.shape(next) else { continue };
+            seen.push(next);
+            at.extend(shape.refs.iter().filter(|r| !seen.contains(r)));
+            found.extend(shape.choices.iter().flatten().map(|(term, _)| *term));
+            found.extend(shape.patterns.iter().map(|(_, value)| *value));
+            if let Some(list) = shape.list {
+                found.extend(list.items);
+                found.extend(list.rest.flatten());
+            }
+        }
+        found
+    }
+
     /// A vertex at the place of `v` that is made of other conjuncts.
     fn beside(&mut self, v: VId, conjuncts: Vec<Conj>) -> VId {
         let (parent, label) = (self.v(v).parent, self.v(v).label);

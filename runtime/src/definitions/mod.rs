@@ -3,10 +3,12 @@
 //! A definition is read when it is looked up first and compiled once; a [`Library`] is shared between threads. Adding a builtin definition is
 //! one file in `defs/`. Files are read in `read`, checked in `vet`. Tests here and in `tests/definitions.rs`.
 
+mod parameters;
 mod read;
 mod terraform;
 mod vet;
 
+pub use parameters::Parameter;
 pub use read::{Compiled, Definition, Policies};
 pub use vet::vet;
 

@@ -7,7 +7,7 @@ use crate::model::definition::Kind;
 use crate::problem::{Problem, Problems};
 use stepwell_lang::diag::Code;
 use stepwell_lang::pkg::Kind as ValueKind;
-use stepwell_lang::{Path, Value};
+use stepwell_lang::{Path, Value, Which};
 
 /// Everything that is wrong in a definition: what does not compile, what conflicts, what is missing.
 ///
@@ -26,6 +26,9 @@ pub fn vet(library: &Library, definition: &Definition) -> Result<(), Problems> {
             sources: failure.sources,
         });
     }
+    for told in compiled.program.missing() {
+        problems.push(told.into());
+    }
     let struct_or_nothing = |v: Option<Value<'_>>, path: &str| match v {
         Some(v) if v.error().is_none() && v.kind().and(ValueKind::STRUCT).is_bottom() => Some(
             Problem::new("definition", path, format!("`{path}` must be an object"))
@@ -33,7 +36,12 @@ pub fn vet(library: &Library, definition: &Definition) -> Result<(), Problems> {
         ),
         _ => None,
     };
-    let at = template.spans().first().copied();
+    let fields = template.fields(Which::default());
+    let own: Vec<_> =
+        fields.iter().filter(|f| !["context", "parameter"].contains(&&*f.value.label())).collect();
+    // Where the template is the whole text, its own place is the beginning of the file.
+    let first = own.first().filter(|_| compiled.template.0.is_empty()).map(|f| f.value);
+    let at = first.unwrap_or(template).spans().first().copied();
     match definition.kind {
         Kind::Component if template.get("output").is_none() => {
             let problem =
@@ -52,9 +60,12 @@ pub fn vet(library: &Library, definition: &Definition) -> Result<(), Problems> {
         Kind::Component | Kind::Application => {}
         Kind::Trait => {
             let parts = ["patch", "patchOutputs", "outputs", "errs"];
-            if parts.iter().all(|p| template.get(p).is_none()) && has_fields(template) {
+            if parts.iter().all(|p| template.get(p).is_none()) && !own.is_empty() {
                 let problem = Problem::new("definition", "", "the trait changes nothing").at(at, "");
-                problems.push(problem.hint("a trait has `patch`, `patchOutputs` or `outputs`"));
+                problems.push(problem.hint(match template.get("output") {
+                    Some(_) => "`output` is the workload of a component: objects of a trait stand in `outputs: NAME: {...}`",
+                    None => "a trait has `patch`, `patchOutputs` or `outputs`",
+                }));
             }
         }
         Kind::Policy | Kind::WorkflowStep => {}
@@ -65,9 +76,4 @@ pub fn vet(library: &Library, definition: &Definition) -> Result<(), Problems> {
         }
     }
     problems.into_result(())
-}
-
-/// Whether the template has anything but `parameter`.
-fn has_fields(template: Value<'_>) -> bool {
-    template.fields(stepwell_lang::Which::default()).iter().any(|f| &*f.value.label() != "parameter")
 }

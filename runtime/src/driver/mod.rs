@@ -26,9 +26,11 @@ mod tests;
 mod told;
 mod types;
 mod watch;
+mod written;
 
 pub use record::{RunKind, RunRef};
 pub use subject::{Delivery, check};
+pub use written::Writes;
 
 use crate::clock::{self, SharedClock};
 use crate::definitions::Library;

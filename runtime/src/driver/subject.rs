@@ -9,7 +9,7 @@ use super::record::{RunKind, RunRef};
 use super::rollout::{self, Rollout};
 use super::types::{Types, has_definition, named};
 use super::{DriveError, Driver};
-use crate::definitions::Library;
+use crate::definitions::{Compiled, Library};
 use crate::document::Document;
 use crate::engine::{self, Limits, Plan, Watched};
 use crate::environments::{generate, writes_steps};
@@ -149,27 +149,23 @@ fn checked(
     if let Err(more) = engine::check(workflow, path, &facts) {
         faults.extend(more);
     }
+    // A step with a condition may never be carried out, and then nothing of it is wrong.
+    each_step(workflow, path, |step, at| {
+        let definition = types.get(&step.kind).filter(|_| step.condition.is_none());
+        let Some((definition, Ok(compiled))) = definition.map(|d| (d, types.library().compiled(d))) else {
+            return;
+        };
+        let inputs: Vec<&str> = step.inputs.iter().filter_map(|i| i.parameter_key.as_deref()).collect();
+        for problem in render::wrong_properties(definition, compiled, &step.properties, &inputs) {
+            faults.push(Problem { path: format!("{at}.{}", problem.path), ..problem });
+        }
+    });
     faults
 }
 
-/// Parameters that a step type does not declare but nearly does: it would ignore them.
-fn undeclared(workflow: &Workflow, path: &str, types: &Types) -> Vec<Problem> {
+/// Looks at each step and sub-step, with its path.
+fn each_step(workflow: &Workflow, path: &str, mut look: impl FnMut(&Step, &str)) {
     let dot = if path.is_empty() { "" } else { "." };
-    let mut found = Vec::new();
-    let mut look = |step: &Step, at: &str| {
-        let definition = types.get(&step.kind).filter(|_| !step.properties.is_empty());
-        let Some(Ok(compiled)) = definition.map(|d| types.library().compiled(d)) else { return };
-        let declared = compiled.parameter_names();
-        for key in step.properties.keys().filter(|k| !declared.iter().any(|d| **d == ***k)) {
-            let free = declared.iter().map(|d| &**d).filter(|d| !step.properties.contains_key(*d));
-            if let Some(near) = nearest(key, free) {
-                let message =
-                    format!("the step type `{}` has no parameter `{key}`; it is ignored", step.kind);
-                let problem = Problem::new("unknown-parameter", format!("{at}.properties.{key}"), message);
-                found.push(problem.hint(format!("did you mean `{near}`?")));
-            }
-        }
-    };
     for (key, steps) in [("steps", &workflow.steps), ("finally", &workflow.finally)] {
         for (i, step) in steps.iter().enumerate() {
             let at = format!("{path}{dot}{key}[{i}]");
@@ -177,7 +173,50 @@ fn undeclared(workflow: &Workflow, path: &str, types: &Types) -> Vec<Problem> {
             step.sub_steps.iter().enumerate().for_each(|(j, sub)| look(sub, &format!("{at}.subSteps[{j}]")));
         }
     }
+}
+
+/// Parameters that a step type does not declare but nearly does: it would ignore them.
+fn undeclared(workflow: &Workflow, path: &str, types: &Types) -> Vec<Problem> {
+    let mut found = Vec::new();
+    each_step(workflow, path, |step: &Step, at: &str| {
+        if let Some(Ok(compiled)) = types.get(&step.kind).map(|d| types.library().compiled(d)) {
+            let what = format!("step type `{}`", step.kind);
+            found.extend(strange(&what, compiled, &step.properties, at));
+        }
+    });
     found
+}
+
+/// Properties that are not declared, but nearly.
+fn strange(what: &str, compiled: &Compiled, given: &Map<String, Value>, at: &str) -> Vec<Problem> {
+    let declared = compiled.parameter_names();
+    let mut found = Vec::new();
+    for key in given.keys().filter(|k| !declared.iter().any(|d| **d == ***k)) {
+        if let Some(near) = nearest(key, declared.iter().map(|d| &**d).filter(|d| !given.contains_key(*d))) {
+            let message = format!("the {what} has no parameter `{key}`; it is ignored");
+            let problem = Problem::new("unknown-parameter", format!("{at}.properties.{key}"), message);
+            found.push(problem.hint(format!("did you mean `{near}`?")));
+        }
+    }
+    found
+}
+
+/// What is wrong in policies that say where and as what components are put, and what means nothing there. Those that say what becomes of objects are read
+/// with the tracker's (`resources/policies.rs`).
+fn placing(app: &Application, library: &Library) -> (Vec<Problem>, Vec<Problem>) {
+    const KINDS: [&str; 5] = ["topology", "override", "replication", "envbinding", "health"];
+    let (mut wrong, mut warnings) = (Vec::new(), Vec::new());
+    for policy in app.policies.iter().filter(|p| KINDS.contains(&p.kind.as_str())) {
+        let definition = library.get(Kind::Policy, &policy.kind);
+        let Some((definition, Ok(compiled))) = definition.map(|d| (d, library.compiled(d))) else { continue };
+        let nothing = Map::new();
+        let given = policy.properties.as_ref().unwrap_or(&nothing);
+        for problem in render::wrong_properties(definition, compiled, given, &[]) {
+            wrong.push(Problem { path: format!("{}.{}", policy.path, problem.path), ..problem });
+        }
+        warnings.extend(strange(&format!("policy type `{}`", policy.kind), compiled, given, &policy.path));
+    }
+    (wrong, warnings)
 }
 
 /// The step types that a workflow names.
@@ -306,8 +345,11 @@ impl Driver {
             other => types.absorb(other?),
         }
         let library = types.library().clone();
-        let mut rollout = None;
+        let (mut rollout, mut warnings) = (None, Vec::new());
         if let Some(app) = &wish.app {
+            let (wrong, strange) = placing(app, &library);
+            faults.extend(wrong);
+            warnings = strange;
             let policies = Policies::read(&library, app).unwrap_or_else(|more| {
                 faults.extend(more);
                 Policies::default()
@@ -329,7 +371,7 @@ impl Driver {
         };
         let late: Vec<String> = kinds(&workflow).into_iter().filter(slip).collect();
         let mut faults = checked(&workflow, faults, path, &context, &types, &late);
-        let warnings = undeclared(&workflow, path, &types);
+        warnings.extend(undeclared(&workflow, path, &types));
         if self.strict {
             faults.extend(warnings.iter().cloned());
         }
@@ -445,7 +487,7 @@ impl Rendering {
         self.app
             .components
             .iter()
-            .find(|c| c.name == name)
+            .find(|c| c.id() == name)
             .ok_or_else(|| format!("there is no component `{name}`"))
     }
 }
@@ -490,6 +532,19 @@ impl Rendering {
         };
         component.traits.iter().filter_map(judge).collect()
     }
+}
+
+/// What a component depends on: who names a component depends on all of its replicas.
+fn needs(component: &Component, all: &[Component]) -> Vec<String> {
+    let mut needs = Vec::new();
+    for name in &component.depends_on {
+        let before = needs.len();
+        needs.extend(all.iter().filter(|c| c.name == *name).map(Component::id));
+        if needs.len() == before {
+            needs.push(name.clone());
+        }
+    }
+    needs
 }
 
 impl Components for Rendering {
@@ -546,7 +601,7 @@ impl Components for Rendering {
             Some(workload.is_terraform())
         };
         let all = self.app.components.iter().filter(|c| said(c) == Some(true));
-        all.map(|c| c.name.clone()).collect()
+        all.map(Component::id).collect()
     }
 
     fn policies(&self) -> Vec<(String, Value)> {
@@ -589,7 +644,7 @@ impl Components for Rendering {
         chosen.extend(&inlined);
         let (components, places) = render::placement::deployment(&self.app, &chosen)
             .map_err(|faults| faults.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("; "))?;
-        let order = components.iter().map(|c| (c.name.clone(), c.depends_on.clone())).collect();
+        let order = components.iter().map(|c| (c.id(), needs(c, &components))).collect();
         let app = Application { components: components.into_owned(), ..self.app.clone() };
         let (library, options) = (self.library.clone(), self.options.clone());
         let components = Arc::new(Rendering { library, app, options, services: Mutex::default() });
@@ -604,12 +659,13 @@ impl Components for Rendering {
 
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str) {
         let text = |pointer: &str| live.output.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let component = name.split_once('/').map_or(name, |(component, _)| component);
         let mut service = json!({
-            "name": name, "namespace": text("/metadata/namespace"),
+            "name": component, "namespace": text("/metadata/namespace"),
             "workloadDefinition": {"apiVersion": text("/apiVersion"), "kind": text("/kind")},
             "healthy": healthy, "message": message,
         });
-        let traits = self.find(name).map(|component| self.traits(component, live)).unwrap_or_default();
+        let traits = self.find(component).map(|component| self.traits(component, live)).unwrap_or_default();
         if !traits.is_empty() {
             service["traits"] = traits.into();
         }

@@ -64,6 +64,16 @@ pub struct Component {
     pub path: String,
 }
 
+impl Component {
+    /// What tells it apart in a deployment: its name, and the key of the replica.
+    pub fn id(&self) -> String {
+        match self.replica_key.as_str() {
+            "" => self.name.clone(),
+            key => format!("{}/{key}", self.name),
+        }
+    }
+}
+
 /// A trait.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trait {

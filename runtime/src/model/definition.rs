@@ -123,6 +123,37 @@ impl Header {
                 && text("/definition/kind") == Some("Configuration"))
     }
 
+    /// The workloads that the trait is for, unless it is for this one: a component type, a kind with its group (`deployments.apps`), a group (`*.apps`). Of
+    /// kinds that do not come with Kubernetes nothing is known: they may be made like those that do.
+    pub fn is_not_for(&self, component: &str, api_version: &str, kind: &str) -> Option<Vec<&str>> {
+        let said = self.attributes.get("appliesToWorkloads")?.as_array()?;
+        let said: Vec<&str> = said.iter().filter_map(Value::as_str).collect();
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        if !(matches!(group, "" | "apps" | "batch" | "autoscaling" | "policy") || group.ends_with(".k8s.io"))
+        {
+            return None;
+        }
+        let lower = kind.to_ascii_lowercase();
+        let of_kind = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            // Plurals are English.
+            let singular =
+                |ending: &str, instead: &str| name.strip_suffix(ending).map(|n| format!("{n}{instead}"));
+            let forms = [Some(name.clone()), singular("s", ""), singular("es", ""), singular("ies", "y")];
+            forms.into_iter().flatten().any(|form| form == lower)
+        };
+        let fits = |said: &&str| match said.split_once('.') {
+            _ if *said == "*" || *said == component => true,
+            // What labels of a definition say, nobody can tell of an object.
+            _ if said.starts_with("labelSelector") => true,
+            Some((name, of)) => {
+                (name == "*" || of_kind(name)) && (of == group || (of == "core" && group.is_empty()))
+            }
+            None => group.is_empty() && of_kind(said),
+        };
+        (!said.is_empty() && !said.iter().any(fits)).then_some(said)
+    }
+
     /// A text of the `status` attribute: `healthPolicy`, `customStatus` or `statusDetails`.
     pub fn status(&self, name: &str) -> Option<&str> {
         self.attributes.get("status")?.get(name)?.as_str().filter(|s| !s.trim().is_empty())

@@ -42,7 +42,7 @@ impl Op for Deploy {
     }
 
     fn doc(&self) -> &'static str {
-        "Applies all components of the application with their traits, as the override policies among `policies` change them, where the topology \
+        "Applies all components of the application with their traits, as the override policies among `policies` change them and once for each key of a replication policy, where the topology \
          policies among them say: in their namespaces on the cluster of the run, which is called `local`. A component waits until those that it \
          depends on are healthy; up to `parallelism` are applied at the same time. With `ignoreTerraformComponent`, those that Terraform provides are left \
          out. Waits until all are healthy."

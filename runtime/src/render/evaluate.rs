@@ -58,7 +58,8 @@ impl<'a> Filled<'a> {
     ) -> Result<Filled<'a>, Problems> {
         let compiled = library.compiled(definition)?;
         let instance = compiled.program.instance();
-        let site = Site { app, definition, compiled, path: field(site_path, "properties") };
+        let site =
+            Site { document: &app.document, definition, compiled, path: field(site_path, "properties") };
         if let Some(p) = parameter {
             instance.fill_shared(&compiled.parameter, p)?;
         }
@@ -77,7 +78,7 @@ impl<'a> Filled<'a> {
         if let Some(errs) = self.template().get("errs").and_then(Value::elements) {
             let texts: Vec<Arc<str>> = errs.into_iter().filter_map(Value::as_str).collect();
             for text in texts {
-                problems.push(self.site.app.problem("refused", &self.site.path, text.to_string()));
+                problems.push(self.site.document.problem("refused", &self.site.path, text.to_string()));
             }
         }
         problems.into_result(())
@@ -105,6 +106,15 @@ impl<'a> Filled<'a> {
             out.push((f.value.label(), self.node(f.value, false)?));
         }
         Ok(out)
+    }
+
+    /// Why a patch does not fit: parameters that are missing, or else the conflicts.
+    fn unfit(&self, onto: &str, conflicts: Vec<patch::Conflict>) -> Problems {
+        let missing = self.site.parameters(&self.instance, true);
+        match missing.is_empty() {
+            true => self.site.conflicts(onto, conflicts),
+            false => missing,
+        }
     }
 
     /// Why something stayed undecided: parameters that are missing, or else the template itself.
@@ -279,6 +289,21 @@ pub(crate) fn component(
             problems.push(problem);
         }
     }
+    let text = |name: &str| object.get(name).and_then(Json::as_str).unwrap_or_default();
+    for t in &c.traits {
+        let definition = library.get(Kind::Trait, &t.kind).and_then(|d| library.compiled(d).ok());
+        let not_for = definition.and_then(|d| d.header.is_not_for(&c.kind, text("apiVersion"), text("kind")));
+        if let Some(workloads) = not_for {
+            let message = format!(
+                "the trait `{}` is not made for a {}, the workload of `{}`",
+                t.kind,
+                text("kind"),
+                c.name
+            );
+            let problem = app.problem("applies-to", field(&t.path, "type"), message);
+            warnings.push(problem.hint(format!("it is made for `{}`", workloads.join("`, `"))));
+        }
+    }
     problems.into_result(Parts { workload: object, outputs, warnings })
 }
 
@@ -337,8 +362,9 @@ fn apply(
         *workload = match node {
             // Nothing can be said of the workload while the whole patch is undecided.
             Node::Open(_) if open.list.len() > before => return Err(std::mem::take(open)),
-            patch => patch::apply(base, patch, &Markers::of(value))
-                .map_err(|c| filled.site.conflicts("the workload", c))?,
+            patch => {
+                patch::apply(base, patch, &Markers::of(value)).map_err(|c| filled.unfit("the workload", c))?
+            }
         };
     }
     if let Some(value) = template.get("patchOutputs") {
@@ -350,7 +376,7 @@ fn apply(
                 let base = std::mem::replace(&mut o.node, Node::Leaf(Data::Null));
                 let of = format!("the output `{name}`");
                 o.node = patch::apply(base, node.clone(), &Markers::of(f.value))
-                    .map_err(|c| filled.site.conflicts(&of, c))?;
+                    .map_err(|c| filled.unfit(&of, c))?;
             }
         }
     }

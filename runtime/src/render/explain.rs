@@ -5,20 +5,53 @@
 use super::patch::Conflict;
 use super::tree::is_open;
 use crate::definitions::{Compiled, Definition};
-use crate::document::{element, field};
-use crate::model::application::Application;
+use crate::document::{Document, element, field};
 use crate::problem::{Problem, Problems, nearest};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use stepwell_lang::data::Data;
 use stepwell_lang::diag::{Code, Diagnostic};
 use stepwell_lang::{Failure, Instance, Path, Step, Value, Which};
 
 /// Where a template is used: the definition, and the path of its properties in the Application.
 pub(crate) struct Site<'a> {
-    pub(crate) app: &'a Application,
+    pub(crate) document: &'a Document,
     pub(crate) definition: &'a Definition,
     pub(crate) compiled: &'a Compiled,
     pub(crate) path: String,
+}
+
+/// What is wrong with properties, as far as can be told of them alone: paths begin at `properties`. What inputs give is at these paths, and not missing.
+pub(crate) fn properties(
+    definition: &Definition,
+    compiled: &Compiled,
+    properties: &Map<String, Json>,
+    inputs: &[&str],
+) -> Vec<Problem> {
+    const AT: &str = "properties";
+    let document = Document::from_value(json!({AT: properties}));
+    let site = Site { document: &document, definition, compiled, path: AT.into() };
+    let instance = compiled.program.instance();
+    let given = Data::from_json_value(&document.value[AT]);
+    if !compiled.has_parameter || instance.fill(&compiled.parameter, &given).is_err() {
+        return Vec::new();
+    }
+    // Defaults look at the context; any will do.
+    let context = json!({
+        "name": "name", "namespace": "namespace", "appName": "name", "stepName": "step", "stepSessionID": "session",
+    });
+    let context = Data::from_json_value(&context);
+    if instance.fill(&Path::from_iter(["context"]), &context).is_err() {
+        return Vec::new();
+    }
+    // Where nothing is declared, nothing is missing.
+    let comes = |path: &str| match path.strip_prefix("properties.") {
+        Some(path) => inputs.iter().any(|input| path.starts_with(input) || input.starts_with(path)),
+        None => true,
+    };
+    let problems = site.parameters(&instance, true).list.into_iter();
+    let told = problems.filter(|p| p.code != "missing-parameter" || !comes(&p.path));
+    // The places are of the definition, and those of the document are not known here.
+    told.map(|p| Problem { labels: Vec::new(), ..p }).collect()
 }
 
 impl Site<'_> {
@@ -28,14 +61,20 @@ impl Site<'_> {
 
     /// What is wrong with the parameters. With `missing`, what is required and not there is wrong too.
     pub(crate) fn parameters(&self, instance: &Instance, missing: bool) -> Problems {
-        let mut problems = Problems::new(self.app.document.sources.clone());
+        let mut problems = Problems::new(self.document.sources.clone());
         let Some(parameter) = instance.root().lookup(&self.compiled.parameter) else { return problems };
         let Err(failure) = parameter.validate(missing) else { return problems };
-        let Failure { diagnostics, sources } = failure;
+        let Failure { mut diagnostics, sources } = failure;
+        let whole = |d: &Diagnostic| self.below_parameter(&d.path).is_empty();
+        if diagnostics.iter().any(whole)
+            && let Some(of_branch) = self.nearest_branch(missing)
+        {
+            diagnostics = of_branch;
+        }
         for d in diagnostics.into_iter().filter(|d| missing || !is_open(d.code)) {
             let d = d.unfolded();
             let problem = self.parameter(instance, &d);
-            let at = self.app.document.span(&problem.path);
+            let at = self.document.span(&problem.path);
             let mut of_definition = Problems { list: vec![problem], sources: sources.clone() };
             // The place in the user's document comes first; then those in the definition.
             if let Some(p) = of_definition.list.first_mut() {
@@ -48,6 +87,27 @@ impl Site<'_> {
             }
         }
         problems
+    }
+
+    /// What is wrong in the eyes of the branch that what was given comes nearest to, where all parameters together are a choice.
+    fn nearest_branch(&self, missing: bool) -> Option<Vec<Diagnostic>> {
+        let fresh = self.compiled.program.instance();
+        let nothing = Json::Object(Map::new());
+        let given = fresh.data(&Data::from_json_value(self.properties().unwrap_or(&nothing)));
+        let names: Vec<_> = given.fields(Which::default()).iter().map(|f| f.value.label()).collect();
+        let mut nearest: Option<((usize, usize), Vec<Diagnostic>)> = None;
+        for branch in fresh.root().lookup(&self.compiled.parameter)?.inside() {
+            let declared = branch.fields(Which { constraints: true, ..Which::default() });
+            let strange = names.iter().filter(|n| declared.iter().all(|f| f.value.label() != **n)).count();
+            let Err(failure) = fresh.unify(branch, given).validate(missing) else { continue };
+            let told: Vec<_> =
+                failure.diagnostics.into_iter().filter(|d| missing || !is_open(d.code)).collect();
+            let far = (strange, told.len());
+            if !told.is_empty() && nearest.as_ref().is_none_or(|(least, _)| far < *least) {
+                nearest = Some((far, told));
+            }
+        }
+        nearest.map(|(_, told)| told)
     }
 
     /// One mistake in a parameter, in the words of the document.
@@ -143,7 +203,7 @@ impl Site<'_> {
     }
 
     fn at(&self, path: &str) -> Option<&Json> {
-        Path::parse(path)?.0.iter().try_fold(&self.app.document.value, |v, step| match step {
+        Path::parse(path)?.0.iter().try_fold(&self.document.value, |v, step| match step {
             Step::Field(n) | Step::Special(n) => v.get(&**n),
             Step::Index(i) => v.get(*i),
         })
@@ -244,7 +304,7 @@ impl Site<'_> {
                 let near = nearest(k, declared.iter().map(|d| &**d).filter(|d| !given.contains_key(*d)))?;
                 let message = format!("the {} has no parameter `{k}`; it is ignored", self.what());
                 Some(
-                    self.app
+                    self.document
                         .problem("unknown-parameter", field(&self.path, k), message)
                         .hint(format!("did you mean `{near}`?")),
                 )
@@ -254,9 +314,9 @@ impl Site<'_> {
 
     /// Mistakes in the template, with the place where it is used first.
     pub(crate) fn template(&self, instance: &Instance, diagnostics: Vec<Diagnostic>) -> Problems {
-        let mut problems = Problems::new(self.app.document.sources.clone());
+        let mut problems = Problems::new(self.document.sources.clone());
         let use_path = self.path.trim_end_matches(".properties").to_string();
-        let at = self.app.document.span(&use_path);
+        let at = self.document.span(&use_path);
         for d in diagnostics {
             let path = d.path.strip_prefix("template.").unwrap_or(&d.path).to_string();
             let message = match d.path.is_empty() {
@@ -282,12 +342,12 @@ impl Site<'_> {
     /// A patch that does not fit.
     pub(crate) fn conflicts(&self, onto: &str, conflicts: Vec<Conflict>) -> Problems {
         let path = self.path.trim_end_matches(".properties");
-        let mut problems = Problems::new(self.app.document.sources.clone());
+        let mut problems = Problems::new(self.document.sources.clone());
         for c in conflicts {
             let place = if c.path.is_empty() { String::new() } else { format!(" at {}", c.path) };
             let message =
                 format!("the trait `{}` does not fit {onto}{place}: {}", self.definition.name, c.message);
-            problems.push(self.app.problem("patch", path, message));
+            problems.push(self.document.problem("patch", path, message));
         }
         problems
     }

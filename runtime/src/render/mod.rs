@@ -13,6 +13,7 @@ mod patch;
 pub(crate) mod placement;
 mod tree;
 
+pub(crate) use explain::properties as wrong_properties;
 pub use health::{Health, Live, health};
 pub use object::AUXILIARY;
 

@@ -105,7 +105,12 @@ pub(crate) type Placed<'a> = (Cow<'a, [Component]>, Vec<Place>);
 /// All that is wrong in the policies.
 pub(crate) fn deployment<'a>(app: &'a Application, policies: &[&Policy]) -> Result<Placed<'a>, Vec<Problem>> {
     let mut problems = Vec::new();
-    let variant = variant(app, policies, &mut problems);
+    let mut variant = variant(app, policies, &mut problems);
+    if let Some(variant) = &mut variant {
+        for p in policies.iter().filter(|p| p.kind == "replication") {
+            replicate(app, p, variant.components.to_mut(), &mut problems);
+        }
+    }
     let mut places = Vec::new();
     for p in policies.iter().filter(|p| p.kind == "topology") {
         let text = |name: &str| {
@@ -152,6 +157,79 @@ fn variant<'a>(
     }
     let topologies = policies.iter().filter(|p| p.kind == "topology").count();
     (problems.len() == before).then_some(Variant { components, times: topologies.max(1) })
+}
+
+/// The names in a list of a policy.
+fn names<'p>(
+    app: &Application,
+    policy: &'p Policy,
+    key: &str,
+    problems: &mut Vec<Problem>,
+) -> Vec<(&'p str, String)> {
+    let path = field(&field(&policy.path, "properties"), key);
+    let list = match policy.properties.as_ref().and_then(|p| p.get(key)) {
+        None | Some(Json::Null) => return Vec::new(),
+        Some(Json::Array(items)) => items.as_slice(),
+        Some(other) => {
+            problems.push(app.problem(
+                "type",
+                path,
+                format!("this must be a list, and is {}", kind_of(other)),
+            ));
+            return Vec::new();
+        }
+    };
+    let mut found = Vec::new();
+    for (i, item) in list.iter().enumerate() {
+        let at = element(&path, i);
+        match item.as_str() {
+            Some(name) => found.push((name, at)),
+            None => problems.push(app.problem(
+                "type",
+                at,
+                format!("this must be a text, and is {}", kind_of(item)),
+            )),
+        }
+    }
+    found
+}
+
+/// Puts copies of components into their place, one for each key of a replication policy. What their objects are called, a definition says with
+/// `context.replicaKey`.
+fn replicate(
+    app: &Application,
+    policy: &Policy,
+    components: &mut Vec<Component>,
+    problems: &mut Vec<Problem>,
+) {
+    let keys = names(app, policy, "keys", problems);
+    if keys.is_empty() {
+        let path = field(&field(&policy.path, "properties"), "keys");
+        problems.push(app.problem("required", path, "a replication needs `keys`, one for each copy"));
+    }
+    let selector = names(app, policy, "selector", problems);
+    for (name, path) in selector.iter().filter(|(name, _)| components.iter().all(|c| c.name != *name)) {
+        let problem =
+            app.problem("unknown-component", path.clone(), format!("no component is called `{name}`"));
+        problems.push(match nearest(name, components.iter().map(|c| c.name.as_str())) {
+            Some(near) => problem.hint(format!("did you mean `{near}`?")),
+            None => problem,
+        });
+    }
+    let copied = |c: &Component| selector.is_empty() || selector.iter().any(|(name, _)| c.name == *name);
+    for c in components.iter().filter(|c| copied(c) && !c.replica_key.is_empty()) {
+        let message = format!("the component `{}` is replicated already, by another policy", c.name);
+        problems.push(app.problem("replication", &policy.path, message));
+    }
+    let all = std::mem::take(components);
+    for component in all {
+        match copied(&component) {
+            true => components.extend(
+                keys.iter().map(|(key, _)| Component { replica_key: (*key).to_owned(), ..component.clone() }),
+            ),
+            false => components.push(component),
+        }
+    }
 }
 
 fn unknown(

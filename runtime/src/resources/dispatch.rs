@@ -185,8 +185,8 @@ async fn write(
         let there = plain(live);
         let changes = |path: &String| {
             let pointer = pointer(path);
-            let sent = field(manifest, &pointer);
-            sent.is_some() && sent != there.pointer(&pointer)
+            let there = there.pointer(&pointer);
+            field(manifest, &pointer).is_some_and(|sent| there.is_none_or(|there| !includes(there, sent)))
         };
         if update.recreate_fields.iter().any(changes) {
             gone(api, target, live).await?;
@@ -206,6 +206,19 @@ async fn write(
     api.patch(&target.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(manifest)).await
 }
 
+/// Whether an object of the cluster has all that is sent: beside it, the cluster has defaults.
+fn includes(there: &Value, sent: &Value) -> bool {
+    match (there, sent) {
+        (Value::Object(there), Value::Object(sent)) => {
+            sent.iter().all(|(name, sent)| there.get(name).is_some_and(|there| includes(there, sent)))
+        }
+        (Value::Array(there), Value::Array(sent)) => {
+            there.len() == sent.len() && there.iter().zip(sent).all(|(there, sent)| includes(there, sent))
+        }
+        (there, sent) => there == sent,
+    }
+}
+
 fn field<'v>(manifest: &'v Map<String, Value>, pointer: &str) -> Option<&'v Value> {
     let (first, rest) =
         pointer.strip_prefix('/')?.split_once('/').unwrap_or((pointer.strip_prefix('/')?, ""));
@@ -216,7 +229,8 @@ fn field<'v>(manifest: &'v Map<String, Value>, pointer: &str) -> Option<&'v Valu
 /// Deletes an object that is to be made anew, and waits until it is gone.
 async fn gone(api: &Api<DynamicObject>, target: &Target, live: &DynamicObject) -> Result<(), kube::Error> {
     let only = Preconditions { uid: live.metadata.uid.clone(), resource_version: None };
-    let params = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+    // What it owns goes with it, also where the cluster would leave it (the pods of a Job).
+    let params = DeleteParams { preconditions: Some(only), ..DeleteParams::background() };
     match api.delete(&target.name, &params).await {
         Ok(_) => {}
         Err(kube::Error::Api(s)) if s.code == 404 => return Ok(()),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use stepwell_lang::encode::yaml;
 use stepwell_lang::source::Source;
+use stepwell_runtime::definitions::{Library, Parameter};
 use stepwell_runtime::document::Document;
 use stepwell_runtime::model::application::Application;
 use stepwell_runtime::model::definition::Kind;
@@ -25,7 +26,7 @@ use stepwell_runtime::template;
 pub(in crate::commands) struct Arguments {
     /// The file of the definition, or the name of one that is known
     file: PathBuf,
-    /// A parameter: `image=nginx`, `ports[0].port=80`; the value is YAML
+    /// A parameter, by its name or another that `def show` tells: `image=nginx`, `ports[0].port=80`; the value is YAML
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
     /// The name of the component
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             found.ok_or_else(|| Error::mistake("definition", format!("{name} holds no definition")))?
         }
     };
-    let properties = parameters(&args.set)?;
+    let properties = parameters(&by_name(&library, kind, &definition, &args.set)?)?;
     let spec = match kind {
         Kind::Component => {
             json!({"components": [{"name": args.name, "type": definition, "properties": properties}]})
@@ -125,6 +126,23 @@ fn in_terms_of_parameters(mut error: Error) -> Error {
         }
     }
     error
+}
+
+/// The same assignments, with the names of parameters where they have been given by others.
+fn by_name(library: &Library, kind: Kind, definition: &str, set: &[String]) -> Result<Vec<String>, Error> {
+    let Some(definition) = library.get(kind, definition) else { return Ok(set.to_vec()) };
+    let compiled = library.compiled(definition)?;
+    let parameters = compiled.parameters(&compiled.program.instance());
+    let named = |assignment: &String| {
+        let end = assignment.find(['=', '.', '[']).unwrap_or(assignment.len());
+        let (name, rest) = assignment.split_at(end);
+        let called = |p: &&Parameter| p.short.as_deref() == Some(name) || p.alias.as_deref() == Some(name);
+        match parameters.iter().find(called).filter(|_| parameters.iter().all(|p| p.name != name)) {
+            Some(parameter) => format!("{}{rest}", parameter.name),
+            None => assignment.clone(),
+        }
+    };
+    Ok(set.iter().map(named).collect())
 }
 
 /// The parameters that `--set` gives, one after the other.

@@ -4,10 +4,8 @@ use crate::error::Error;
 use crate::library::Definitions;
 use crate::output::{Output, printable, table};
 use clap::Args;
-use stepwell_lang::data::Data;
 use stepwell_lang::encode::{cue, json};
-use stepwell_lang::syntax::ast::Constraint;
-use stepwell_lang::{Value, Which};
+use stepwell_runtime::definitions::Parameter;
 use stepwell_runtime::problem::nearest;
 
 /// Show what a definition is for, and its parameters
@@ -46,10 +44,14 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         if !compiled.header.description.is_empty() {
             text.push_str(&format!("{}\n", printable(&compiled.header.description)));
         }
-        let instance = compiled.program.instance();
-        let mut rows = vec![["PARAMETER", "TYPE", "DEFAULT", "MEANING"].map(str::to_owned).to_vec()];
-        if let Some(parameter) = compiled.template(&instance).get("parameter") {
-            parameters(parameter, 0, &mut rows);
+        let parameters = compiled.parameters(&compiled.program.instance());
+        let mut rows = Vec::new();
+        rows_of(&parameters, 0, &mut rows);
+        // The column is there where somebody has something in it.
+        let called = rows.iter().any(|row| !row[ALSO].is_empty());
+        rows.insert(0, ["PARAMETER", "ALSO", "TYPE", "DEFAULT", "MEANING"].map(str::to_owned).to_vec());
+        if !called {
+            rows.iter_mut().for_each(|row| drop(row.remove(ALSO)));
         }
         match rows.len() {
             1 => text.push_str("\nIt has no parameters.\n"),
@@ -59,27 +61,19 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     out.result(text)
 }
 
-/// One row for each field, those of a struct or of a list's elements below it.
-fn parameters(of: Value<'_>, depth: usize, rows: &mut Vec<Vec<String>>) {
-    let which = Which { constraints: true, ..Which::default() };
-    for field in of.fields(which) {
-        let value = field.value;
-        let label = cue::label(&value.label());
-        let mark = match field.constraint {
-            Constraint::Optional => "?",
-            _ => "",
-        };
-        let default = value.default_value().or(Some(value).filter(|v| v.is_concrete()));
-        let default = match default.and_then(|d| d.data().ok()) {
-            Some(Data::List(_) | Data::Struct(_)) | None => String::new(),
-            Some(scalar) => json::compact(&scalar),
-        };
-        let docs = value.docs();
-        let usage = docs.iter().find_map(|line| line.strip_prefix("+usage=")).unwrap_or_default();
-        let name = format!("{}{label}{mark}", "  ".repeat(depth));
-        rows.push(vec![name, value.kind().to_string(), default, usage.to_owned()]);
+/// Where a row has the other names of a parameter.
+const ALSO: usize = 1;
+
+/// One row for each parameter, those inside of it below it.
+fn rows_of(parameters: &[Parameter], depth: usize, rows: &mut Vec<Vec<String>>) {
+    for p in parameters {
+        let name =
+            format!("{}{}{}", "  ".repeat(depth), cue::label(&p.name), if p.optional { "?" } else { "" });
+        let also: Vec<&str> = p.short.iter().chain(&p.alias).map(String::as_str).collect();
+        let default = p.default.as_ref().map(json::compact).unwrap_or_default();
+        rows.push(vec![name, printable(&also.join(", ")), p.kind.clone(), default, printable(&p.usage)]);
         if depth < DEPTH {
-            parameters(value, depth + 1, rows);
+            rows_of(&p.inside, depth + 1, rows);
         }
     }
 }

@@ -57,12 +57,12 @@ const RUN: &str = "run.yaml";
 const DEFINITIONS: &str = "def.yaml";
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
-    let library = args.definitions.library()?;
     let mut sources: Vec<Source> = vec![inputs::read(&args.dir.join(RUN))?];
     if args.dir.join(DEFINITIONS).exists() {
         sources.push(inputs::read(&args.dir.join(DEFINITIONS))?);
     }
     let bundle = Bundle::read(&sources)?;
+    let library = args.definitions.library()?;
     let named = namespaces(&bundle)?;
     let namespace = match (&args.namespace, named.len()) {
         (Some(namespace), _) => namespace.clone(),

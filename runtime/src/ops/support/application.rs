@@ -76,11 +76,10 @@ pub(crate) async fn rendered(
     }
     for (output, patch) in &patch.traits {
         let Some(object) = rendered.outputs.get_mut(output) else {
-            let there: Vec<&str> = rendered.outputs.keys().map(String::as_str).collect();
-            let message = format!(
-                "the component `{name}` renders no `{output}` to patch; it renders `{}`",
-                there.join("`, `")
-            );
+            let there: Vec<String> = rendered.outputs.keys().map(|name| format!("`{name}`")).collect();
+            let there = if there.is_empty() { "only its workload".to_owned() } else { there.join(", ") };
+            let message =
+                format!("the component `{name}` renders no `{output}` to patch; it renders {there}");
             return Err(OpError::permanent(message));
         };
         json_patch::merge(object, patch);

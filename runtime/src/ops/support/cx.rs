@@ -40,7 +40,7 @@ pub struct Rendered {
 
 /// An application as a deploy step puts it somewhere.
 pub struct Deployment {
-    /// Its components, with the override policies laid over them.
+    /// Its components, with the override policies laid over them, and once for each key of a replication.
     pub components: Arc<dyn Components>,
     /// Where it is put.
     pub places: Vec<Place>,

@@ -40,17 +40,36 @@ impl Kinds {
             return Ok(found.clone());
         }
         let types = TypeMeta { api_version: key.0.clone(), kind: key.1.clone() };
-        let unknown = || OpError::permanent(format!("the cluster has no kind `{kind}` in `{api_version}`"));
-        let gvk = GroupVersionKind::try_from(&types).map_err(|_| unknown())?;
+        let unknown = |else_: &str| {
+            OpError::permanent(format!("the cluster has no kind `{kind}` in `{api_version}`{else_}"))
+        };
+        let gvk = GroupVersionKind::try_from(&types).map_err(|_| unknown(""))?;
         let (resource, scope) = match discovery::pinned_kind(client, &gvk).await {
             Ok((resource, capabilities)) => (resource, capabilities.scope),
-            Err(kube::Error::Discovery(_)) => return Err(unknown()),
-            Err(kube::Error::Api(s)) if s.code == 404 => return Err(unknown()),
+            Err(kube::Error::Discovery(_)) => return Err(unknown(&other_versions(client, &gvk).await)),
+            Err(kube::Error::Api(s)) if s.code == 404 => {
+                return Err(unknown(&other_versions(client, &gvk).await));
+            }
             Err(e) => return Err(refused(&format!("find kind `{kind}`"), e)),
         };
         let found = (resource, scope == Scope::Namespaced);
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
         Ok(found)
+    }
+}
+
+/// The versions in which a cluster has a kind that it has not in the one that was asked for, as the end of a sentence.
+async fn other_versions(client: &Client, asked: &GroupVersionKind) -> String {
+    let Ok(group) = discovery::group(client, &asked.group).await else { return String::new() };
+    let has = |version: &&str| group.versioned_resources(version).iter().any(|(r, _)| r.kind == asked.kind);
+    let named = |version: &str| match asked.group.as_str() {
+        "" => format!("`{version}`"),
+        name => format!("`{name}/{version}`"),
+    };
+    let versions: Vec<String> = group.versions().filter(has).map(named).collect();
+    match versions.is_empty() {
+        true => String::new(),
+        false => format!("; it has it in {}", versions.join(", ")),
     }
 }
 
