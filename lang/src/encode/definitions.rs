@@ -3,7 +3,8 @@
 use crate::data::Data;
 use crate::eval::Evaluator;
 use crate::eval::arena::{ErrId, VId};
-use crate::eval::shape::Shape;
+use crate::eval::shape::{Check, Shape};
+use crate::syntax::ast::Constraint;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,8 +24,13 @@ pub(super) struct Definitions<'e> {
 }
 
 impl<'e> Definitions<'e> {
-    pub(super) fn new(ev: &'e mut Evaluator) -> Definitions<'e> {
-        Definitions { ev, open: Vec::new(), done: BTreeMap::new(), errors: Vec::new(), depth: 0 }
+    /// Those of a value, in which nothing must be wrong.
+    pub(super) fn of(ev: &'e mut Evaluator, v: VId) -> Result<Definitions<'e>, Vec<ErrId>> {
+        let errors = ev.all_errors(v, false);
+        match errors.is_empty() {
+            true => Ok(Definitions { ev, open: Vec::new(), done: BTreeMap::new(), errors, depth: 0 }),
+            false => Err(errors),
+        }
     }
 
     /// What a vertex says; what is wrong with it is kept for the end.
@@ -43,12 +49,18 @@ impl<'e> Definitions<'e> {
         self.open.push((name, v));
     }
 
-    /// A field that is no property; a definition among such is to be written.
-    pub(super) fn add_field(&mut self, v: VId) {
-        if self.ev.is_definition(v) {
-            let name = self.ev.schema_name(v);
-            self.add(name, v);
+    /// The fields that are properties, by name. A definition among the others is to be written.
+    pub(super) fn properties(&mut self, shape: &Shape) -> Vec<(Arc<str>, VId, Constraint)> {
+        let mut out = Vec::new();
+        for (v, constraint) in &shape.fields {
+            if let Some(name) = self.ev.field_name(*v) {
+                out.push((name, *v, *constraint));
+            } else if self.ev.is_definition(*v) {
+                let name = self.ev.schema_name(*v);
+                self.add(name, *v);
+            }
         }
+        out
     }
 
     /// The reference to a definition below `path`, which is to be written.
@@ -97,4 +109,24 @@ pub(super) fn description(shape: &Shape) -> Option<(Arc<str>, Data)> {
     let docs = shape.docs.iter().map(|d| &**d).collect::<Vec<_>>().join("\n");
     let docs = docs.trim();
     (!docs.is_empty()).then(|| ("description".into(), docs.into()))
+}
+
+/// What schemas call a validator, where they have a word for it.
+pub(super) fn word(check: &Check) -> Option<(Arc<str>, Data)> {
+    let argument = || check.args.first().cloned();
+    let (word, value) = match (check.package, check.name) {
+        ("strings", "MinRunes") => ("minLength", argument()?),
+        ("strings", "MaxRunes") => ("maxLength", argument()?),
+        ("list", "MinItems") => ("minItems", argument()?),
+        ("list", "MaxItems") => ("maxItems", argument()?),
+        ("list", "UniqueItems") => ("uniqueItems", true.into()),
+        ("struct", "MinFields") => ("minProperties", argument()?),
+        ("struct", "MaxFields") => ("maxProperties", argument()?),
+        ("math", "MultipleOf") => ("multipleOf", argument()?),
+        ("time", "Time") => ("format", "date-time".into()),
+        ("net", "IPv4") => ("format", "ipv4".into()),
+        ("net", "IPv6") => ("format", "ipv6".into()),
+        _ => return None,
+    };
+    Some((word.into(), value))
 }

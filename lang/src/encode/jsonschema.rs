@@ -3,7 +3,7 @@
 //! Fields without a concrete value are required, as `!` ones are. Definitions are closed (`additionalProperties: false`) unless they say
 //! `...`; what is unified with a reference is left open, since JSON Schema cannot close both together.
 
-use super::definitions::{Definitions, Members, description};
+use super::definitions::{Definitions, Members, description, word};
 use crate::api::{Failure, Value};
 use crate::data::Data;
 use crate::eval::Evaluator;
@@ -28,11 +28,7 @@ pub fn document(value: Value<'_>) -> Result<Data, Failure> {
 }
 
 fn schema(ev: &mut Evaluator, v: VId) -> Result<Data, Vec<ErrId>> {
-    let errors = ev.all_errors(v, false);
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let mut w = Writer { all: Definitions::new(ev) };
+    let mut w = Writer { all: Definitions::of(ev, v)? };
     let mut at = v;
     // A whole that is nothing but a reference is what it refers to.
     for _ in 0..100 {
@@ -166,15 +162,11 @@ impl Writer<'_> {
     fn fields(&mut self, shape: &Shape, out: &mut Members) {
         let mut required = Vec::new();
         let mut properties: Members = Vec::new();
-        for (f, constraint) in &shape.fields {
-            let Some(name) = self.all.ev.field_name(*f) else {
-                self.all.add_field(*f);
-                continue;
-            };
-            let schema = self.schema(*f);
+        for (name, f, constraint) in self.all.properties(shape) {
+            let schema = self.schema(f);
             // A field that is there with its value need not be given.
-            let given = schema.get("const").is_some() && *constraint == Constraint::Regular;
-            if *constraint != Constraint::Optional && !given {
+            let given = schema.get("const").is_some() && constraint == Constraint::Regular;
+            if constraint != Constraint::Optional && !given {
                 required.push(name.clone());
             }
             properties.push((name, schema));
@@ -250,31 +242,15 @@ impl Writer<'_> {
 
     /// Validators that JSON Schema has a word for.
     fn check(&mut self, check: &Check, out: &mut Members, all: &mut Vec<Data>) {
-        let argument = check.args.first().cloned();
-        let mut put = |name: &str, value: Option<Data>| {
-            if let Some(value) = value {
-                out.push((name.into(), value));
-            }
-        };
+        let mut format = |name: &str| out.push(("format".into(), name.into()));
         match (check.package, check.name) {
-            ("strings", "MinRunes") => put("minLength", argument),
-            ("strings", "MaxRunes") => put("maxLength", argument),
-            ("list", "MinItems") => put("minItems", argument),
-            ("list", "MaxItems") => put("maxItems", argument),
-            ("list", "UniqueItems") => put("uniqueItems", Some(true.into())),
-            ("struct", "MinFields") => put("minProperties", argument),
-            ("struct", "MaxFields") => put("maxProperties", argument),
-            ("math", "MultipleOf") => put("multipleOf", argument),
-            ("time", "Time") => put("format", Some("date-time".into())),
-            ("net", "IPv4") => put("format", Some("ipv4".into())),
-            ("net", "IPv6") => put("format", Some("ipv6".into())),
-            ("net", "AbsURL") => put("format", Some("uri".into())),
-            ("net", "URL") => put("format", Some("uri-reference".into())),
-            ("regexp", "Valid") => put("format", Some("regex".into())),
+            ("net", "AbsURL") => format("uri"),
+            ("net", "URL") => format("uri-reference"),
+            ("regexp", "Valid") => format("regex"),
             ("", "matchN") => {
                 let schemas: Vec<Data> = check.values.iter().map(|v| self.schema(*v)).collect();
                 let n = schemas.len() as i64;
-                match argument {
+                match check.args.first().cloned() {
                     Some(Data::String(s)) if &*s == ">=1" => out.push(("anyOf".into(), Data::List(schemas))),
                     Some(count) if count == Data::int(n) && n > 1 => all.extend(schemas),
                     Some(count) if count == Data::int(1) => out.push(("oneOf".into(), Data::List(schemas))),
@@ -288,7 +264,7 @@ impl Writer<'_> {
                     _ => {}
                 }
             }
-            _ => {}
+            _ => out.extend(word(check)),
         }
     }
 }

@@ -3,13 +3,13 @@
 //! A reference to a field or definition stays a reference (`$ref`), and what it refers to becomes a component too. What OpenAPI cannot say
 //! (labels by pattern, `matchN`) is left out: the schema then admits more than the definition does.
 
-use super::definitions::{Definitions, Members, description};
+use super::definitions::{Definitions, Members, description, word};
 use crate::api::{Failure, Value};
 use crate::data::Data;
 use crate::diag::{Code, Diagnostic};
 use crate::eval::Evaluator;
 use crate::eval::arena::{ErrId, VId};
-use crate::eval::shape::{Check, LabelSet, Shape};
+use crate::eval::shape::{LabelSet, Shape};
 use crate::pkg::Kind;
 use crate::syntax::ast::{Constraint, UnaryOp};
 use std::sync::Arc;
@@ -92,11 +92,7 @@ pub fn document(value: Value<'_>) -> Result<Data, Failure> {
 
 /// The document for the definitions of a vertex.
 pub(crate) fn schemas(ev: &mut Evaluator, v: VId, config: &Config) -> Result<Data, Vec<ErrId>> {
-    let errors = ev.all_errors(v, false);
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let mut w = Writer { expand: config.expand_references, all: Definitions::new(ev) };
+    let mut w = Writer { expand: config.expand_references, all: Definitions::of(ev, v)? };
     let root = w.all.ev.schema_name(v);
     for (f, _) in w.all.shape(v).map(|s| s.fields).unwrap_or_default() {
         if w.all.ev.is_definition(f) {
@@ -210,9 +206,7 @@ impl Writer<'_> {
         }
         let mut own = Members::new();
         self.bounds(shape, &mut own, all);
-        for check in &shape.checks {
-            checked(check, &mut own);
-        }
+        own.extend(shape.checks.iter().filter_map(word));
         match by_reference && !own.is_empty() {
             true => all.push(Data::Struct(sorted(own))),
             false => out.extend(own),
@@ -228,15 +222,11 @@ impl Writer<'_> {
     fn fields(&mut self, shape: &Shape, by_reference: bool, out: &mut Members, all: &mut Vec<Data>) {
         let mut required = Vec::new();
         let mut properties = Members::new();
-        for (f, constraint) in &shape.fields {
-            let Some(name) = self.all.ev.field_name(*f) else {
-                self.all.add_field(*f);
-                continue;
-            };
-            if *constraint != Constraint::Optional {
+        for (name, f, constraint) in self.all.properties(shape) {
+            if constraint != Constraint::Optional {
                 required.push(Data::String(name.clone()));
             }
-            let schema = self.schema(*f, None);
+            let schema = self.schema(f, None);
             properties.push((name, schema));
         }
         if !required.is_empty() {
@@ -398,30 +388,6 @@ fn type_name(kind: Kind) -> Option<&'static str> {
         Kind::STRUCT => "object",
         _ => return None,
     })
-}
-
-/// Validators that OpenAPI has a word for.
-fn checked(check: &Check, out: &mut Members) {
-    let argument = check.args.first().cloned();
-    let mut put = |name: &str, value: Option<Data>| {
-        if let Some(value) = value {
-            out.push((name.into(), value));
-        }
-    };
-    match (check.package, check.name) {
-        ("strings", "MinRunes") => put("minLength", argument),
-        ("strings", "MaxRunes") => put("maxLength", argument),
-        ("list", "MinItems") => put("minItems", argument),
-        ("list", "MaxItems") => put("maxItems", argument),
-        ("list", "UniqueItems") => put("uniqueItems", Some(true.into())),
-        ("struct", "MinFields") => put("minProperties", argument),
-        ("struct", "MaxFields") => put("maxProperties", argument),
-        ("math", "MultipleOf") => put("multipleOf", argument),
-        ("time", "Time") => put("format", Some("date-time".into())),
-        ("net", "IPv4") => put("format", Some("ipv4".into())),
-        ("net", "IPv6") => put("format", Some("ipv6".into())),
-        _ => {}
-    }
 }
 
 /// Adds members; where one is there already, all of the new ones become a schema of their own.
