@@ -461,7 +461,7 @@ impl<'p> Compiler<'p> {
         if name == "_" {
             return X::Top;
         }
-        if let Some((up, found)) = self.scopes.find(name) {
+        if let Some((up, found)) = self.scopes.find(name, span) {
             return match found {
                 Found::Field(label) => {
                     self.named.insert(label);

@@ -144,7 +144,7 @@ impl Compiler<'_> {
 
     /// `package.name`, if the first part is an import and no field or alias hides it.
     pub(super) fn qualified(&mut self, package: &str, sel: &ast::Label, span: Span) -> Option<X> {
-        if self.scopes.find(package).is_some() {
+        if self.scopes.find(package, span).is_some() {
             return None;
         }
         let (path, target) = match self.imports.names.get_mut(package) {

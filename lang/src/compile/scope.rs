@@ -5,7 +5,7 @@ use crate::eval::expr::E;
 use crate::eval::label::Label;
 use crate::source::Span;
 use crate::syntax::ast::Ident;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
 /// What a name is bound to in its block.
@@ -40,6 +40,10 @@ struct Block {
     locals: FxHashMap<Arc<str>, Local>,
     /// Declared in this order, for messages.
     order: Vec<Arc<str>>,
+    /// The `let` whose value is being compiled: it is not in scope there.
+    defining: Option<u32>,
+    /// Which `let`s the values of others name, and where.
+    needs: Vec<(u32, u32, Span)>,
 }
 
 #[derive(Debug, Default)]
@@ -66,10 +70,26 @@ impl Scopes {
         self.push_alias(name, Binding::Label);
     }
 
+    /// Begins with the value of a `let` of the innermost block; gives its index.
+    pub(super) fn define(&mut self, name: &str) -> Option<u32> {
+        let block = self.blocks.last_mut()?;
+        let Binding::Let(index) = block.locals.get(name)?.binding else { return None };
+        block.defining = Some(index);
+        Some(index)
+    }
+
+    /// Ends the value of a `let`.
+    pub(super) fn defined(&mut self) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.defining = None;
+        }
+    }
+
     /// Leaves a block; lets and aliases that nothing used are mistakes.
     pub(super) fn pop(&mut self, diagnostics: &mut Vec<Diagnostic>) {
         if let Some(block) = self.blocks.pop() {
             unused(&block, diagnostics);
+            circular(&block, diagnostics);
         }
     }
 
@@ -77,8 +97,10 @@ impl Scopes {
     pub(super) fn close_file(&mut self, diagnostics: &mut Vec<Diagnostic>) {
         if let Some(block) = self.blocks.last_mut() {
             unused(block, diagnostics);
+            circular(block, diagnostics);
             block.locals.clear();
             block.order.clear();
+            block.needs.clear();
         }
     }
 
@@ -102,19 +124,19 @@ impl Scopes {
         Ok(())
     }
 
-    pub(super) fn let_index(&self, name: &str) -> Option<u32> {
-        match self.blocks.last()?.locals.get(name)?.binding {
-            Binding::Let(i) => Some(i),
-            _ => None,
-        }
-    }
-
     /// Finds a name from the innermost block outwards; gives how many blocks up.
-    pub(super) fn find(&mut self, name: &str) -> Option<(u32, Found)> {
+    pub(super) fn find(&mut self, name: &str, span: Span) -> Option<(u32, Found)> {
         for (up, block) in self.blocks.iter_mut().rev().enumerate() {
             let up = up as u32;
-            if let Some(local) = block.locals.get_mut(name) {
+            let own = block.defining;
+            let in_scope = |l: &&mut Local| !matches!(l.binding, Binding::Let(i) if own == Some(i));
+            if let Some(local) = block.locals.get_mut(name).filter(in_scope) {
                 local.used = true;
+                if let (Some(own), Binding::Let(i)) = (own, &local.binding)
+                    && block.needs.last().is_none_or(|n| (n.0, n.1) != (own, *i))
+                {
+                    block.needs.push((own, *i, span));
+                }
                 let found = match &local.binding {
                     Binding::Field(l) => Found::Field(*l),
                     Binding::Let(i) => Found::Let(*i),
@@ -134,6 +156,40 @@ impl Scopes {
     /// Every name in scope, for suggestions.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.blocks.iter().flat_map(|b| b.fields.keys().chain(b.locals.keys()).map(|n| &**n))
+    }
+}
+
+/// Values of `let`s that name each other in a circle are mistakes.
+fn circular(block: &Block, diagnostics: &mut Vec<Diagnostic>) {
+    let mut needs: FxHashMap<u32, Vec<(u32, Span)>> = FxHashMap::default();
+    for (own, other, span) in &block.needs {
+        needs.entry(*own).or_default().push((*other, *span));
+    }
+    let mut done = FxHashSet::default();
+    for (start, ..) in &block.needs {
+        // The way from `start` to where the search stands: each `let`, and which of those that it needs is looked at.
+        let mut way: Vec<(u32, usize)> = vec![(*start, 0)];
+        let mut on_way: FxHashMap<u32, usize> = FxHashMap::from_iter([(*start, 0)]);
+        while let Some((own, i)) = way.last_mut() {
+            let next = needs.get(own).and_then(|n| n.get(*i)).filter(|_| !done.contains(own));
+            let Some((other, _)) = next else {
+                on_way.remove(own);
+                done.insert(*own);
+                way.pop();
+                continue;
+            };
+            *i += 1;
+            if let Some(at) = on_way.get(other) {
+                let (first, looked_at) = way[*at];
+                let span = needs[&first][looked_at - 1].1;
+                let message = "cyclic references in let clause or alias".to_owned();
+                let told = Diagnostic::new(Code::Reference, message).at(span, "this leads back to itself");
+                diagnostics.push(told);
+            } else if !done.contains(other) {
+                on_way.insert(*other, way.len());
+                way.push((*other, 0));
+            }
+        }
     }
 }
 

@@ -103,9 +103,11 @@ impl Compiler<'_> {
                     });
                 }
                 ast::DeclKind::Let { name, value } => {
+                    let index = self.scopes.define(name.name);
                     let value = self.expr(value);
+                    self.scopes.defined();
                     out.own_end = out.decls.len() as u32;
-                    if let Some(index) = self.scopes.let_index(name.name)
+                    if let Some(index) = index
                         && let Some(slot) = out.lets.get_mut(index as usize)
                     {
                         *slot = value;

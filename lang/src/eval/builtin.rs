@@ -304,6 +304,26 @@ impl Evaluator {
         }
     }
 
+    /// Whether the argument of `close` may be a struct.
+    pub(super) fn can_be_closed(&mut self, env: EnvId, x: &E) -> Res<()> {
+        if matches!(&x.kind, X::Struct(s) if !s.embeds) {
+            return Ok(());
+        }
+        let value = self.eval(env, x)?;
+        if let Val::Vertex(v) = value {
+            self.expand(v);
+            let t = self.with_default(v);
+            self.expand(t);
+            let x = self.v(t);
+            if x.state != State::Done || x.err.is_some() || x.kind.contains(Kind::STRUCT) {
+                return Ok(());
+            }
+        }
+        let (shown, kind) = (self.show_val(&value), super::print::kind(self.val_kind(&value)));
+        let message = format!("cannot use {shown} (type {kind}) as struct in argument 1 to close");
+        Err(self.error(Code::Operand, x.span, message))
+    }
+
     fn len(&mut self, env: EnvId, e: &E, x: &E) -> Res<Val> {
         // What a function gives is counted as it is, however long: it need not become vertices for that.
         let counted = match &x.kind {

@@ -156,6 +156,31 @@ fn lets_and_aliases() {
 }
 
 #[test]
+fn a_let_is_not_in_scope_in_its_own_value() {
+    check("let L = 1\na: {let L = L, x: L}", r#"{"a":{"x":1}}"#);
+    check("let L = 1\na: {let L = {y: L}, x: L}", r#"{"a":{"x":{"y":1}}}"#);
+    check("a: {let L = {L: 1, y: L}, x: L}", r#"{"a":{"x":{"L":1,"y":1}}}"#);
+    assert!(json("a: {let L = {c: L.d}, x: L}").contains("reference \"L\" not found"));
+}
+
+#[test]
+fn lets_do_not_need_each_other_in_a_circle() {
+    let circle = "cyclic references in let clause or alias";
+    for text in [
+        "let A = B\nlet B = C\nlet C = A\nx: 1",
+        "let A = {x: B}\nlet B = A.x\na: A",
+        "x: {let A = {let B = C, b: B}, let C = A, d: C}",
+    ] {
+        assert_eq!(json(text).matches(circle).count(), 1, "{text}: {}", json(text));
+    }
+    check("let A = 1\nlet B = A + A\nlet C = A + B\nx: C + B", r#"{"x":5}"#);
+    assert_eq!(json("let A = {x: B}\nlet B = {y: c}\nc: A"), "c.x.y: structural cycle");
+    // A long line of them is looked at once.
+    let line: String = (1..5000).map(|i| format!("let L{i} = L{} + L{}\n", i - 1, i / 2)).collect();
+    assert!(!json(&format!("let L0 = 0\n{line}x: L3")).contains(circle));
+}
+
+#[test]
 fn any_value_has_no_name() {
     check("_: 1", "compile: _ cannot be a label");
     check("\"_\": 1", r#"{"_":1}"#);

@@ -247,7 +247,7 @@ impl Evaluator {
             self.v_mut(v).err = Some(e);
         }
         if let Some(e) = w.lost
-            && !w.solid
+            && !(w.solid && self.v(v).is_struct)
         {
             self.fail(v, e);
         }
@@ -510,6 +510,7 @@ impl Evaluator {
         };
         match callee {
             Callee::Predeclared(Predeclared::Close) if args.len() == 1 => {
+                self.can_be_closed(c.env, &args[0])?;
                 let origin = self.origin(c.ci.origin, false);
                 let span = c.expr.span;
                 push(&mut self.ext(v).closers, Closer { origin, recursive: false, holds: false, span });

@@ -1,6 +1,6 @@
 //! Closedness: what a definition allows, how far embedding lifts it, and what is closed for good.
 
-use super::{check, check_tree};
+use super::{check, check_tree, json};
 
 #[test]
 fn what_embeds_something_closed_may_add_to_it() {
@@ -94,4 +94,15 @@ fn a_value_made_on_the_way_in_a_definition_is_not_closed_by_it() {
     check_tree("#A: {let x = {a: 1}, b: x.c}", "{#A: {b: error}}");
     // What nothing is known of is not closed either.
     check_tree("#A: {b: b.c}, #B: _, c: #B.d", "{#A: {b: incomplete}, #B: _, c: incomplete}");
+}
+
+#[test]
+fn only_structs_are_closed() {
+    for x in ["1", "string", "[1]", "null", "{1, #d: 2}", "s"] {
+        let text = json(&format!("a: close({x})\ns: \"x\""));
+        assert!(text.contains("as struct in argument 1 to close"), "{x}: {text}");
+    }
+    check("a: close(x)\nx: {b: 1}", r#"{"a":{"b":1},"x":{"b":1}}"#);
+    check("a: {b: close(a.c), c: d: 1}", r#"{"a":{"b":{"d":1},"c":{"d":1}}}"#);
+    check("a: close({x})\nx: {b: 1}", r#"{"a":{"b":1},"x":{"b":1}}"#);
 }

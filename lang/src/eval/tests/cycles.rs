@@ -147,3 +147,9 @@ fn a_cycle_counts_more_than_a_conflict_beside_it() {
     // What is computed beside a struct that is written ends where that does.
     check_tree("X: [string]: string\na: [string]: X\na: b: c: a", "{X: {}, a: {b: {c: {b: {c: cycle}}}}}");
 }
+
+#[test]
+fn what_is_no_struct_is_nothing_beside_a_cycle() {
+    check_tree("z: {a: z}\nD: z\nD: 3", "{z: {a: cycle}, D: cycle}");
+    check_tree("z: {a: z}\nD: bool | z\nD: 3", "{z: {a: cycle}, D: error}");
+}
