@@ -88,8 +88,9 @@ fn faulty_objects_are_refused_where_admission_is_on() {
     let answer = block_on(ask(&url, &review));
     assert_eq!((&answer["response"]["uid"], &answer["response"]["allowed"]), (&json!("u-1"), &json!(false)));
     assert_eq!(answer["response"]["status"]["code"], 422);
-    let typo =
-        run("x", json!({"name": "a", "type": "read-object", "properties": {"name": "b", "clustr": "c"}}));
+    let mut typo = sound("x");
+    typo["spec"]["workflowSpec"]["steps"][0] =
+        json!({"name": "a", "type": "read-object", "properties": {"name": "b", "clustr": "c"}});
     let review =
         json!({"request": {"uid": "u-2", "operation": "CREATE", "namespace": "default", "object": typo}});
     let answer = block_on(ask(&url, &review));
