@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -36,7 +37,7 @@ impl Drop for Tracing {
 /// Begins to log and to send spans, as the environment asks.
 pub(crate) fn begin() -> Tracing {
     let filter = std::env::var("STEPWELL_LOG").ok().filter(|f| !f.is_empty());
-    let filter = EnvFilter::builder().parse_lossy(filter.as_deref().unwrap_or(FILTER));
+    let filter = EnvFilter::builder().parse_lossy(filter.map_or_else(|| FILTER.to_owned(), |f| own(&f)));
     let log =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
     let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().and_then(|e| Endpoint::parse(&e));
@@ -54,6 +55,16 @@ pub(crate) fn begin() -> Tracing {
     };
     let _ = tracing::subscriber::set_global_default(Registry::default().with(log).with(layer));
     tracing
+}
+
+/// A level alone is for what this program says. What the parts that it is built of say may hold data, such as the names in requests; it is logged where it is
+/// asked for by name.
+fn own(filter: &str) -> String {
+    let directive = |d: &str| match d.trim().parse::<LevelFilter>() {
+        Ok(_) => format!("stepwell={}", d.trim()),
+        Err(_) => d.to_owned(),
+    };
+    filter.split(',').map(directive).collect::<Vec<_>>().join(",")
 }
 
 /// Makes spans of OTLP.

@@ -348,6 +348,7 @@ async fn every_op_is_carried_out_by_a_step_in_both_forms() {
 async fn what_is_wrong_is_told() {
     let (cluster, server) = (cluster().await, serve().await);
     let tls = tls_server().await;
+    let mail = mail_server("535 not you\r\n").await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     secret(&cluster, "some", json!({"token": "HIDDEN"})).await;
     secret(&cluster, "no-certificate", json!({"ca.crt": "HIDDEN"})).await;
@@ -410,6 +411,10 @@ async fn what_is_wrong_is_told() {
         ),
         (
             "an-smtp-server-that-refuses",
+            "import \"vela/email\"\nx: email.#SendEmail & {$params: {from: {address: \"a@example.com\", password: \"HIDDEN\", host: \"127.0.0.1\", port: parameter.mail}, to: [\"b@example.com\"], content: {subject: \"s\", body: \"b\"}}}",
+        ),
+        (
+            "an-smtp-server-that-is-not-there",
             "import \"vela/email\"\nx: email.#SendEmail & {$params: {from: {address: \"a@example.com\", password: \"HIDDEN\", host: \"127.0.0.1\", port: parameter.closed}, to: [\"b@example.com\"], content: {subject: \"s\", body: \"b\"}}}",
         ),
         (
@@ -433,12 +438,15 @@ async fn what_is_wrong_is_told() {
     let types: String = cases
         .iter()
         .map(|(name, template)| {
-            definition(name, &format!("{template}\nparameter: {{server: string, tls: string, closed: int}}"))
+            definition(
+                name,
+                &format!("{template}\nparameter: {{server: string, tls: string, closed: int, mail: int}}"),
+            )
         })
         .collect();
     let limits = Limits { retries: 0, ..Limits::default() };
     let driver = driver(&cluster, &types).with_limits(limits);
-    let properties = json!({"server": server, "tls": tls, "closed": closed});
+    let properties = json!({"server": server, "tls": tls, "closed": closed, "mail": mail});
     let steps =
         cases.map(|(name, _)| json!({"name": name, "type": name, "if": "always", "properties": properties}));
     let status = carry_out(&driver, &run_of("wrong", json!(steps))).await;
@@ -448,6 +456,7 @@ async fn what_is_wrong_is_told() {
         let message = step
             .message
             .replace(&closed.to_string(), "[closed]")
+            .replace(&mail.to_string(), "[mail]")
             .replace(tls.trim_start_matches("https://"), "[tls]");
         assert!(!message.contains("HIDDEN"), "{message}");
         told += &format!(
@@ -483,8 +492,8 @@ async fn tls_server() -> String {
     format!("https://localhost:{port}")
 }
 
-/// A mail server that takes everything. Gives its port.
-async fn mail_server() -> u16 {
+/// A mail server that takes everything, but perhaps no password. Gives its port.
+async fn mail_server(login: &'static str) -> u16 {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -506,7 +515,7 @@ async fn mail_server() -> u16 {
                     }
                     _ if body => "",
                     Some("EHLO") => "250-here\r\n250 AUTH PLAIN\r\n",
-                    Some("AUTH") => "235 come in\r\n",
+                    Some("AUTH") => login,
                     Some("DATA") => {
                         body = true;
                         "354 go on\r\n"
@@ -521,7 +530,7 @@ async fn mail_server() -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_of_the_older_form_names_the_step_that_has_sent_it() {
-    let (cluster, port) = (cluster().await, mail_server().await);
+    let (cluster, port) = (cluster().await, mail_server("235 come in\r\n").await);
     let template = "import \"vela/op\"\nmail: op.#SendEmail & {from: {address: \"a@example.com\", password: \"p\", host: \"127.0.0.1\", port: parameter.port}, to: [\"b@example.com\"], content: {subject: \"s\", body: \"b\"}}\nparameter: port: int";
     let driver = driver(&cluster, &definition("mail", template));
     let step = json!({"name": "mail", "type": "mail", "properties": {"port": port}, "outputs": [{"name": "by", "valueFrom": "mail.stepID"}]});

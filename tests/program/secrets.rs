@@ -2,6 +2,7 @@
 
 use crate::sandbox::{Ended, Sandbox};
 use crate::workflows::{json, line};
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
@@ -249,4 +250,145 @@ fn what_is_made_of_a_secret_is_kept_as_a_reference() {
     ] {
         assert_eq!(result["data"][key], encoded, "{key} is to be {text}");
     }
+}
+
+/// Programs that complain with all that they were given: their arguments, what they read, and the files that they were pointed to.
+const TALKATIVE: &str = "#!/bin/sh\necho \"cannot: $@\" >&2\nfor a in \"$@\"; do [ -f \"$a\" ] && cat \"$a\" >&2; [ -d \"$a\" ] && cat \"$a\"/* >&2; done\n[ -t 0 ] || head -c 4000 >&2\nexit 1\n";
+
+/// What each step does with a secret, and fails.
+const FAILING: &str = r#"
+- {name: slack, type: notification, properties: {slack: {url: {secretRef: {name: hook, key: url}}, message: {text: none}}}, inputs: [{from: password, parameterKey: slack.message.text}]}
+- {name: ding, type: notification, properties: {dingding: {url: {secretRef: {name: hook, key: url}}, message: {msgtype: text, text: {content: none}}}}, inputs: [{from: password, parameterKey: dingding.message.text.content}]}
+- {name: mail, type: notification, properties: {email: {from: {address: a@example.com, password: {secretRef: {name: hook, key: password}}, host: 127.0.0.1, port: 1}, to: [b@example.com], content: {subject: s, body: none}}}, inputs: [{from: password, parameterKey: email.content.body}]}
+- {name: address, type: notification, properties: {email: {from: {address: a@example.com, password: {secretRef: {name: hook, key: password}}, host: 127.0.0.1, port: 1}, to: [none], content: {subject: s, body: b}}}, inputs: [{from: password, parameterKey: 'email.to[0]'}]}
+- {name: hook, type: webhook, properties: {url: {secretRef: {name: hook, key: url}}, data: {a: none}}, inputs: [{from: password, parameterKey: data.a}]}
+- {name: request, type: request, properties: {url: none, header: {a: none}}, inputs: [{from: url, parameterKey: url}, {from: password, parameterKey: header.a}]}
+- {name: scheme, type: request, properties: {url: none}, inputs: [{from: password, parameterKey: url}]}
+- {name: header, type: request, properties: {url: 'http://127.0.0.1:1', header: {a: none}}, inputs: [{from: lines, parameterKey: header.a}]}
+- {name: git, type: git-push, properties: {url: 'http://127.0.0.1:1/x.git', secretRef: {name: hook}, path: a}}
+- {name: clone, type: git-push, properties: {url: none, path: a}, inputs: [{from: url, parameterKey: url}]}
+- {name: chart, type: helm-template, properties: {chart: {source: web, repoURL: 'http://127.0.0.1:1', secretRef: {name: hook}}, valuesFrom: [{kind: Secret, name: hook}], values: {a: none}}, inputs: [{from: password, parameterKey: values.a}]}
+- {name: custom, type: kustomize-patch, properties: {from: conf, kustomization: {commonAnnotations: {a: none}}}, inputs: [{from: password, parameterKey: kustomization.commonAnnotations.a}]}
+- {name: metric, type: check-metrics, properties: {query: up, condition: '> 1', metricEndpoint: none}, inputs: [{from: url, parameterKey: metricEndpoint}]}
+- {name: config, type: create-config, properties: {name: settings, template: none, config: {a: none}}, inputs: [{from: password, parameterKey: template}]}
+- {name: object, type: apply-object, properties: {value: {apiVersion: v1, kind: ConfigMap, metadata: {name: none}}}, inputs: [{from: password, parameterKey: value.kind}]}
+- {name: other, type: apply-component, properties: {component: none}, inputs: [{from: password, parameterKey: component}]}
+- {name: date, type: dated, properties: {date: none}, inputs: [{from: password, parameterKey: date}]}
+- {name: number, type: dated, properties: {date: "x", seconds: 1}, inputs: [{from: password, parameterKey: seconds}]}
+"#;
+
+/// A collector of spans that takes everything, and what it was sent.
+fn collector() -> (String, std::sync::Arc<std::sync::Mutex<String>>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let sent = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let into = sent.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut text, mut buffer) = (stream.unwrap(), String::new(), [0; 8192]);
+            while !text.ends_with("}]}]}]}") {
+                match stream.read(&mut buffer) {
+                    Ok(n) if n > 0 => text += &String::from_utf8_lossy(&buffer[..n]),
+                    _ => break,
+                }
+            }
+            into.lock().unwrap().push_str(&text);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    (endpoint, sent)
+}
+
+#[test]
+fn a_secret_is_in_nothing_that_a_delivery_keeps_tells_or_complains_of() {
+    let dir = Sandbox::new();
+    for program in ["helm", "kustomize"] {
+        use std::os::unix::fs::PermissionsExt;
+        let path = dir.file(&format!("bin/{program}"), TALKATIVE);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let (endpoint, spans) = collector();
+    let path = format!("{}:{}", dir.path().join("bin").display(), std::env::var("PATH").unwrap());
+    let run = |args: &[&str]| {
+        let mut command = dir.command(args);
+        command.env("PATH", &path).env("STEPWELL_LOG", "debug").env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint);
+        Ended::of(command.output().unwrap())
+    };
+    let beside = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: hook}}\nstringData: {{username: u, password: {0}, url: 'http://u:{0}@127.0.0.1:1/{0}?token={0}', values.yaml: 'db: {{password: {0}}}', lines: \"{0}\\n{0}\"}}\n---\n",
+        FORMS[0]
+    ) + &crate::workflows::definition(
+        "read",
+        "import (\"vela/kube\", \"encoding/base64\")\nread: kube.#Read & {$params: value: {apiVersion: \"v1\", kind: \"Secret\", metadata: name: \"hook\"}}\nplain: {for k, v in read.$returns.value.data {(k): \"\\(base64.Decode(null, v))\"}}\nparameter: {}",
+    ) + &crate::workflows::definition(
+        "dated",
+        "import \"vela/time\"\nd: time.#DateToTimestamp & {$params: date: parameter.date}\nparameter: {date: string, seconds?: int}",
+    );
+    let outputs: String =
+        ["password", "url", "lines"].map(|n| format!("{{name: {n}, valueFrom: plain.{n}}}, ")).concat();
+    let app = |number: usize, rest: &str| {
+        format!(
+            "{beside}apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shy}}\nspec:\n  components: [{{name: conf, type: k8s-objects, properties: {{objects: [{{apiVersion: v1, kind: ConfigMap, metadata: {{name: conf}}, data: {{number: '{number}'}}}}]}}}}]\n  workflow:\n    steps:\n    - {{name: read, type: read, outputs: [{outputs}]}}\n    - {{name: conf, type: apply-component, properties: {{component: conf}}}}\n{rest}"
+        )
+    };
+    let kept = "    - {name: keep, type: apply-object, properties: {value: {apiVersion: v1, kind: Secret, metadata: {name: kept}, stringData: {p: none}}}, inputs: [{from: password, parameterKey: value.stringData.p}]}\n";
+    let mut told = Vec::new();
+    for number in [1, 2] {
+        dir.file("app.yaml", &app(number, kept));
+        let ended = run(&["run", "app.yaml"]);
+        assert_eq!(ended.status, 0, "{}", ended.shown());
+        told.push(ended);
+    }
+    let back = run(&["rollback", "shy"]);
+    assert_eq!(back.status, 0, "{}", back.shown());
+    told.push(back);
+    let secret = json(&dir.run(&["get", "secret", "kept", "-o", "json"]));
+    assert!(secret["data"]["p"].as_str().unwrap().starts_with(FORMS[1]), "{secret}");
+    let failing: String = FAILING
+        .trim()
+        .lines()
+        .map(|s| {
+            format!(
+                "    {}\n",
+                s.replacen(", type:", ", if: always, retry: {limit: 0}, timeout: 20s, type:", 1)
+            )
+        })
+        .collect();
+    dir.file("app.yaml", &app(3, &failing));
+    let ended = run(&["run", "app.yaml"]);
+    assert_eq!(ended.status, 1, "{}", ended.shown());
+    told.push(ended);
+    let status = run(&["workflow", "status", "shy", "-o", "json"]);
+    let messages = crate::workflows::messages(&json(&status));
+    let status_now: Value = json(&status);
+    let good: Vec<&Value> =
+        status_now["steps"].as_array().unwrap().iter().skip(2).filter(|s| s["phase"] != "failed").collect();
+    assert!(good.is_empty(), "{good:?}");
+    told.push(status);
+    for args in [
+        &["workflow", "logs", "shy"][..],
+        &["workflow", "debug", "shy", "--step", "slack"],
+        &["workflow", "debug", "shy", "--step", "chart"],
+        &["revision", "list", "shy"],
+        &["revision", "show", "shy", "1", "-o", "yaml"],
+        &["revision", "diff", "shy", "1", "2"],
+        &["status", "shy"],
+        &["get", "application", "shy", "-o", "yaml"],
+        &["get", "apprev", "-o", "yaml"],
+        &["get", "resourcetrackers", "-o", "yaml"],
+        &["get", "configmaps", "-o", "yaml"],
+        &["get", "events", "-o", "yaml"],
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.status, 0, "{args:?}: {}", ended.shown());
+        told.push(ended);
+    }
+    let sent = spans.lock().unwrap().clone();
+    assert!(sent.contains("\"name\":\"op\""), "{sent}");
+    told.push(Ended { status: 0, stdout: sent, stderr: String::new() });
+    nowhere(&dir, &FORMS, &told);
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true, filters => vec![(r"/tmp/[-.\w]+", "[dir]"), (r"127\.0\.0\.1:\d+", "[server]")]}, {
+        insta::assert_snapshot!("secrets-failing", messages[2..].join("\n"));
+    });
 }
