@@ -129,6 +129,13 @@ fn definitions_beside_an_application_and_on_the_cluster_are_in_force() {
     assert!(shown["definitions"].to_string().contains("lamp"), "{shown:#}");
     sandbox.file("wrong.yaml", &lamp("wrong", "lampe", ""));
     check!("types-nearly", sandbox.run(&["run", "wrong.yaml"]));
+    // The way back to a revision that used them says nothing of them, though what is delivered now does not name them.
+    let other = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: alone}\nspec: {components: [{name: web, type: worker, properties: {image: 'w:1'}}]}\n";
+    sandbox.file("other.yaml", other);
+    assert_eq!(sandbox.run(&["run", "other.yaml"]).status, 0);
+    let back = sandbox.run(&["rollback", "alone", "--to", "1"]);
+    let said = "alone-v1 is restored: 1 object applied, 1 object deleted (Deployment default/web)\n";
+    assert!(back.status == 0 && back.stdout.contains(said), "{}", back.shown());
     // What is wrong with what the cluster has is told where it stands there.
     sandbox.file("wrong.yaml", &lamp("wrong", "lamp", "").replace("color: red", "colour: red"));
     check!("types-parameter", sandbox.run(&["run", "wrong.yaml"]));

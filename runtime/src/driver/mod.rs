@@ -2,7 +2,7 @@
 //!
 //! One code path for every cluster: a [`kube::Client`]. A [`Driver`] is cheap to clone; [`Driver::drive`] takes a run up from its record, however it
 //! was left. The operations (`resume`, `terminate`, ...) change the record of a run, or ask whoever drives it (`asked`). `active` is the
-//! loop, `record` what is saved, `step`, `evaluate` and `shadow` one attempt, `types` the step types, `watch` what wakes a step, `told` what is told besides the
+//! loop, `record` what is saved, `step`, `evaluate` and `shadow` one attempt, `types` the definitions, `rendering` the components as ops see them, `watch` what wakes a step, `told` what is told besides the
 //! status, `fleet` all runs of a cluster, `look` the ways to look at one, `admission` what is
 //! answered to a cluster that asks before it takes one. Tests: `tests.rs`.
 
@@ -16,6 +16,7 @@ mod judge;
 mod lease;
 mod look;
 mod record;
+mod rendering;
 mod rollout;
 mod shadow;
 mod step;
@@ -24,7 +25,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod told;
-mod types;
+pub(crate) mod types;
 mod watch;
 mod written;
 

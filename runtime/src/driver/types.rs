@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where definitions for all namespaces lie.
 pub(super) const SYSTEM: &str = "vela-system";
-const API_VERSION: &str = "core.oam.dev/v1beta1";
+pub(crate) const API_VERSION: &str = "core.oam.dev/v1beta1";
 
 /// Step types that definitions on the cluster cannot replace.
 const RESERVED: [&str; 2] = ["suspend", GROUP];
@@ -159,7 +159,7 @@ pub(super) fn watches(namespace: &str, kind: &str) -> Vec<Watched> {
 }
 
 /// What the cluster has of this kind and name, with its place: in the namespace, or else in `vela-system`. `what` is how people call it.
-pub(super) async fn of_cluster(
+pub(crate) async fn of_cluster(
     client: &kube::Client,
     resource: &ApiResource,
     namespace: &str,

@@ -2,6 +2,7 @@
 
 pub mod application;
 pub mod definition;
+pub mod labels;
 pub mod run;
 pub mod template;
 pub mod workflow;

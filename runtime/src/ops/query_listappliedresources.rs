@@ -1,7 +1,8 @@
 //! `query/listAppliedResources`: what an application has applied, by name.
 
-use super::support::inventory::{App, COMPONENT, label, reference};
+use super::support::inventory::{App, reference};
 use super::{Answer, Cx, Op, OpError, read};
+use crate::model::labels::{COMPONENT, REVISION, TRAIT_TYPE, label};
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -20,8 +21,8 @@ fn told(object: &Value) -> Value {
     out.insert("latest".into(), json!(true));
     for (name, value) in [
         ("component", label(object, COMPONENT)),
-        ("trait", label(object, "trait.oam.dev/type")),
-        ("revision", label(object, "app.oam.dev/appRevision")),
+        ("trait", label(object, TRAIT_TYPE)),
+        ("revision", label(object, REVISION)),
         (
             "publishVersion",
             object

@@ -48,7 +48,7 @@ impl Op for ListResourcesInApp {
     }
 
     fn doc(&self) -> &'static str {
-        "Returns the objects that an application has applied, as `list`: each `object` with its `cluster` (`local`), `component` and `revision`; with their status where `app.withStatus` is true. They are found by their labels; `app.filter` narrows them by `components`, `kind`, `apiVersion` and `clusterNamespace`."
+        "Returns the objects that an application has applied, as `list`: each `object` with its `cluster` (`local`), `component` and `revision`; with their status where `app.withStatus` is true. They are those that its record names; `app.filter` narrows them by `components`, `kind`, `apiVersion` and `clusterNamespace`."
     }
 
     fn run<'a>(&'a self, cx: &'a Cx, params: Map<String, Value>) -> BoxFuture<'a, Result<Answer, OpError>> {

@@ -5,7 +5,10 @@ use super::support::application::components;
 use super::support::objects;
 use super::support::ready::{Readiness, judge};
 use super::{Answer, Components, Cx, Op, OpError, Rendered, read};
-use crate::resources::{App, Keep, Key, Tracking, label};
+use crate::driver::types::{API_VERSION, of_cluster};
+use crate::model::definition::Kind;
+use crate::model::labels::{COMPONENT, RESOURCE_TYPE, TRAIT_RESOURCE, label};
+use crate::resources::{App, Keep, Key, Tracking};
 use crate::revisions::{self, Revision, Revisions, relabelled};
 use futures::future::BoxFuture;
 use serde::Deserialize;
@@ -44,7 +47,14 @@ impl Op for Restore {
             };
             let revisions = Revisions::of(cx.client.clone(), cx.kinds.clone(), App::of(&cx.owner));
             let revision = target(&revisions, tracking, params.to).await?;
-            let (then, gone) = own.of_revision(&revision)?;
+            let (then, unknown) = own.of_revision(&revision)?;
+            let mut gone = Vec::new();
+            for (kind, name) in unknown {
+                // Of the cluster's definitions only those that the Application names today are known already.
+                if !is_on_cluster(cx, kind, &name).await? {
+                    gone.push(format!("the {kind} type `{name}`"));
+                }
+            }
             let mut live = Vec::new();
             for r in &revision.rendered {
                 let Value::Object(manifest) = relabelled(&r.manifest, &tracking.revision) else {
@@ -90,6 +100,19 @@ fn count(n: usize) -> String {
     if n == 1 { "1 object".into() } else { format!("{n} objects") }
 }
 
+/// Whether the cluster has a definition for this namespace.
+async fn is_on_cluster(cx: &Cx, kind: Kind, name: &str) -> Result<bool, OpError> {
+    let found = match cx.kinds.find(&cx.client, API_VERSION, kind.object_kind()).await {
+        Ok((resource, _)) => {
+            let what = format!("{kind} type");
+            of_cluster(&cx.client, &resource, &cx.owner.namespace, name, &what).await
+        }
+        Err(e) if e.retry => return Err(e),
+        Err(_) => return Ok(false),
+    };
+    Ok(found.map_err(|e| OpError::transient(e.to_string()))?.is_some())
+}
+
 /// The revision that is meant.
 async fn target(revisions: &Revisions, tracking: &Tracking, to: Option<i64>) -> Result<Revision, OpError> {
     let number = match to {
@@ -117,7 +140,7 @@ fn waits(own: &Arc<dyn Components>, then: &dyn Components, live: &[Value]) -> Re
     let mut parts: BTreeMap<(&str, &str), Rendered> = BTreeMap::new();
     let mut waits = Vec::new();
     for object in live {
-        let component = label(object, "app.oam.dev/component");
+        let component = label(object, COMPONENT);
         if !known.contains(component) {
             let words = Key::of(object).words();
             match judge(object) {
@@ -130,10 +153,10 @@ fn waits(own: &Arc<dyn Components>, then: &dyn Components, live: &[Value]) -> Re
         // A component may be in several namespaces.
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
         let part = parts.entry((component, namespace)).or_default();
-        match label(object, "app.oam.dev/resourceType") {
+        match label(object, RESOURCE_TYPE) {
             "WORKLOAD" => part.output = object.clone(),
             _ => {
-                let name = label(object, "trait.oam.dev/resource");
+                let name = label(object, TRAIT_RESOURCE);
                 let free = !name.is_empty() && !part.outputs.contains_key(name);
                 let name = if free { name.to_string() } else { format!("{name}-{}", part.outputs.len()) };
                 part.outputs.insert(name, object.clone());

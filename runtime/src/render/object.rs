@@ -4,17 +4,12 @@
 //! What may be changed: a new label is one line in `Envelope`. Tests in `tests/conformance.rs` and at the end.
 
 use crate::model::application::Application;
+use crate::model::labels::{
+    COMPONENT, NAME as APP, NAMESPACE, REPLICA_KEY, RESOURCE_TYPE, REVISION, TRAIT_RESOURCE, TRAIT_TYPE,
+    WORKLOAD_TYPE,
+};
 use serde_json::{Map, Value as Json, json};
 
-const APP: &str = "app.oam.dev/name";
-const COMPONENT: &str = "app.oam.dev/component";
-const REVISION: &str = "app.oam.dev/appRevision";
-const NAMESPACE: &str = "app.oam.dev/namespace";
-const RESOURCE_TYPE: &str = "app.oam.dev/resourceType";
-const REPLICA_KEY: &str = "app.oam.dev/replicaKey";
-const WORKLOAD_TYPE: &str = "workload.oam.dev/type";
-const TRAIT_TYPE: &str = "trait.oam.dev/type";
-const TRAIT_RESOURCE: &str = "trait.oam.dev/resource";
 const FILTER_LABELS: &str = "filter.oam.dev/label-keys";
 const FILTER_ANNOTATIONS: &str = "filter.oam.dev/annotation-keys";
 

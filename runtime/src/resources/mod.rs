@@ -15,17 +15,13 @@ pub(crate) use dispatch::apply;
 pub use policies::Policies;
 pub use tracker::{Entry, Key};
 pub(crate) use tracker::{packed, unpacked};
+pub(crate) use tracking::recorded;
 pub use tracking::{Keep, Tracking};
 
+pub use crate::model::labels::{NAME, NAMESPACE, REVISION, label};
 use crate::ops::Owner;
 use serde_json::{Map, Value};
 
-/// The label of the Application that an object belongs to.
-pub const NAME: &str = "app.oam.dev/name";
-/// The label of its namespace.
-pub const NAMESPACE: &str = "app.oam.dev/namespace";
-/// The label of the revision that an object was rendered for.
-pub const REVISION: &str = "app.oam.dev/appRevision";
 /// The annotation with the Applications that share an object: `namespace/name`, with commas between.
 pub const SHARED_BY: &str = "app.oam.dev/shared-by";
 /// What keeps an Application from vanishing before what it has applied.
@@ -52,15 +48,6 @@ impl App {
     }
 }
 
-/// The text of a label.
-pub(crate) fn label<'v>(object: &'v Value, name: &str) -> &'v str {
-    text_of(object, "labels", name)
-}
-
-fn text_of<'v>(object: &'v Value, of: &str, name: &str) -> &'v str {
-    object.get("metadata").and_then(|m| m.get(of)?.get(name)?.as_str()).unwrap_or_default()
-}
-
 /// The Application that an object belongs to, if any: the labels are what counts.
 pub(crate) fn owner_of(object: &Value) -> Option<App> {
     let (name, namespace) = (label(object, NAME), label(object, NAMESPACE));
@@ -69,8 +56,8 @@ pub(crate) fn owner_of(object: &Value) -> Option<App> {
 
 /// Who shares an object.
 pub(crate) fn sharers(object: &Value) -> Vec<String> {
-    let text = text_of(object, "annotations", SHARED_BY);
-    text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_string).collect()
+    let text = object.get("metadata").and_then(|m| m.get("annotations")?.get(SHARED_BY)?.as_str());
+    text.unwrap_or_default().split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_string).collect()
 }
 
 /// The labels or annotations of an object, made where there are none.

@@ -8,6 +8,7 @@ use crate::definitions::Library;
 use crate::document::{element, field};
 use crate::model::application::{Application, Policy};
 use crate::model::definition::Kind;
+use crate::model::labels::{COMPONENT, RESOURCE_TYPE, TRAIT_TYPE, WORKLOAD_TYPE};
 use crate::problem::{Problem, Problems, nearest};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -168,15 +169,15 @@ impl Selector {
     /// Whether an object is meant. Without any list none is.
     fn fits(&self, object: &Value) -> bool {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let oam = match label(object, "app.oam.dev/resourceType") {
+        let oam = match label(object, RESOURCE_TYPE) {
             "WORKLOAD" => ["WORKLOAD", "COMPONENT"],
             other => [other, other],
         };
         let facts: [(&[String], &[&str]); 6] = [
-            (&self.component_names, &[label(object, "app.oam.dev/component")]),
-            (&self.component_types, &[label(object, "workload.oam.dev/type")]),
+            (&self.component_names, &[label(object, COMPONENT)]),
+            (&self.component_types, &[label(object, WORKLOAD_TYPE)]),
             (&self.oam_types, &oam),
-            (&self.trait_types, &[label(object, "trait.oam.dev/type")]),
+            (&self.trait_types, &[label(object, TRAIT_TYPE)]),
             (&self.resource_types, &[text("/kind")]),
             (&self.resource_names, &[text("/metadata/name")]),
         ];

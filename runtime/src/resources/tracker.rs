@@ -4,6 +4,7 @@
 //! object whose manifest is not in the open. A long record is compressed. Tests at the end.
 
 use super::{App, NAME, NAMESPACE, label};
+use crate::model::labels::{COMPONENT, TRAIT_TYPE};
 use crate::ops::OpError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -87,8 +88,8 @@ impl Entry {
         Entry {
             api_version: manifest.get("apiVersion").and_then(Value::as_str).unwrap_or_default().to_string(),
             key: Key::of(manifest),
-            component: label(manifest, "app.oam.dev/component").to_string(),
-            of_trait: label(manifest, "trait.oam.dev/type").to_string(),
+            component: label(manifest, COMPONENT).to_string(),
+            of_trait: label(manifest, TRAIT_TYPE).to_string(),
             run: run.to_string(),
             ..Entry::default()
         }

@@ -57,6 +57,29 @@ pub enum Keep {
     Nothing,
 }
 
+async fn trackers(api: &Api<DynamicObject>, app: &App) -> Result<Vec<Tracker>, OpError> {
+    let labels = format!("{NAME}={},{NAMESPACE}={}", app.name, app.namespace);
+    let found = api.list(&ListParams::default().labels(&labels)).await;
+    let found = found.map_err(|e| refused("list the ResourceTrackers of the application", e))?;
+    found.items.iter().map(Tracker::read).collect()
+}
+
+/// What an Application has applied, as its trackers say, in the order of kinds and names; nothing where the cluster has no trackers.
+///
+/// # Errors
+/// What the API says.
+pub(crate) async fn recorded(client: &Client, kinds: &Kinds, app: &App) -> Result<Vec<Entry>, OpError> {
+    let (api_version, kind) = Crd::ResourceTracker.types();
+    let api = match kinds.find(client, &api_version, kind).await {
+        Ok((resource, _)) => Api::all_with(client.clone(), &resource),
+        Err(e) if e.retry => return Err(e),
+        Err(_) => return Ok(Vec::new()),
+    };
+    let all = trackers(&api, app).await?.into_iter().flat_map(|t| t.entries.into_iter());
+    // What is recorded twice is there once.
+    Ok(all.collect::<BTreeMap<_, _>>().into_values().collect())
+}
+
 impl Tracking {
     /// The record of a rollout of the Application that is this object of the cluster.
     pub fn new(
@@ -91,10 +114,7 @@ impl Tracking {
 
     /// All trackers of the Application, as they are now.
     pub(super) async fn all(&self) -> Result<Vec<Tracker>, OpError> {
-        let labels = format!("{NAME}={},{NAMESPACE}={}", self.app.name, self.app.namespace);
-        let found = self.api().await?.list(&ListParams::default().labels(&labels)).await;
-        let found = found.map_err(|e| refused("list the ResourceTrackers of the application", e))?;
-        found.items.iter().map(Tracker::read).collect()
+        trackers(&self.api().await?, &self.app).await
     }
 
     /// The tracker of this generation, and the root.

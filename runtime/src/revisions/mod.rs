@@ -200,7 +200,7 @@ impl Revision {
     ///
     /// # Errors
     /// A stored definition that cannot be read.
-    pub fn library(&self, today: &Library) -> Result<(Library, Vec<String>), OpError> {
+    pub fn library(&self, today: &Library) -> Result<(Library, Vec<(Kind, String)>), OpError> {
         let mut library = today.clone();
         let mut gone = Vec::new();
         for d in &self.definitions {
@@ -208,7 +208,7 @@ impl Revision {
             let (kind, name) = (text("/kind"), text("/metadata/name"));
             let known = Kind::ALL.into_iter().find(|k| k.object_kind() == kind);
             if let Some(kind) = known.filter(|k| today.get(*k, name).is_none()) {
-                gone.push(format!("the {kind} type `{name}`"));
+                gone.push((kind, name.to_string()));
             }
             library = library.with_stored(d).map_err(|e| {
                 OpError::permanent(format!("the {kind} `{name}` that {} used: {e}", self.summary.name))
@@ -322,7 +322,8 @@ mod tests {
     fn stored_definitions_are_used_where_there_are_none_today() {
         let empty = Library::empty(Library::builtin().packages().clone());
         let (library, gone) = revision(1).library(&empty).unwrap();
-        assert_eq!(gone, ["the component type `webservice`", "the trait type `scaler`"]);
+        let want = [(Kind::Component, "webservice"), (Kind::Trait, "scaler")];
+        assert_eq!(gone, want.map(|(kind, name)| (kind, name.to_string())));
         let webservice = library.get(Kind::Component, "webservice").unwrap();
         assert!(library.compiled(webservice).unwrap().status.health.is_some());
         assert!(revision(1).library(&Library::builtin()).unwrap().1.is_empty());

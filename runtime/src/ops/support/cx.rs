@@ -3,6 +3,7 @@
 use super::objects::{Kinds, innermost};
 use super::secret::Again;
 use crate::engine::Watched;
+use crate::model::definition::Kind;
 use crate::model::run::Time;
 use crate::ops::OpError;
 pub use crate::render::placement::Place;
@@ -100,7 +101,8 @@ pub trait Components: Send + Sync {
     ///
     /// # Errors
     /// A revision that cannot be read.
-    fn of_revision(&self, revision: &Revision) -> Result<(Arc<dyn Components>, Vec<String>), OpError>;
+    fn of_revision(&self, revision: &Revision)
+    -> Result<(Arc<dyn Components>, Vec<(Kind, String)>), OpError>;
 
     /// Notes how a component was found to stand: healthy or not, and what there is to say of it.
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str);

@@ -3,8 +3,9 @@
 //! One function for each kind that leads somewhere; each is a function of the object alone. Tests at the end.
 
 use super::cx::Cx;
-use super::inventory::{App, COMPONENT, label, reference, text};
+use super::inventory::{App, reference, text};
 use super::objects::{self, Target};
+use crate::model::labels::{COMPONENT, label};
 use crate::ops::OpError;
 use serde_json::{Value, json};
 

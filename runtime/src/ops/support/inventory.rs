@@ -1,43 +1,16 @@
-//! The objects of an application as the cluster has them, found by the labels that everything it applies carries.
-//!
-//! What may be changed: the kinds that are looked through, in [`KINDS`].
+//! The objects of an application as the cluster has them: those that it has applied by its record, those of one kind by their labels.
 
 use super::cx::Cx;
-use super::objects;
+use super::objects::{self, Target};
+use crate::model::labels::{COMPONENT, NAME as APP, NAMESPACE, label};
 use crate::ops::OpError;
+use crate::resources;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
-pub(crate) use crate::resources::{NAME as APP, NAMESPACE};
-/// The label with the component's name.
-pub(crate) const COMPONENT: &str = "app.oam.dev/component";
-
-/// The kinds that are looked through, beside those that the application's own components render.
-const KINDS: [(&str, &str); 22] = [
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("batch/v1", "Job"),
-    ("batch/v1", "CronJob"),
-    ("v1", "Service"),
-    ("v1", "ConfigMap"),
-    ("v1", "Secret"),
-    ("v1", "PersistentVolumeClaim"),
-    ("v1", "ServiceAccount"),
-    ("networking.k8s.io/v1", "Ingress"),
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("rbac.authorization.k8s.io/v1", "Role"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
-    ("rbac.authorization.k8s.io/v1", "ClusterRole"),
-    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
-    ("helm.toolkit.fluxcd.io/v2", "HelmRelease"),
-    ("source.toolkit.fluxcd.io/v1", "HelmRepository"),
-    ("terraform.core.oam.dev/v1beta2", "Configuration"),
-    ("work.open-cluster-management.io/v1", "ManifestWork"),
-];
+/// How many objects are read at the same time.
+const AT_ONCE: usize = 16;
 
 /// The application that an op asks about.
 #[derive(Deserialize)]
@@ -71,12 +44,6 @@ pub(crate) struct Filter {
 /// A text in an object; empty where there is none.
 pub(crate) fn text<'o>(object: &'o Value, pointer: &str) -> &'o str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// A label of an object; empty where it has none such.
-pub(crate) fn label<'o>(object: &'o Value, name: &str) -> &'o str {
-    let labels = object.get("metadata").and_then(|m| m.get("labels"));
-    labels.and_then(|l| l.get(name)).and_then(Value::as_str).unwrap_or_default()
 }
 
 impl App {
@@ -124,34 +91,29 @@ impl App {
         Ok(all)
     }
 
-    /// All its objects, kind by kind.
+    /// All its objects that are there, as the record of what it has applied names them.
     ///
     /// # Errors
     /// As [`App::of_kind`].
     pub(crate) async fn all(&self, cx: &Cx) -> Result<Vec<Value>, OpError> {
-        let known = KINDS.iter().map(|(version, kind)| (version.to_string(), kind.to_string()));
-        let mut kinds: BTreeSet<(String, String)> = known.collect();
-        let own = cx.owner.kind == "Application" && cx.owner.name == self.name;
-        if let Some(components) = cx.components.as_ref().filter(|_| own) {
-            for (name, _) in components.components() {
-                // A component that does not render has no objects of other kinds.
-                let Ok(rendered) = components.render(&name) else { continue };
-                for object in std::iter::once(&rendered.output).chain(rendered.outputs.values()) {
-                    kinds.insert((text(object, "/apiVersion").into(), text(object, "/kind").into()));
-                }
-            }
-        }
-        let mut all = Vec::new();
-        for (api_version, kind) in kinds {
-            let fits = |asked: &str, is: &str| asked.is_empty() || asked == is;
-            if !kind.is_empty()
-                && fits(&self.filter.kind, &kind)
-                && fits(&self.filter.api_version, &api_version)
-            {
-                all.extend(self.of_kind(cx, &api_version, &kind).await?);
-            }
-        }
-        Ok(all)
+        cx.only_here(&self.filter.cluster)?;
+        let app = resources::App { name: self.name.clone(), namespace: self.namespace(cx).to_string() };
+        let mut entries = resources::recorded(&cx.client, &cx.kinds, &app).await?;
+        let fits = |asked: &str, is: &str| asked.is_empty() || asked == is;
+        entries.retain(|e| {
+            fits(&self.filter.kind, &e.key.kind)
+                && fits(&self.filter.api_version, &e.api_version)
+                && fits(&self.filter.cluster_namespace, &e.key.namespace)
+        });
+        let targets = entries.into_iter().map(|e| Target {
+            api_version: e.api_version,
+            kind: e.key.kind,
+            namespace: e.key.namespace,
+            name: e.key.name,
+        });
+        let reads = stream::iter(targets.map(|target| objects::read(cx, target))).buffered(AT_ONCE);
+        let found: Vec<Result<Value, String>> = reads.try_collect().await?;
+        Ok(found.into_iter().flatten().filter(|o| self.fits(o)).collect())
     }
 }
 

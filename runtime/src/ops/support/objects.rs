@@ -2,6 +2,7 @@
 
 use super::cx::Cx;
 use crate::engine::Watched;
+use crate::model::labels;
 use crate::ops::{Answer, OpError};
 use crate::resources;
 use kube::Client;
@@ -113,7 +114,12 @@ pub fn innermost(e: &dyn std::error::Error) -> String {
             None => break,
         }
     }
-    at.to_string()
+    let text = at.to_string();
+    // The number of an error of the system helps nobody.
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_string(),
+        None => text,
+    }
 }
 
 /// Which object is meant.
@@ -277,7 +283,7 @@ fn mark(cx: &Cx, manifest: &mut Map<String, Value>, target: &Target) -> Result<(
         metadata.remove(field);
     }
     let (name, namespace) = match cx.owner.kind.as_str() {
-        "Application" => ("app.oam.dev/name", "app.oam.dev/namespace"),
+        "Application" => (labels::NAME, labels::NAMESPACE),
         _ => ("workflowrun.oam.dev/name", "workflowrun.oam.dev/namespace"),
     };
     let labels = metadata.entry("labels").or_insert_with(|| json!({}));
