@@ -1,13 +1,12 @@
 //! What an Application has applied and no longer has: collected as its policies say, with the Application at the latest, and never what is somebody else's; also
 //! when the program is killed at any moment in between.
 
+use crate::gate::{Pass, gate};
 use crate::sandbox::{Ended, Sandbox, check, eventually};
 use crate::workflows::json;
-use kube::client::Body;
 use serde_json::{Value, json};
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 use stepwell_cluster::{EmbeddedCluster, Options};
 
 /// An Application of components, each a ConfigMap of the name that stands before the colon, with the text after it.
@@ -306,27 +305,8 @@ fn a_controller_cleans_up_after_what_is_deleted() {
     done.unwrap();
 }
 
-/// What stands between a program and its cluster: counts its writes, and carries one of them out without ever answering it, or not at all.
-#[derive(Default)]
-struct Gate {
-    /// Which write is the last; the first is 1.
-    at: usize,
-    /// Whether the last one is carried out.
-    carried_out: bool,
-    count: usize,
-}
-
-impl Gate {
-    /// Whether a request is not to be answered, and whether it is carried out all the same. What comes after the last is neither.
-    fn pass(&mut self, counts: bool) -> (bool, bool) {
-        self.count += usize::from(counts);
-        let last = self.at > 0 && self.count >= self.at;
-        let first = last && counts && self.count == self.at;
-        (last, first && self.carried_out)
-    }
-}
-
-/// Runs a file on a cluster behind a gate that is closed at a write. True if the program came to its end, and false if it was killed.
+/// Runs a file on a cluster behind a gate that is closed at a write; the first is 1, and with 0 there is none. Leases and events do not count. True if the program
+/// came to its end, and false if it was killed.
 async fn killed(
     edition: &str,
     at: usize,
@@ -334,51 +314,25 @@ async fn killed(
     cluster: &EmbeddedCluster,
     dir: &Sandbox,
 ) -> bool {
-    let gate = Arc::new(Mutex::new(Gate { at, carried_out, count: 0 }));
-    let (close, mut closed) = tokio::sync::mpsc::unbounded_channel();
-    let client = cluster.client();
-    let service = tower::service_fn(move |request: http::Request<Body>| {
-        let (client, close, gate) = (client.clone(), close.clone(), gate.clone());
-        async move {
-            let lease = request.uri().path().contains("/leases");
-            let event = request.uri().path().contains("/events");
-            let counts = request.method() != http::Method::GET && !lease && !event;
-            let (last, carried_out) = gate.lock().unwrap().pass(counts);
-            if last && !carried_out {
-                let _ = close.send(());
-                std::future::pending::<()>().await;
-            }
-            let answer = client.send(request).await;
-            if last {
-                let _ = close.send(());
-                std::future::pending::<()>().await;
-            }
-            answer.map_err(|e| Box::<dyn std::error::Error + Send + Sync>::from(e.to_string()))
+    let mut count = 0;
+    let pass = move |method: &http::Method, path: &str| {
+        let counts = method != http::Method::GET && !path.contains("/leases") && !path.contains("/events");
+        count += usize::from(counts);
+        match at > 0 && count >= at {
+            false => Pass::Through,
+            true if counts && count == at && carried_out => Pass::Unanswered,
+            // What comes after the last write finds the program dead already.
+            true => Pass::Lost,
         }
-    });
-    let behind = kube::Client::new(service, "default");
-    let served = stepwell_cluster::serve(behind, "127.0.0.1:0".parse().unwrap()).await.unwrap();
-    dir.file("kubeconfig", &served.kubeconfig);
-    let mut child: Child = dir
-        .command(&["run", edition, "--kubeconfig", "kubeconfig"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let since = Instant::now();
-    let ended = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "write {at}");
-            break true;
-        }
-        if tokio::time::timeout(Duration::from_millis(5), closed.recv()).await.is_ok() {
-            break false;
-        }
-        assert!(since.elapsed() < Duration::from_secs(60), "it neither ends nor writes");
     };
+    let mut gate = gate(cluster.client(), dir, pass).await;
+    let mut command = dir.command(&["run", edition, "--kubeconfig", "kubeconfig"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let ended = gate.ended(&mut child).await;
+    assert!(ended != Some(false), "write {at}");
     let _ = child.kill();
     child.wait().unwrap();
-    ended
+    ended.is_some()
 }
 
 /// The ConfigMaps that a run has made.

@@ -15,6 +15,7 @@ mod examples;
 mod facts;
 mod found;
 mod garbage;
+mod gate;
 mod git;
 mod help;
 mod hostile;

@@ -1,15 +1,13 @@
 //! Nothing is lost: a process that is killed at each save point, a store that cannot grow, and one that is damaged.
 
+use crate::gate::{Gate, Pass, gate};
 use crate::sandbox::{Ended, Sandbox, eventually};
 use crate::workflows::{json, line};
-use kube::client::Body;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 use stepwell_cluster::{EmbeddedCluster, Options};
-use tokio::sync::mpsc;
 
 /// A run of steps, each of which makes an object with this much in it.
 fn steps(name: &str, count: usize, size: usize) -> String {
@@ -35,16 +33,16 @@ fn made(list: &Value) -> Vec<Value> {
     all
 }
 
-/// What stands between a program and its cluster: lets a number of saves of the run pass, then carries one out and never answers it.
+/// Which saves of the run pass; the one after them is carried out and never answered.
 #[derive(Default)]
-struct Gate {
+struct Saves {
     /// How many saves to let pass; `None` lets all pass.
     left: Option<usize>,
     /// How often each object of a step was applied.
     effects: BTreeMap<String, usize>,
 }
 
-impl Gate {
+impl Saves {
     /// Whether this request is to be the last.
     fn closes(&mut self, method: &http::Method, path: &str) -> bool {
         if *method == http::Method::GET {
@@ -71,36 +69,21 @@ impl Gate {
 struct Watched {
     _cluster: EmbeddedCluster,
     client: kube::Client,
-    _served: stepwell_cluster::Served,
-    gate: Arc<Mutex<Gate>>,
-    closed: mpsc::UnboundedReceiver<()>,
+    saves: Arc<Mutex<Saves>>,
+    gate: Gate,
 }
 
 /// A cluster behind a gate, for the program in this folder.
 async fn cluster(sandbox: &Sandbox) -> Watched {
     let cluster = EmbeddedCluster::in_memory(Options::default()).await.unwrap();
-    let (client, gate) = (cluster.client(), Arc::new(Mutex::new(Gate::default())));
-    let (close, closed) = mpsc::unbounded_channel();
-    let service = tower::service_fn({
-        let (client, gate) = (client.clone(), gate.clone());
-        move |request: http::Request<Body>| {
-            let (client, close) = (client.clone(), close.clone());
-            let path = request.uri().path().to_owned();
-            let last = gate.lock().unwrap().closes(request.method(), &path);
-            async move {
-                let answer = client.send(request).await;
-                if last {
-                    let _ = close.send(());
-                    std::future::pending::<()>().await;
-                }
-                answer.map_err(|e| Box::<dyn std::error::Error + Send + Sync>::from(e.to_string()))
-            }
-        }
-    });
-    let behind = kube::Client::new(service, "default");
-    let served = stepwell_cluster::serve(behind, "127.0.0.1:0".parse().unwrap()).await.unwrap();
-    sandbox.file("kubeconfig", &served.kubeconfig);
-    Watched { _cluster: cluster, client, _served: served, gate, closed }
+    let saves = Arc::new(Mutex::new(Saves::default()));
+    let seen = saves.clone();
+    let pass = move |method: &http::Method, path: &str| match seen.lock().unwrap().closes(method, path) {
+        true => Pass::Unanswered,
+        false => Pass::Through,
+    };
+    let gate = gate(cluster.client(), sandbox, pass).await;
+    Watched { client: cluster.client(), _cluster: cluster, saves, gate }
 }
 
 async fn configmaps(client: &kube::Client) -> Value {
@@ -113,20 +96,6 @@ async fn run(client: &kube::Client) -> Value {
     client.request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap()
 }
 
-/// Waits for the end of a program, or for the gate to be closed.
-async fn ended(child: &mut Child, closed: &mut mpsc::UnboundedReceiver<()>) -> Option<bool> {
-    let since = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return Some(status.success());
-        }
-        if tokio::time::timeout(Duration::from_millis(20), closed.recv()).await.is_ok() {
-            return None;
-        }
-        assert!(since.elapsed() < Duration::from_secs(60), "it neither ends nor saves");
-    }
-}
-
 /// Runs the twenty steps; each process is killed with its `nth` save done and not yet answered, and the next one takes over. Gives the number of kills,
 /// the end, the objects, and how often each was applied.
 async fn killed(nth: usize) -> (usize, String, Vec<Value>, BTreeMap<String, usize>) {
@@ -135,12 +104,12 @@ async fn killed(nth: usize) -> (usize, String, Vec<Value>, BTreeMap<String, usiz
     let mut watched = cluster(&sandbox).await;
     let mut kills = 0;
     loop {
-        watched.gate.lock().unwrap().left = nth.checked_sub(1);
+        watched.saves.lock().unwrap().left = nth.checked_sub(1);
         let args: &[&str] = if kills == 0 { &["run", "run.yaml"] } else { &["workflow", "resume", "twenty"] };
         let mut command = sandbox.command(&[args, &["--kubeconfig", "kubeconfig"]].concat());
         let told = std::fs::File::create(sandbox.path().join("stderr")).unwrap();
         let mut child = command.stdout(Stdio::null()).stderr(told).spawn().unwrap();
-        match ended(&mut child, &mut watched.closed).await {
+        match watched.gate.ended(&mut child).await {
             Some(well) => {
                 assert!(well, "{}", std::fs::read_to_string(sandbox.path().join("stderr")).unwrap());
                 break;
@@ -157,9 +126,9 @@ async fn killed(nth: usize) -> (usize, String, Vec<Value>, BTreeMap<String, usiz
         }
         assert!(kills < 200, "a run that is killed at each save must come to its end");
     }
-    watched.gate.lock().unwrap().left = None;
+    watched.saves.lock().unwrap().left = None;
     let status = sandbox.run(&["workflow", "status", "twenty", "--kubeconfig", "kubeconfig", "-o", "json"]);
-    let effects = std::mem::take(&mut watched.gate.lock().unwrap().effects);
+    let effects = std::mem::take(&mut watched.saves.lock().unwrap().effects);
     (kills, line(&json(&status)), made(&configmaps(&watched.client).await), effects)
 }
 
@@ -196,17 +165,17 @@ fn a_restart_that_is_killed_is_carried_out() {
             run["status"]["steps"].as_array().unwrap().iter().map(|s| s["id"].clone()).collect()
         };
         let before = ids(&runtime.block_on(run(&watched.client)));
-        watched.gate.lock().unwrap().left = Some(0);
+        watched.saves.lock().unwrap().left = Some(0);
         let mut args = vec!["workflow", "restart", "twenty"];
         args.extend(step.iter().flat_map(|s| ["--step", s]));
         args.extend(at);
         let mut child = sandbox.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        assert_eq!(runtime.block_on(ended(&mut child, &mut watched.closed)), None);
+        assert_eq!(runtime.block_on(watched.gate.ended(&mut child)), None);
         child.kill().unwrap();
         child.wait().unwrap();
         // Nobody can see it in the status yet.
         assert_eq!(ids(&runtime.block_on(run(&watched.client))), before);
-        watched.gate.lock().unwrap().left = None;
+        watched.saves.lock().unwrap().left = None;
         match next {
             "resume" => {
                 let ended = sandbox.run(&[&["workflow", "resume", "twenty"][..], &at].concat());
@@ -232,7 +201,7 @@ fn a_restart_that_is_killed_is_carried_out() {
         let kept = usize::from(step.is_some());
         assert_eq!(after[..kept], before[..kept]);
         assert!(after.len() == 3 && (kept..3).all(|i| after[i] != before[i]), "{before:?} {after:?}");
-        let effects = watched.gate.lock().unwrap().effects.clone();
+        let effects = watched.saves.lock().unwrap().effects.clone();
         assert_eq!((effects["c00"], effects["c01"], effects["c02"]), (2 - kept, 2, 2));
     }
 }
