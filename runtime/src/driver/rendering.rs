@@ -3,7 +3,7 @@
 use crate::definitions::Library;
 use crate::model::application::{Application, Component, Policy};
 use crate::model::definition::Kind;
-use crate::ops::{Components, Deployment, OpError, References, Rendered};
+use crate::ops::{Components, Deployment, OfRevision, OpError, References, Rendered};
 use crate::problem::nearest;
 use crate::render::{self, Health, Live, RenderOptions};
 use crate::revisions::Revision;
@@ -184,13 +184,11 @@ impl Components for Rendering {
         Ok(Deployment { components, places, order })
     }
 
-    fn of_revision(
-        &self,
-        revision: &Revision,
-    ) -> Result<(Arc<dyn Components>, Vec<(Kind, String)>), OpError> {
+    fn of_revision(&self, revision: &Revision) -> Result<OfRevision, OpError> {
         let (library, gone) = revision.library(&self.library)?;
         let (app, options) = (revision.application()?, self.options.clone());
-        Ok((Arc::new(Rendering { library, app, options, services: Mutex::default() }), gone))
+        let components = Arc::new(Rendering { library, app, options, services: Mutex::default() });
+        Ok(OfRevision { components, gone })
     }
 
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str) {

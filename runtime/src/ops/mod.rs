@@ -57,7 +57,7 @@ mod util_log;
 mod util_patch_k8s_object;
 mod util_string;
 
-pub use support::cx::{Components, Cx, Deployment, Owner, References, Rendered};
+pub use support::cx::{Components, Cx, Deployment, OfRevision, Owner, References, Rendered};
 pub use support::page::page;
 
 use futures::future::BoxFuture;

@@ -4,7 +4,7 @@ use super::oam_component_apply::health;
 use super::support::application::components;
 use super::support::objects;
 use super::support::ready::{Readiness, judge};
-use super::{Answer, Components, Cx, Op, OpError, Rendered, read};
+use super::{Answer, Components, Cx, OfRevision, Op, OpError, Rendered, read};
 use crate::driver::types::{API_VERSION, of_cluster};
 use crate::model::definition::Kind;
 use crate::model::labels::{COMPONENT, RESOURCE_TYPE, TRAIT_RESOURCE, label};
@@ -47,7 +47,7 @@ impl Op for Restore {
             };
             let revisions = Revisions::of(cx.client.clone(), cx.kinds.clone(), App::of(&cx.owner));
             let revision = target(&revisions, tracking, params.to).await?;
-            let (then, unknown) = own.of_revision(&revision)?;
+            let OfRevision { components: then, gone: unknown } = own.of_revision(&revision)?;
             let mut gone = Vec::new();
             for (kind, name) in unknown {
                 // Of the cluster's definitions only those that the Application names today are known already.

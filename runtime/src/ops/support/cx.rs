@@ -59,6 +59,14 @@ pub struct References {
     pub urls: String,
 }
 
+/// The components of a revision.
+pub struct OfRevision {
+    /// The components, by the definitions that the revision was made with.
+    pub components: Arc<dyn Components>,
+    /// Those of the definitions that there are none of today.
+    pub gone: Vec<(Kind, String)>,
+}
+
 /// Renders components of the application and judges their health: what ops need of the render half of this crate.
 pub trait Components: Send + Sync {
     /// Renders the component of this name, with what `patch` says laid over it.
@@ -101,8 +109,7 @@ pub trait Components: Send + Sync {
     ///
     /// # Errors
     /// A revision that cannot be read.
-    fn of_revision(&self, revision: &Revision)
-    -> Result<(Arc<dyn Components>, Vec<(Kind, String)>), OpError>;
+    fn of_revision(&self, revision: &Revision) -> Result<OfRevision, OpError>;
 
     /// Notes how a component was found to stand: healthy or not, and what there is to say of it.
     fn found(&self, name: &str, live: &Rendered, healthy: bool, message: &str);
