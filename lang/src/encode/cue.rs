@@ -154,13 +154,7 @@ fn escape(out: &mut String, c: char, quote: char) {
 
 /// A label for a regular field: bare where an identifier means the same, else quoted.
 pub fn label(name: &str) -> String {
-    let mut chars = name.chars();
-    let first = chars.next().is_some_and(|c| c.is_alphabetic() || c == '$');
-    if first && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$') {
-        name.to_owned()
-    } else {
-        quote(name)
-    }
+    if crate::eval::label::is_identifier(name) { name.to_owned() } else { quote(name) }
 }
 
 #[cfg(test)]

@@ -363,7 +363,9 @@ fn nearest(given: &Value, allowed: &[Value]) -> Option<String> {
 
 /// Adds what is said of other alternatives.
 fn beside(mut d: Diagnostic, others: Others) -> Diagnostic {
-    for more in others.hint {
+    // What tells apart alternatives further in says more.
+    let further_in = d.hint.as_ref().is_some_and(|h| h.contains(" asks for this; "));
+    for more in others.hint.into_iter().filter(|_| !further_in) {
         d.hint = Some(match d.hint.take() {
             Some(hint) if hint.ends_with('?') => format!("{hint} {more}"),
             Some(hint) => format!("{hint}; {more}"),

@@ -214,14 +214,40 @@ fn identifier_type(name: &str) -> LabelType {
 
 /// Whether a regular field of this name can be written without quotes.
 pub fn is_identifier(name: &str) -> bool {
-    let mut chars = name.chars();
-    chars.next().is_some_and(|c| c.is_alphabetic() || c == '$')
-        && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    match name.is_ascii() {
+        true => {
+            let mut bytes = name.bytes();
+            bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'$')
+                && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'$')
+        }
+        // What is a letter, the lexer knows.
+        false => !name.starts_with(['_', '#']) && crate::syntax::is_name(name),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::syntax::ast;
+
+    #[test]
+    fn names_without_quotes_are_those_that_are_read_as_names() {
+        for c in (' '..=char::MAX).step_by(97).chain("٣Ⅷ²\u{65b}é_$#9?".chars()) {
+            for name in [c.to_string(), format!("a{c}")] {
+                let text = format!("{name}: 1");
+                let (tree, mistakes) = crate::syntax::parse(crate::source::FileId(0), &text);
+                let field = |d: &ast::Decl| match &d.kind {
+                    ast::DeclKind::Field(f) => {
+                        matches!(&f.label.kind, ast::LabelKind::Ident(n) if *n == name)
+                    }
+                    _ => false,
+                };
+                let read = mistakes.is_empty() && tree.decls.iter().any(field);
+                // `_a` and `#a` are names as well, of other fields.
+                assert!(name.starts_with(['_', '#']) || is_identifier(&name) == read, "{name:?}");
+            }
+        }
+    }
 
     #[test]
     fn labels_of_an_instance_extend_those_of_its_program() {

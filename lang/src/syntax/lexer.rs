@@ -21,6 +21,12 @@ pub(crate) struct Lexed {
     pub(crate) errors: Vec<Diagnostic>,
 }
 
+/// Whether a text is one name, and nothing else.
+pub(crate) fn is_name(text: &str) -> bool {
+    let mut lexer = Raw::lexer(text);
+    lexer.next() == Some(Ok(Raw::Ident)) && lexer.span() == (0..text.len())
+}
+
 #[derive(Logos, Clone, Copy, Debug, PartialEq, Eq)]
 #[logos(skip r"[ \t\r\n]+")]
 enum Raw {

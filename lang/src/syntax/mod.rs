@@ -19,6 +19,7 @@ mod token;
 
 use crate::diag::Diagnostic;
 use crate::source::FileId;
+pub(crate) use lexer::is_name;
 
 /// Parses a file.
 pub fn parse(file: FileId, text: &str) -> (ast::File<'_>, Vec<Diagnostic>) {
