@@ -55,12 +55,7 @@ parameter: server: string
     let definitions = definition("calls", template);
     let run = run_of("crashed", json!([{"name": "s", "type": "calls", "properties": {"server": server}}]));
     let reference = driver(&cluster, &definitions).submit(&run).await.unwrap();
-    // What it runs on ends where it is, as with a process.
-    let lost = tokio::runtime::Runtime::new().unwrap();
-    let driving = {
-        let _on = lost.enter();
-        driver(&cluster, &definitions).drive(reference.clone(), Until::Finished)
-    };
+    let driving = driver(&cluster, &definitions).drive(reference.clone(), Until::Finished);
     let asked = |what: &'static str| seen.lock().unwrap().iter().filter(|s| *s == what).count();
     for _ in 0..1_000 {
         if asked("GET /slow") == 1 {
@@ -69,8 +64,7 @@ parameter: server: string
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(*seen.lock().unwrap(), ["GET /ask", "POST /send", "GET /slow"]);
-    lost.shutdown_background();
-    drop(driving);
+    driving.abandon();
     gate.add_permits(10);
     let status = tokio::time::timeout(
         Duration::from_secs(60),

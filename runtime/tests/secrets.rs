@@ -141,8 +141,17 @@ async fn what_a_server_sends_back_is_recorded_as_a_reference() {
     }
     assert_eq!(calls.load(Ordering::SeqCst), 2);
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
-    let context = maps.get("workflow-run-context").await.unwrap().data.unwrap();
-    assert!(context["stepwell"].contains(r#"{"at":"/body","recipe""#), "{context:?}");
+    // What only asks is recorded while the step goes on.
+    let recorded = async {
+        loop {
+            let context = maps.get_opt("workflow-run-context").await.unwrap().and_then(|c| c.data);
+            if context.is_some_and(|c| c["stepwell"].contains(r#"{"at":"/body","recipe""#)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), recorded).await.expect("what the calls gave is recorded");
     nowhere(&cluster, &first, &run, &["hidden-value", "HIDDEN-VALUE"]).await;
     driven.abandon();
     go.store(1, Ordering::SeqCst);
