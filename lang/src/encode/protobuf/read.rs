@@ -592,16 +592,16 @@ impl Reader<'_> {
 
     /// `name = value`, where the name may be in parentheses and the value in braces.
     fn setting(&mut self) -> Res<Setting> {
-        let start = self.here();
+        let first = self.next;
         while !self.is_sign('=') {
             match self.peek() {
                 Some(Token::Name(_) | Token::Sign('(' | ')')) => self.next += 1,
                 _ => return self.unexpected("the name of an option and `=`"),
             }
         }
-        let name = self.text[start..self.here()].trim_end().to_owned();
+        let name = self.written(first, "");
         self.sign('=')?;
-        let start = self.here();
+        let first = self.next;
         if self.is_sign('{') {
             self.skip_block()?;
         } else {
@@ -619,8 +619,19 @@ impl Reader<'_> {
                 }
             }
         }
-        let end = self.next.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(start, |t| t.end);
-        Ok(Setting { name, value: self.text[start..end].to_owned() })
+        Ok(Setting { name, value: self.written(first, " ") })
+    }
+
+    /// The tokens from the one with this number to the next one, as they are written; for the spaces, lines and comments between two, `gap`.
+    fn written(&self, first: usize, gap: &str) -> String {
+        let mut out = String::new();
+        let mut end = None;
+        for t in self.tokens.get(first..self.next).unwrap_or_default() {
+            out.push_str(if end.is_some_and(|end| end != t.start) { gap } else { "" });
+            out.push_str(&self.text[t.start..t.end]);
+            end = Some(t.end);
+        }
+        out
     }
 
     fn skip_statement(&mut self) -> Res<()> {

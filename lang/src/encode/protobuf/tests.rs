@@ -178,6 +178,18 @@ fn enums_may_be_names() {
 }
 
 #[test]
+fn options_may_be_on_several_lines() {
+    let text = "syntax = \"proto2\"; package p;
+        message A { optional string a = 1 [(my.own). // of us
+          opt = { x: 1
+          }, default = \"x\"
+          \"y\", n = -5]; }";
+    let made = convert(&[("p.proto", text)]);
+    let want = r###"@protobuf(1,string,"(my.own).opt={ x: 1 }",#"default="x" "y""#,"n=-5")"###;
+    assert!(made.contains(want), "{made}");
+}
+
+#[test]
 fn options_are_kept() {
     let text = "syntax = \"proto2\"; package p;
         message A {
