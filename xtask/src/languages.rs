@@ -38,7 +38,7 @@ const LANGUAGES: &[Language] = &[
         name: "nickel",
         krate: "nickel-lang-cli",
         version: "1.18.0",
-        features: &["--no-default-features"],
+        features: &["--no-default-features", "--features", "format"],
         ending: "ncl",
         arguments: &["export", "--format", "json"],
         configuration: nickel,

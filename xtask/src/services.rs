@@ -89,62 +89,66 @@ pub(crate) fn compare() -> Result<()> {
         "{:>8}  {:>9} {:>8}  {:>9} {:>8}  {:>6} {:>6}",
         "services", "ms", "MB", "cue ms", "MB", "time", "memory"
     );
+    // A process counts as its own what the one that started it had in memory: all are measured before anything that they print is read.
+    let mut measured = Vec::new();
     for &(n, runs) in SIZES {
         let file = folder.join(format!("{n}.cue"));
         std::fs::write(&file, configuration(n))?;
-        let (mine, my_output) = export(&ours, &file, &folder.join("ours.json"), runs)?;
-        print!("{n:>8}  {:>9.1} {:>8.1}", mine.millis(), mine.megabytes());
-        if let Some(reference) = &reference {
-            let (theirs, output) = export(reference, &file, &folder.join("reference.json"), runs)?;
-            if serde_json::from_slice::<serde_json::Value>(&my_output)?
-                != serde_json::from_slice::<serde_json::Value>(&output)?
-            {
-                return Err(format!("the outputs for {n} services differ").into());
-            }
-            print!(
-                "  {:>9.1} {:>8.1}  {:>5.1}x {:>5.1}x",
-                theirs.millis(),
-                theirs.megabytes(),
-                theirs.millis() / mine.millis(),
-                theirs.megabytes() / mine.megabytes()
-            );
-        }
-        println!();
+        let mine = export(&ours, &file, &folder.join(format!("ours-{n}.json")), runs)?;
+        let output = folder.join(format!("reference-{n}.json"));
+        let theirs = reference.as_ref().map(|r| export(r, &file, &output, runs)).transpose()?;
+        let mut more = Vec::new();
         for (language, program) in &others {
             let file = folder.join(format!("{n}.{}", language.ending));
             std::fs::write(&file, (language.configuration)(n))?;
             let mut command = Command::new(program);
             command.args(language.arguments).arg(&file);
-            let output = folder.join(format!("{}.json", language.name));
-            let (theirs, status) = least(&mut command, &output, runs)?;
-            let told = std::fs::read(&output)?;
-            let same = serde_json::from_slice::<serde_json::Value>(&told).is_ok_and(|told| {
-                serde_json::from_slice::<serde_json::Value>(&my_output).is_ok_and(|own| own == told)
-            });
+            let output = folder.join(format!("{}-{n}.json", language.name));
+            more.push((language.name, least(&mut command, &output, runs)?));
+        }
+        measured.push((n, mine, theirs, more));
+    }
+    for (n, mine, theirs, more) in measured {
+        let printed = |name: &str| -> Option<serde_json::Value> {
+            serde_json::from_slice(&std::fs::read(folder.join(format!("{name}-{n}.json"))).ok()?).ok()
+        };
+        let told = printed("ours").ok_or("what we print is no JSON")?;
+        print!("{n:>8}  {:>9.1} {:>8.1}", mine.millis(), mine.megabytes());
+        if let Some(theirs) = theirs {
+            if printed("reference").as_ref() != Some(&told) {
+                return Err(format!("the outputs for {n} services differ").into());
+            }
+            print!("  {}", beside(theirs, mine));
+        }
+        println!();
+        for (name, (theirs, status)) in more {
             // Another program is no reason to fail: no figure is given of what does not say the same.
-            if !status.success() || !same {
-                println!("{:>8}  {:>18}  does not give the same ({status})", "", language.name);
+            if !status.success() || printed(name).as_ref() != Some(&told) {
+                println!("{:>8}  {name:>18}  does not give the same ({status})", "");
                 continue;
             }
-            println!(
-                "{:>8}  {:>18}  {:>9.1} {:>8.1}  {:>5.1}x {:>5.1}x",
-                "",
-                language.name,
-                theirs.millis(),
-                theirs.megabytes(),
-                theirs.millis() / mine.millis(),
-                theirs.megabytes() / mine.megabytes()
-            );
+            println!("{:>8}  {name:>18}  {}", "", beside(theirs, mine));
         }
     }
     Ok(())
 }
 
-/// The least that several runs of an export took, and what was printed.
-fn export(program: &Path, file: &Path, output: &Path, runs: usize) -> Result<(Taken, Vec<u8>)> {
+/// What another program took, and how many times what ours took.
+fn beside(theirs: Taken, mine: Taken) -> String {
+    format!(
+        "{:>9.1} {:>8.1}  {:>5.1}x {:>5.1}x",
+        theirs.millis(),
+        theirs.megabytes(),
+        theirs.millis() / mine.millis(),
+        theirs.megabytes() / mine.megabytes()
+    )
+}
+
+/// The least that several runs of an export took; what was printed is in a file.
+fn export(program: &Path, file: &Path, output: &Path, runs: usize) -> Result<Taken> {
     let (taken, status) = least(Command::new(program).arg("export").arg(file), output, runs)?;
     if !status.success() {
         return Err(format!("{} export failed", program.display()).into());
     }
-    Ok((taken, std::fs::read(output)?))
+    Ok(taken)
 }
