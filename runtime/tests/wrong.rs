@@ -157,11 +157,9 @@ async fn a_misspelt_parameter_is_told_with_the_nearest_name() {
         let text = case.application(&properties);
         let (_, told) = told(&driver, &text).await;
         let path = format!("{}.{slip}", case.path());
-        let hint = format!("did you mean `{}`?", parameter.name);
+        // Another name may be as near.
         let found = told.iter().any(|(at, line, says)| {
-            *at == path
-                && *line == line_of(&text, &slip)
-                && (says.contains(&hint) || says.contains("did you mean `"))
+            *at == path && *line == line_of(&text, &slip) && says.contains("did you mean `")
         });
         assert!(found, "{} {}: {slip}: {told:#?}\n{text}", case.kind, case.name);
         seen += 1;

@@ -180,13 +180,14 @@ fn what_is_shared_goes_with_the_last_who_has_it() {
     assert!(map(&dir, "common").is_none());
 }
 
-/// Changes a ConfigMap of this name as somebody else does.
-fn changed_by_others(dir: &Sandbox, name: &str, text: &str) {
-    let step = format!("{{name: p, type: patch, properties: {{name: {name}, text: {text}}}}}");
-    dir.file("run.yaml", &format!(
-        "apiVersion: core.oam.dev/v1beta1\nkind: WorkflowStepDefinition\nmetadata: {{name: patch}}\nspec:\n  schematic:\n    cue:\n      template: |\n        import \"vela/kube\"\n        p: kube.#Patch & {{$params: {{value: {{apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: parameter.name}}, patch: data: text: parameter.text}}}}\n        parameter: {{name: string, text: string}}\n---\napiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {{name: changes-{text}}}\nspec: {{workflowSpec: {{steps: [{step}]}}}}\n"
+/// Changes an object, given by its type, kind and name, as somebody else does.
+pub(crate) fn patched_by_others(dir: &Sandbox, object: &str, patch: &str) {
+    let step =
+        format!("{{name: p, type: patch-by-others, properties: {{value: {{{object}}}, patch: {patch}}}}}");
+    dir.file("others.yaml", &format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: WorkflowStepDefinition\nmetadata: {{name: patch-by-others}}\nspec:\n  schematic:\n    cue:\n      template: |\n        import \"vela/kube\"\n        p: kube.#Patch & {{$params: parameter}}\n        parameter: {{value: {{...}}, patch: {{...}}}}\n---\napiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {{name: others}}\nspec: {{workflowSpec: {{steps: [{step}]}}}}\n"
     ));
-    let ended = dir.run(&["run", "run.yaml"]);
+    let ended = dir.run(&["run", "others.yaml"]);
     assert_eq!(ended.status, 0, "{}", ended.shown());
 }
 
@@ -196,7 +197,7 @@ fn what_is_applied_once_is_left_to_others() {
     let text = |dir: &Sandbox| map(dir, "a").unwrap()["data"].clone();
     let once = "{name: o, type: apply-once, properties: {enable: true}}";
     good(&dir, &app("shop", &["a:1"], once));
-    changed_by_others(&dir, "a", "theirs");
+    patched_by_others(&dir, "apiVersion: v1, kind: ConfigMap, metadata: {name: a}", "{data: {text: theirs}}");
     good(&dir, &app("shop", &["a:1"], once));
     assert_eq!(text(&dir), json!({"text": "theirs", "own": "1"}));
     // A new revision is applied.
@@ -204,7 +205,7 @@ fn what_is_applied_once_is_left_to_others() {
     assert_eq!(text(&dir), json!({"text": "2", "own": "2"}));
     let field =
         "{name: o, type: apply-once, properties: {enable: true, rules: [{strategy: {path: [data.text]}}]}}";
-    changed_by_others(&dir, "a", "again");
+    patched_by_others(&dir, "apiVersion: v1, kind: ConfigMap, metadata: {name: a}", "{data: {text: again}}");
     good(&dir, &app("shop", &["a:3"], field));
     assert_eq!(text(&dir), json!({"text": "again", "own": "3"}));
     let all = "{name: o, type: apply-once, properties: {enable: true, rules: [{selector: {componentNames: [a]}, strategy: {path: ['*']}}]}}";

@@ -1,6 +1,7 @@
 //! The examples of policies that say what becomes of objects: each with what its policy changes, and what would be otherwise. The embedded cluster runs no
 //! containers, so Deployments and Jobs are simulated.
 
+use crate::garbage::patched_by_others;
 use crate::sandbox::{Sandbox, eventually};
 use crate::workflows::json;
 use serde_json::Value;
@@ -41,18 +42,6 @@ fn object(dir: &Sandbox, kind: &str, name: &str) -> Option<Value> {
     (ended.status == 0).then(|| json(&ended))
 }
 
-/// Changes an object as somebody else does.
-fn patched_by_others(dir: &Sandbox, kind: &str, patch: &str) {
-    let step = format!(
-        "{{name: p, type: patch-by-others, properties: {{value: {{{kind}, metadata: {{name: web}}}}, patch: {patch}}}}}"
-    );
-    dir.file("others.yaml", &format!(
-        "apiVersion: core.oam.dev/v1beta1\nkind: WorkflowStepDefinition\nmetadata: {{name: patch-by-others}}\nspec:\n  schematic:\n    cue:\n      template: |\n        import \"vela/kube\"\n        p: kube.#Patch & {{$params: parameter}}\n        parameter: {{value: {{...}}, patch: {{...}}}}\n---\napiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {{name: others}}\nspec: {{workflowSpec: {{steps: [{step}]}}}}\n"
-    ));
-    let ended = dir.run(&["run", "others.yaml"]);
-    assert_eq!(ended.status, 0, "{}", ended.shown());
-}
-
 #[test]
 fn garbage_collect_keeps_what_a_trait_exposed_until_the_application_goes() {
     let trait_ = "    traits: [{type: expose, properties: {port: [80]}}]\n";
@@ -84,7 +73,11 @@ fn apply_once_leaves_the_replicas_that_others_have_set() {
     for (text, want) in [(example("apply-once"), 5), (without_policies("apply-once"), 2)] {
         let dir = Sandbox::new();
         run(&dir, &with_scaler(&text));
-        patched_by_others(&dir, "apiVersion: apps/v1, kind: Deployment", "{spec: {replicas: 5}}");
+        patched_by_others(
+            &dir,
+            "apiVersion: apps/v1, kind: Deployment, metadata: {name: web}",
+            "{spec: {replicas: 5}}",
+        );
         assert_eq!(seen(&dir), (5, "nginx:1.29".to_owned()));
         // Everything else is applied.
         run(&dir, &with_scaler(&text).replace("nginx:1.29", "nginx:1.30"));

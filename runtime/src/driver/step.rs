@@ -240,7 +240,7 @@ async fn run(
         let answer = match work.journal.remove(&call.name) {
             Some(before) => again(&work.cx, before).await,
             None => {
-                // Nothing is touched before all that led to it is saved, and nothing is begun before it is saved what has been touched.
+                // Nothing is touched before all that led to it is saved, and nothing is begun before what was touched is saved.
                 let touches = call.op.touches(&params);
                 if touches || unrecorded.is_some() {
                     let wanted = Wanted::Now(unrecorded.take());
