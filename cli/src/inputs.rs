@@ -65,23 +65,21 @@ fn not_text(name: String, valid: usize, bytes: &[u8]) -> Error {
 }
 
 /// The files that arguments name, with their paths: files as they are, folders for the `.cue` files in them, nothing for the folder we
-/// are in.
-pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Source)>, Error> {
+/// are in. With `below`, folders stand for all below them too.
+pub(crate) fn sources(paths: &[PathBuf], below: bool) -> Result<Vec<(PathBuf, Source)>, Error> {
     let here = [PathBuf::from(".")];
     let paths = if paths.is_empty() { &here } else { paths };
     let mut out = Vec::new();
     for path in paths {
-        let below = path.file_name().is_some_and(|n| n == "...");
-        if !below && !path.is_dir() {
+        let dots = path.file_name().is_some_and(|n| n == "...");
+        if !dots && !path.is_dir() {
             out.push((path.clone(), read(path)?));
             continue;
         }
-        let files = match below {
-            true => everything_below(
-                path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-                0,
-            )?,
-            false => folder(path)?,
+        let files = match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            _ if below && !dots => everything_below(path, true, 0)?,
+            parent if dots => everything_below(parent.unwrap_or(Path::new(".")), below, 0)?,
+            _ => folder(path)?,
         };
         if files.is_empty() {
             let message = match path.as_os_str() == "." {
@@ -99,8 +97,8 @@ pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Source)>, Error
     Ok(out)
 }
 
-/// The `.cue` files of a folder and of all below it, hidden ones and other modules aside.
-fn everything_below(path: &Path, depth: u32) -> Result<Vec<PathBuf>, Error> {
+/// The `.cue` files of a folder and of all below it, hidden ones and perhaps other modules aside.
+fn everything_below(path: &Path, other_modules: bool, depth: u32) -> Result<Vec<PathBuf>, Error> {
     let cannot = |e: std::io::Error| Error::file(path, "read", &e);
     let mut out = folder(path)?;
     let mut folders = Vec::new();
@@ -108,7 +106,8 @@ fn everything_below(path: &Path, depth: u32) -> Result<Vec<PathBuf>, Error> {
         let entry = entry.map_err(cannot)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let plain = !name.starts_with(['.', '_']) && name != "cue.mod";
-        if plain && entry.file_type().is_ok_and(|t| t.is_dir()) && !entry.path().join("cue.mod").is_dir() {
+        let other = entry.path().join("cue.mod").is_dir();
+        if plain && entry.file_type().is_ok_and(|t| t.is_dir()) && (other_modules || !other) {
             folders.push(entry.path());
         }
     }
@@ -117,7 +116,7 @@ fn everything_below(path: &Path, depth: u32) -> Result<Vec<PathBuf>, Error> {
         if depth > 100 || out.len() > MOST_FILES {
             return Err(Error::mistake("io", format!("there is too much below {}", path.display())));
         }
-        out.extend(everything_below(&folder, depth + 1)?);
+        out.extend(everything_below(&folder, other_modules, depth + 1)?);
     }
     Ok(out)
 }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use stepwell_lang::data::Data;
 use stepwell_lang::encode::{cue, json, jsonschema, openapi, toml, yaml};
 use stepwell_lang::load::{FileType, Interpretation};
+use stepwell_lang::source::FileId;
+use stepwell_lang::syntax;
 use stepwell_lang::{Show, Value};
 
 /// Where and how a command writes.
@@ -24,6 +26,9 @@ pub(crate) struct Written {
     /// Write over a file that exists
     #[arg(short, long)]
     force: bool,
+    /// Write less of the language: `a: b: 1` for `a: {b: 1}`, and no quotes around labels that need none
+    #[arg(short, long)]
+    pub(crate) simplify: bool,
 }
 
 /// A form of values.
@@ -52,6 +57,8 @@ pub(crate) struct Layout {
     pub(crate) concrete: bool,
     /// Whether `<`, `>` and `&` are escaped in JSON.
     pub(crate) escape: bool,
+    /// Whether files of the language are simplified.
+    pub(crate) simplify: bool,
 }
 
 impl Written {
@@ -77,7 +84,11 @@ impl Written {
         if let Some(words) = &self.out {
             form = Some(parse(words)?);
         }
-        Ok((form.unwrap_or(Form::Value(default)), file))
+        let form = form.unwrap_or(Form::Value(default));
+        if self.simplify && !matches!(form, Form::Value(FileType::Cue) | Form::Package) {
+            return Err(Error::usage("--simplify is for files of the language: give --out cue as well"));
+        }
+        Ok((form, file))
     }
 
     /// Writes values; mistakes in any of them stop all.
@@ -92,6 +103,7 @@ impl Written {
             let text = only.json_text()?;
             return out.write(|to| text.write(to).and_then(|()| to.write_all(b"\n")));
         }
+        let layout = Layout { simplify: self.simplify, ..layout };
         let mut texts = Vec::new();
         let mut problems = Vec::new();
         for value in values {
@@ -165,11 +177,26 @@ fn render(form: Form, value: Value<'_>, layout: Layout) -> Result<Vec<u8>, Error
             if !layout.ignore {
                 value.validate(layout.concrete)?;
             }
-            Ok(spaces(&value.to_file(layout.open.unwrap_or_default())).into_bytes())
+            let text = value.to_file(layout.open.unwrap_or_default());
+            Ok(spaces(&less(text, layout)).into_bytes())
         }
         Form::Value(FileType::Json) if !layout.escape => Ok((value.json()? + "\n").into_bytes()),
         Form::Value(form) => as_data(form, value, &value.data()?, layout),
     }
+}
+
+/// A text of the language, simplified where that is wished; one that shows mistakes in their places may not be read again, and stays as it is.
+pub(crate) fn simplified(text: String) -> String {
+    let (mut file, mistakes) = syntax::parse(FileId(0), &text);
+    if !mistakes.is_empty() {
+        return text;
+    }
+    syntax::simplify::simplify(&mut file);
+    syntax::fmt::format(&file)
+}
+
+fn less(text: String, layout: Layout) -> String {
+    if layout.simplify { simplified(text) } else { text }
 }
 
 /// Indents by blanks, as values are shown; files have tabs.
@@ -197,7 +224,7 @@ fn as_data(form: FileType, value: Value<'_>, data: &Data, layout: Layout) -> Res
         }
         FileType::JsonLines => (json::compact(data) + "\n").into_bytes(),
         FileType::Yaml => yaml::write(data).into_bytes(),
-        FileType::Cue => cue::write(data).into_bytes(),
+        FileType::Cue => less(cue::write(data), layout).into_bytes(),
         FileType::Toml => toml::write(data).map_err(|e| at(value, format!("as TOML: {e}")))?.into_bytes(),
         FileType::Text | FileType::Binary | FileType::Proto => match data {
             Data::String(text) if form == FileType::Text => format!("{text}\n").into_bytes(),

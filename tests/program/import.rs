@@ -37,6 +37,26 @@ fn data_becomes_files() {
 }
 
 #[test]
+fn files_of_a_folder() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a.conf", "x: {y: 1}\n");
+    sandbox.file("b.yaml", "z: 1\n");
+    sandbox.file("c.cue", "package p\n");
+    // What is made of a folder is a part of its package.
+    check!("import-ext", sandbox.run(&["import", "-o", "-", "-s", "yaml", "--ext", "conf", "."]));
+    check!(
+        "import-ext-binary",
+        sandbox.run(&["import", "-o", "-", "binary", "--ext", ".conf", "-l", "raw:", "."])
+    );
+    check!("import-ext-type", sandbox.run(&["import", "--ext", "conf", "."]));
+    check!("import-binary", sandbox.run(&["import", "binary", "."]));
+    check!("import-clash", sandbox.run(&["import", "-p", "q", "."]));
+    assert_eq!(sandbox.run(&["import", "."]).status, 0);
+    assert_eq!(read(&sandbox, "b.cue"), "package p\n\nz: 1\n");
+    assert_eq!(sandbox.run(&["export"]).stdout, "{\n    \"z\": 1\n}\n");
+}
+
+#[test]
 fn schemas_become_definitions() {
     let sandbox = Sandbox::new();
     let schema = "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"type\": \"object\",\n  \"required\": [\"name\"],\n  \"properties\": {\n    \"name\": {\"type\": \"string\", \"minLength\": 1},\n    \"port\": {\"$ref\": \"#/$defs/port\"}\n  },\n  \"$defs\": {\"port\": {\"type\": \"integer\", \"minimum\": 1}}\n}\n";

@@ -64,3 +64,74 @@ fn another_folder_to_work_in() {
     }
     check!("chdir-none", sandbox.run(&["export", "-C", "nowhere", "x.cue"]));
 }
+
+#[test]
+fn less_is_written_where_asked() {
+    let sandbox = Sandbox::new();
+    sandbox.file("s.cue", "\"a\": {b: {\"c\": 1}}\n#d: {x: int}\n");
+    check!("simplify-fmt", sandbox.run_with_input(&["fmt", "-s", "-"], "\"a\": {b: {\"c\": 1}}\n"));
+    check!("simplify-eval", sandbox.run(&["eval", "-s", "s.cue"]));
+    assert_eq!(sandbox.run(&["export", "--simplify", "--out", "cue", "s.cue"]).stdout, "a: b: c: 1\n");
+    assert_eq!(sandbox.run(&["eval", "--out", "package", "-s", "s.cue"]).stdout, "a: b: c: 1\n#d: x: int\n");
+    check!("simplify-json", sandbox.run(&["export", "-s", "s.cue"]));
+}
+
+#[test]
+fn fmt_takes_folders_whole() {
+    let sandbox = Sandbox::new();
+    for file in ["a.cue", "in/b.cue", "in/cue.mod/c.cue", "_in/d.cue"] {
+        sandbox.file(file, "a:1\n");
+    }
+    sandbox.file("in/cue.mod/module.cue", "module: \"ex.test/m\"\n");
+    // Another module is left out, unless folders are taken as they are.
+    assert_eq!(sandbox.run(&["fmt", "--check", "./..."]).stdout, "a.cue\n");
+    assert_eq!(sandbox.run(&["fmt", "--check", "--files", "."]).stdout, "a.cue\nin/b.cue\n");
+    assert_eq!(
+        sandbox.run(&["fmt", "--check", "--files", "_in", "in/cue.mod"]).stdout,
+        "_in/d.cue\nin/cue.mod/c.cue\n"
+    );
+}
+
+/// What `cue` has and we have not is told, with what to use instead.
+#[test]
+fn calls_that_are_for_another_program() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a.cue", "a: 1\n");
+    let calls: &[&[&str]] = &[
+        &["def", "a.cue"],
+        &["def", "-e", "a", "a.cue"],
+        &["trim", "a.cue"],
+        &["fix"],
+        &["cmd", "deploy"],
+        &["mod", "init"],
+        &["login"],
+        &["refactor", "imports", "a", "b"],
+        &["lsp"],
+        &["exp", "gengotypes"],
+        &["-C", ".", "fix"],
+        &["export", "-n", "a", "."],
+        &["eval", "-I", "in", "a.cue"],
+        &["vet", "--proto_enum=json", "a.cue"],
+        &["export", "-i", "a.cue"],
+        &["vet", "-s", "a.cue"],
+        &["import", "-d", "#A", "a.yaml"],
+        &["import", "--merge=false", "a.yaml"],
+        &["help", "filetypes"],
+    ];
+    let mut told = String::new();
+    for call in calls {
+        let ended = sandbox.run(call);
+        assert_eq!(ended.status, 2, "{call:?}: {}", ended.stderr);
+        told.push_str(&format!(
+            "$ stepwell {}\n{}\n",
+            call.join(" "),
+            ended.stderr.lines().next().unwrap_or("")
+        ));
+    }
+    insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("calls-of-another-program", told);
+    });
+    // What is no call of that program either is told as ever.
+    assert!(sandbox.run(&["def", "lst"]).stderr.contains("a similar subcommand exists: 'list'"));
+    assert_eq!(sandbox.run(&["completion", "bash"]).status, 0);
+}

@@ -4,7 +4,7 @@ use super::export::evaluate;
 use crate::error::{Error, Problem};
 use crate::language::Inputs;
 use crate::output::Output;
-use crate::written::{Form, Layout, Written};
+use crate::written::{Form, Layout, Written, simplified};
 use clap::Args;
 use std::path::PathBuf;
 use stepwell_lang::Show;
@@ -59,7 +59,8 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         attributes: args.show_attributes,
         open_defaults: false,
     };
-    let layout = Layout { open: Some(show), ignore: args.ignore, concrete: args.concrete, escape: false };
+    let layout =
+        Layout { open: Some(show), ignore: args.ignore, concrete: args.concrete, ..Layout::default() };
     let written = form.clone();
     let result = evaluate(&args.inputs, args.schema.as_deref(), &args.expressions, |values| {
         args.written.write(form, values, layout, out)
@@ -96,7 +97,8 @@ fn package(args: &Arguments, form: (Form, Option<PathBuf>), out: &Output) -> Res
         files.extend(renamed.iter().map(|text| syntax::parse(FileId(0), text).0));
         let whole =
             merge(files).map_err(|e| Error::mistake("output", format!("the files cannot be one: {e}")))?;
-        texts.push(syntax::fmt::format(&whole).into_bytes());
+        let text = syntax::fmt::format(&whole);
+        texts.push(if args.written.simplify { simplified(text) } else { text }.into_bytes());
     }
     args.written.write_texts(form, &texts, out)
 }

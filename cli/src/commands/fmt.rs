@@ -24,13 +24,20 @@ pub(super) struct Arguments {
     /// Write nothing; show what would change, and fail if anything would
     #[arg(short, long)]
     diff: bool,
+    /// Write less: `a: b: 1` for `a: {b: 1}`, and no quotes around labels that need none
+    #[arg(short, long)]
+    simplify: bool,
+    /// Folders stand for all .cue files in them and below, also in other modules; cue.mod and what begins with `.` or `_` is left out
+    // `--files` of the reference.
+    #[arg(long = "files")]
+    below: bool,
 }
 
 pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     let mut problems = Vec::new();
     let mut unformatted = 0;
-    for (path, source) in inputs::sources(&args.files)? {
-        let formatted = match format(&source) {
+    for (path, source) in inputs::sources(&args.files, args.below)? {
+        let formatted = match format(&source, args.simplify) {
             Ok(formatted) => formatted,
             Err(found) => {
                 problems.extend(found);
@@ -64,10 +71,13 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
 }
 
-fn format(source: &Source) -> Result<String, Vec<Problem>> {
+fn format(source: &Source, simplify: bool) -> Result<String, Vec<Problem>> {
     let mut sources = SourceMap::default();
     let id = sources.add(source.clone());
-    let (file, diagnostics) = syntax::parse(id, &source.text);
+    let (mut file, diagnostics) = syntax::parse(id, &source.text);
+    if simplify {
+        syntax::simplify::simplify(&mut file);
+    }
     match diagnostics.is_empty() {
         true => Ok(syntax::fmt::format(&file)),
         false => Err(diagnostics.iter().map(|d| Problem::of(d, &sources)).collect()),

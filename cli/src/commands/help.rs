@@ -1,6 +1,6 @@
 //! `stepwell help [COMMAND...]` and the page that a newcomer sees first.
 
-use super::GROUPS;
+use super::{GROUPS, elsewhere};
 use crate::error::Error;
 use crate::output::Output;
 use clap::Args;
@@ -46,8 +46,12 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     for name in &args.command {
         let known: Vec<String> = at.get_subcommands().map(|c| c.get_name().to_owned()).collect();
         let spoken = args.command.join(" ");
-        at = at.find_subcommand_mut(name).ok_or_else(|| {
-            Error::usage(format!("there is no command '{spoken}'; there are: {}", known.join(", ")))
+        let topic = elsewhere::TOPICS.contains(&name.as_str());
+        at = at.find_subcommand_mut(name).ok_or_else(|| match topic {
+            true => Error::usage(format!(
+                "there is no topic '{spoken}'; `stepwell help export` tells of inputs, types of files and flags"
+            )),
+            false => Error::usage(format!("there is no command '{spoken}'; there are: {}", known.join(", "))),
         })?;
     }
     out.result(at.render_long_help().to_string())

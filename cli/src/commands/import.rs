@@ -3,12 +3,12 @@
 mod proto;
 
 use crate::error::{Error, Place, Problem};
-use crate::inputs::place_in;
+use crate::inputs::{place_in, read};
 use crate::language::{Document, Placing, documents, refused};
 use crate::output::Output;
-use crate::written::write_file;
+use crate::written::{simplified, write_file};
 use clap::{Args, ValueEnum};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use stepwell_lang::data::Data;
@@ -17,7 +17,8 @@ use stepwell_lang::encode::schema::{self, File, Mistake};
 use stepwell_lang::encode::{cue, json, yaml};
 use stepwell_lang::load::{FileType, Interpretation};
 use stepwell_lang::pkg::regexp;
-use stepwell_lang::source::Source;
+use stepwell_lang::source::{FileId, Source};
+use stepwell_lang::syntax;
 
 /// Convert data and schemas to files of the language
 ///
@@ -58,6 +59,12 @@ pub(super) struct Arguments {
     /// Of folders, take the files whose names match this regular expression
     #[arg(short, long, value_name = "REGEXP")]
     name: Option<String>,
+    /// Of folders, take the files with this extension, whatever it says of them; the word in front tells what they are
+    #[arg(long = "ext", value_name = "EXT")]
+    extensions: Vec<String>,
+    /// Write less: `a: b: 1` for `a: {b: 1}`, and no quotes around labels that need none
+    #[arg(short, long)]
+    simplify: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -76,6 +83,40 @@ impl From<ProtoEnum> for Enums {
             ProtoEnum::Json => Enums::Names,
         }
     }
+}
+
+impl Arguments {
+    fn laid_out(&self, text: String) -> String {
+        if self.simplify { simplified(text) } else { text }
+    }
+
+    /// What a file in a folder is, if it is one of those that are taken.
+    fn type_of(&self, file: &Path, name: &str, wanted: Option<FileType>) -> Result<Option<FileType>, Error> {
+        let of_name = FileType::of_name(name);
+        if self.extensions.is_empty() {
+            return Ok(of_name.filter(|form| match wanted {
+                Some(wanted) => *form == wanted,
+                None => matches!(form, FileType::Json | FileType::Yaml | FileType::JsonLines),
+            }));
+        }
+        let has = |e: &String| {
+            let e = e.trim_start_matches('.');
+            name.strip_suffix(e).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
+        };
+        match self.extensions.iter().any(has) {
+            true => wanted.or(of_name).map(Some).ok_or_else(|| untyped(&name_here(file))),
+            false => Ok(None),
+        }
+    }
+}
+
+/// A file to be converted.
+struct Input {
+    path: PathBuf,
+    form: FileType,
+    mode: Interpretation,
+    /// The package of what it becomes.
+    package: Option<String>,
 }
 
 /// A file to be written.
@@ -99,13 +140,12 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     let mut targets = Vec::new();
     let mut problems = Vec::new();
     let mut protos = Vec::new();
-    for (path, form, interpretation) in expand(args, inputs, mode)? {
-        if form == FileType::Proto {
-            protos.push(path);
+    for input in expand(args, inputs, mode)? {
+        if input.form == FileType::Proto {
+            protos.push(input.path);
             continue;
         }
-        let converted = documents(&path, form).and_then(|d| convert(args, &path, &d, form, interpretation));
-        match converted {
+        match documents(&input.path, input.form).and_then(|d| convert(args, &input, &d)) {
             Ok(found) => targets.extend(found),
             Err(error) => problems.extend(error.problems),
         }
@@ -120,7 +160,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         return Err(problems.into());
     }
     if let Some(outfile) = &args.outfile {
-        let text = joined(args, targets);
+        let text = args.laid_out(joined(args, targets));
         return match outfile == "-" {
             true => out.result(text),
             false => write_file(Path::new(outfile), text.as_bytes(), args.force),
@@ -141,7 +181,8 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         if let Some(folder) = target.path.parent().filter(|f| !f.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|e| Error::file(folder, "make", &e))?;
         }
-        write_file(&target.path, target.file.text(target.package.as_deref()).as_bytes(), args.force)?;
+        let text = args.laid_out(target.file.text(target.package.as_deref()));
+        write_file(&target.path, text.as_bytes(), args.force)?;
     }
     Ok(())
 }
@@ -171,13 +212,14 @@ fn expand(
     args: &Arguments,
     inputs: &[String],
     mode: (Option<FileType>, Interpretation),
-) -> Result<Vec<(PathBuf, FileType, Interpretation)>, Error> {
+) -> Result<Vec<Input>, Error> {
     let pattern = match &args.name {
         Some(text) => Some(regexp::compile(text).map_err(|e| Error::usage(format!("--name: {e}")))?),
         None => None,
     };
     let here = [".".to_owned()];
     let mut qualifier = mode;
+    let mut packages = BTreeMap::new();
     let mut out = Vec::new();
     for input in if inputs.is_empty() { &here } else { inputs } {
         if let Some(words) = input.strip_suffix(':') {
@@ -188,32 +230,73 @@ fn expand(
         let path = Path::new(below.unwrap_or(input));
         if !path.is_dir() {
             let form = qualifier.0.or_else(|| FileType::of_name(input)).filter(|f| *f != FileType::Cue);
-            let form = form.ok_or_else(|| {
-                let error = Error::mistake("usage", format!("{input} does not say of what type it is"));
-                error.hint("put the type before it, for example `stepwell import yaml FILE`")
-            })?;
-            out.push((PathBuf::from(input), form, qualifier.1));
+            let form = form.ok_or_else(|| untyped(input))?;
+            let (path, package) = (PathBuf::from(input), args.package.clone());
+            out.push(Input { path, form, mode: qualifier.1, package });
             continue;
         }
         let mut found = Vec::new();
         folder(path, below.is_some(), 0, &mut found)?;
         for file in found {
             let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let form = FileType::of_name(&name).filter(|f| match qualifier.0 {
-                Some(wanted) => *f == wanted,
-                None => matches!(f, FileType::Json | FileType::Yaml | FileType::JsonLines),
-            });
-            if let Some(form) = form
-                && pattern.as_ref().is_none_or(|p| p.is_match(name.as_bytes()))
-            {
-                out.push((file.strip_prefix(".").unwrap_or(&file).to_owned(), form, qualifier.1));
+            if pattern.as_ref().is_some_and(|p| !p.is_match(name.as_bytes())) {
+                continue;
+            }
+            let form = args.type_of(&file, &name, qualifier.0)?.filter(|f| *f != FileType::Cue);
+            if let Some(form) = form {
+                let folder = file.parent().unwrap_or(Path::new("."));
+                let package = packages.entry(folder.to_owned()).or_insert_with(|| package_of(folder)).clone();
+                let package = agreed(args.package.as_ref(), package, folder)?;
+                let path = file.strip_prefix(".").unwrap_or(&file).to_owned();
+                out.push(Input { path, form, mode: qualifier.1, package });
             }
         }
     }
     if out.is_empty() {
-        return Err(Error::mistake("io", "there are no files to import").hint("name them, or their folder"));
+        let hint = match (qualifier.0, args.extensions.is_empty()) {
+            (Some(FileType::Binary), true) => "name them, or say which files of a folder they are: --ext EXT",
+            _ => "name them, or their folder",
+        };
+        return Err(Error::mistake("io", "there are no files to import").hint(hint));
     }
     Ok(out)
+}
+
+/// The package of the files of a folder, if they are of one.
+fn package_of(folder: &Path) -> Option<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).ok()?.flatten().map(|e| e.path()) {
+        let name = entry.file_name()?.to_string_lossy().into_owned();
+        if name.ends_with(".cue")
+            && !name.starts_with(['.', '_'])
+            && let Ok(source) = read(&entry)
+            && let Some(package) = syntax::parse(FileId(0), &source.text).0.package
+        {
+            found.insert(package.name.name.to_owned());
+        }
+    }
+    found.pop_first().filter(|_| found.is_empty())
+}
+
+/// The package of what is made of files in a folder: that of the folder, so that what was imported is a part of it.
+fn agreed(asked: Option<&String>, there: Option<String>, folder: &Path) -> Result<Option<String>, Error> {
+    match (asked, there) {
+        (Some(asked), Some(there)) if *asked != there => {
+            let message = format!("the files in {} are of package {there}, not {asked}", folder.display());
+            Err(Error::mistake("usage", message).hint("leave out --package, or name the files to import"))
+        }
+        (asked, there) => Ok(asked.cloned().or(there)),
+    }
+}
+
+/// The path of a file as it is shown from here.
+fn name_here(file: &Path) -> String {
+    file.strip_prefix(".").unwrap_or(file).display().to_string()
+}
+
+fn untyped(file: &str) -> Error {
+    let error = Error::mistake("usage", format!("{file} does not say of what type it is"));
+    error.hint("put the type before it, for example `stepwell import yaml FILE`")
 }
 
 fn folder(path: &Path, below: bool, depth: u32, out: &mut Vec<PathBuf>) -> Result<(), Error> {
@@ -238,16 +321,15 @@ fn folder(path: &Path, below: bool, depth: u32, out: &mut Vec<PathBuf>) -> Resul
 /// What a file becomes.
 fn convert(
     args: &Arguments,
-    path: &Path,
+    Input { path, form, mode, package }: &Input,
     found: &[Document],
-    form: FileType,
-    mode: Interpretation,
 ) -> Result<Vec<Target>, Error> {
+    let mode = *mode;
     let beside = match path.as_os_str() == "-" {
         true => PathBuf::from("stdin.cue"),
         false => path.with_extension("cue"),
     };
-    let target = |file| Target { path: beside.clone(), package: args.package.clone(), file };
+    let target = |file| Target { path: beside.clone(), package: package.clone(), file };
     if mode == Interpretation::Crd {
         let mut out = Vec::new();
         for document in found.iter().filter(|d| d.value.data != Data::Null) {
@@ -271,7 +353,7 @@ fn convert(
             "--list makes a list of them, --path puts each below a label, --files writes a file for each",
         ));
     }
-    let source = found.first().and_then(|d| d.value.source.as_ref()).filter(|_| form == FileType::Yaml);
+    let source = found.first().and_then(|d| d.value.source.as_ref()).filter(|_| *form == FileType::Yaml);
     let mut comments = source.map(|s| yaml::Comments::of(&s.text)).filter(|_| !args.recursive);
     let mut whole = File::default();
     let mut apart = Vec::new();
@@ -331,7 +413,7 @@ fn convert(
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let numbered = |(i, file)| {
         let name = if i == 0 { format!("{stem}.cue") } else { format!("{stem}-{i}.cue") };
-        Target { path: path.with_file_name(name), package: args.package.clone(), file }
+        Target { path: path.with_file_name(name), package: package.clone(), file }
     };
     Ok(apart.into_iter().enumerate().map(numbered).collect())
 }

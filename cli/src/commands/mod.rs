@@ -6,6 +6,7 @@ mod completions;
 mod def;
 mod delete;
 mod dry_run;
+mod elsewhere;
 mod env;
 mod eval;
 mod export;
@@ -62,6 +63,7 @@ struct Global {
 enum Command {
     #[command(subcommand)]
     Cluster(cluster::Cluster),
+    #[command(alias = "completion")]
     Completions(completions::Arguments),
     #[command(subcommand)]
     Def(def::Def),
@@ -149,8 +151,14 @@ impl Cli {
         if let Some(cli) = Cli::of_language(&args) {
             return Ok(cli);
         }
-        let matches = command().try_get_matches_from(args)?;
+        let matches = command().try_get_matches_from(&args);
+        let matches = matches.map_err(|e| elsewhere::advice(&args, &e).unwrap_or_else(|| e.into()))?;
         Ok(Cli::from_arg_matches(&matches)?)
+    }
+
+    /// Whether this is the name of a command, or of the noun before one.
+    fn has_command(name: &str) -> bool {
+        Cli::command().find_subcommand(name).is_some()
     }
 
     /// A command of the language, read without describing all the others, which takes longer than most evaluations. `None` for other commands, and where

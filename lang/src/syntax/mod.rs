@@ -15,6 +15,7 @@ mod literal;
 pub mod merge;
 mod mistake;
 mod parser;
+pub mod simplify;
 mod token;
 
 use crate::diag::Diagnostic;
