@@ -314,8 +314,15 @@ impl Evaluator {
             self.expand(v);
             let t = self.with_default(v);
             self.expand(t);
-            let x = self.v(t);
-            if x.state != State::Done || x.err.is_some() || x.kind.contains(Kind::STRUCT) {
+            let y = self.v(t);
+            if y.state == State::Done
+                && y.err.is_none()
+                && self.ext_ref(t).is_some_and(|e| !e.branches.is_empty())
+            {
+                let message = format!("unresolved disjunction {} in argument 1 to close", self.show(t));
+                return Err(self.error(Code::Incomplete, x.span, message));
+            }
+            if y.state != State::Done || y.err.is_some() || y.kind.contains(Kind::STRUCT) {
                 return Ok(());
             }
         }

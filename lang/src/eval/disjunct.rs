@@ -7,6 +7,7 @@
 
 use super::arena::*;
 use super::core::Evaluator;
+use super::expr::E;
 use super::terms::Said;
 use super::unify::{Choice, Undecided};
 use crate::diag::Code;
@@ -34,7 +35,15 @@ struct Round {
     /// Branches in which as much is decided as in this round, and not everything.
     open: Vec<Leaf>,
     /// Why others are none.
-    failures: Vec<ErrId>,
+    failures: Vec<Failure>,
+}
+
+/// A branch that is no value.
+#[derive(Debug)]
+struct Failure {
+    why: ErrId,
+    /// The term that was chosen last, if it is written in its disjunction.
+    term: Option<E>,
 }
 
 /// How far below a vertex with something left to decide mistakes are looked for.
@@ -71,7 +80,7 @@ impl Evaluator {
         let mut round = self.leaves(v, undecided.clone(), Said::default());
         if round.leaves.is_empty() && round.said.spared && self.exhausted().is_none() {
             // Every term is to be told of.
-            round = self.leaves(v, undecided, Said::every_term());
+            round = self.leaves(v, undecided.clone(), Said::every_term());
         }
         if inside {
             self.closers_around.pop();
@@ -81,7 +90,7 @@ impl Evaluator {
             return;
         }
         if round.leaves.is_empty() {
-            let e = self.all_failed(v, round.failures);
+            let e = self.all_failed(v, possible(round.failures, &undecided));
             // An error of the vertex itself says more than that every branch has it.
             self.v_mut(v).err = None;
             self.fail(v, e);
@@ -152,7 +161,7 @@ impl Evaluator {
             }
             if let Some(e) = term.and_then(|_| round.said.failure(&terms)) {
                 round.said.spared = true;
-                round.failures.push(e);
+                round.failures.push(Failure { why: e, term: first.term(i as usize).cloned() });
                 continue;
             }
             match self.choose(round, from, &decisions, &terms) {
@@ -163,7 +172,7 @@ impl Evaluator {
                     if terms.len() == decisions.len() && !self.is_incomplete(e) {
                         round.said.failed.push((terms, e));
                     }
-                    round.failures.push(e);
+                    round.failures.push(Failure { why: e, term: first.term(i as usize).cloned() });
                 }
             }
         }
@@ -252,8 +261,9 @@ impl Evaluator {
         for l in leaves.iter_mut() {
             let equal = |ev: &mut Self| {
                 let equal = if work { ev.equivalent(l.v, leaf.v) } else { ev.made_equal(l.v, leaf.v) };
-                // What is undecided may bring what only one of them allows.
-                equal && (leaf.undecided.is_empty() || ev.closed_alike(l.v, leaf.v))
+                // What is undecided may bring what only one of them allows, and a scalar is held to its bounds once all is decided.
+                let alike = |ev: &mut Self| ev.same_constraints(l.v, leaf.v) && ev.closed_alike(l.v, leaf.v);
+                equal && (leaf.undecided.is_empty() || alike(ev))
             };
             if self.same_left(l, &leaf) && (l.v == leaf.v || equal(self)) {
                 add_histories(&mut l.histories, leaf.histories);
@@ -376,6 +386,18 @@ impl Evaluator {
             v = self.settled(b);
         }
         v
+    }
+}
+
+/// Why branches failed, without those whose term no other disjunction would have left: `"a"` in `("a" | "b") & ("b" | "c")`.
+fn possible(failures: Vec<Failure>, undecided: &[Undecided]) -> Vec<ErrId> {
+    let ruled_out = |f: &Failure| {
+        f.term.as_ref().is_some_and(|term| undecided.iter().any(|u| u.parent == 0 && u.excludes(term)))
+    };
+    let left: Vec<ErrId> = failures.iter().filter(|f| !ruled_out(f)).map(|f| f.why).collect();
+    match left.is_empty() {
+        true => failures.into_iter().map(|f| f.why).collect(),
+        false => left,
     }
 }
 

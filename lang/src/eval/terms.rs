@@ -109,6 +109,19 @@ fn is_plain(e: &E) -> bool {
     }
 }
 
+/// Whether two expressions are scalars or types that are not the same value.
+pub(super) fn clash(a: &E, b: &E) -> bool {
+    let kind = |e: &E| match &e.kind {
+        X::Scalar(s) => Some(s.kind()),
+        X::Type { kind, .. } => Some(*kind),
+        _ => None,
+    };
+    match (&a.kind, &b.kind) {
+        (X::Scalar(x), X::Scalar(y)) => !same_scalar(x, y),
+        _ => kind(a).zip(kind(b)).is_some_and(|(x, y)| x.and(y).is_bottom()),
+    }
+}
+
 /// Whether two expressions are written alike, and the names in them stand for the same: `names` tells that of two names that are in so many
 /// environments of the expressions' own.
 fn same_text(a: &E, b: &E, within: u32, names: &dyn Fn(&E, &E, u32) -> bool) -> bool {

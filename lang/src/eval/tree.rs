@@ -46,6 +46,8 @@ impl Evaluator {
             let mut out = Map::new();
             out.insert("kind".to_owned(), Json::String(super::print::kind(self.v(t).kind)));
             match self.default_branches(t).as_slice() {
+                // A list that is not decided has no elements that could be shown.
+                [] if self.v(t).kind == Kind::LIST => return json!({"incomplete": "list"}),
                 [] => {}
                 [only] => {
                     out.insert("default".to_owned(), self.tree(*only));

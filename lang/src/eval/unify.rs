@@ -96,10 +96,27 @@ pub(super) struct Undecided {
 impl Undecided {
     /// The choice of a term, if the terms are written in the disjunction.
     pub(super) fn choice(&self, i: usize) -> Option<Choice> {
-        let X::Or(terms) = &self.written.as_ref()?.kind else { return None };
+        let terms = self.terms_written()?;
         let marked = terms.get(i)?.1;
         let has_marks = terms.iter().any(|t| t.1);
         Some(Choice { parent: self.parent, site: self.site, has_marks, marked })
+    }
+
+    fn terms_written(&self) -> Option<&[(E, bool)]> {
+        match &self.written.as_ref()?.kind {
+            X::Or(terms) => Some(terms),
+            _ => None,
+        }
+    }
+
+    /// A term, if it is written in the disjunction.
+    pub(super) fn term(&self, i: usize) -> Option<&E> {
+        Some(&self.terms_written()?.get(i)?.0)
+    }
+
+    /// Whether none of its terms goes with another term, as far as that can be seen of scalars and types.
+    pub(super) fn excludes(&self, term: &E) -> bool {
+        self.terms_written().is_some_and(|terms| terms.iter().all(|t| super::terms::clash(&t.0, term)))
     }
 }
 

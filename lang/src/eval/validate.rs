@@ -304,7 +304,8 @@ impl Evaluator {
         all_in(x, y) && all_in(y, x)
     }
 
-    fn same_constraints(&self, a: VId, b: VId) -> bool {
+    /// Whether two values are held to the same bounds, patterns, checks and lengths.
+    pub(super) fn same_constraints(&self, a: VId, b: VId) -> bool {
         let empty = Ext::default();
         let (x, y) = (self.ext_ref(a).unwrap_or(&empty), self.ext_ref(b).unwrap_or(&empty));
         let bounds = x.bounds.len() == y.bounds.len()

@@ -134,3 +134,12 @@ fn alternatives_that_are_written_alike_are_one() {
     check_tree("a: {x?: int} | {x?: string}", "{a: struct}");
     check_tree("a: {x?: 1} | {x!: 1}", "{a: struct}");
 }
+
+#[test]
+fn a_scalar_that_a_bound_will_refuse_is_another_branch() {
+    // Both branches are 0 after the first choice; only one of them is held to a bound.
+    check("x: (>=1 | _) & 0 & (0 | _)", r#"{"x":0}"#);
+    check("x: ((0 & >=1) | _) & (0 & (0 | _))", r#"{"x":0}"#);
+    let check_of_a_text = "import \"strings\"\nx: (strings.MinRunes(3) | _) & \"a\" & (\"a\" | _)";
+    check(check_of_a_text, r#"{"x":"a"}"#);
+}

@@ -64,6 +64,7 @@ fn bounds_have_the_type_of_their_limit() {
 #[test]
 fn the_default_of_an_argument_is_closed() {
     check_tree("a: close(*{x: 1} | 0), b: a & {y: 1}", "{a: {x: 1}, b: {x: 1, y: error}}");
+    check_tree("a: close({x: 1} | {y: 1}), b: (a & {x: 1}).x", "{a: incomplete, b: incomplete}");
 }
 
 #[test]
