@@ -351,7 +351,7 @@ impl Instance {
     }
 
     /// Evaluates an expression whose names are the fields of `scope`, then of the structs around it. Standard packages may
-    /// be used by their short names without an import where `imports` is true.
+    /// be used by their short names without an import where `imports` is true; the expression may then begin with imports of its own, too.
     ///
     /// ```
     /// use stepwell_lang::{NoPackages, Program, Source};
@@ -360,6 +360,8 @@ impl Instance {
     /// let a = instance.root().get("a").unwrap();
     /// let sum = instance.eval(&Source::new("expr", "b + c"), a, false).unwrap();
     /// assert_eq!(sum.as_int(), Some(5));
+    /// let upper = instance.eval(&Source::new("expr", "import s \"strings\"\ns.ToUpper(\"\\(b)x\")"), a, true).unwrap();
+    /// assert_eq!(upper.as_str().as_deref(), Some("2X"));
     /// ```
     pub fn eval(&self, source: &Source, scope: Value<'_>, imports: bool) -> Result<Value<'_>, Failure> {
         let (expr, env) = self.compile_expr(source, scope, imports)?;

@@ -53,7 +53,11 @@ impl Document {
             }
             Err(e) => {
                 let span = span_at(&sources, file, e.line, e.column);
-                let problem = Problem::new("yaml", "", format!("this is not YAML: {}", e.message));
+                let mut problem = Problem::new("yaml", "", format!("this is not YAML: {}", e.message));
+                if text.contains("{{") && text.contains("}}") {
+                    problem = problem
+                        .hint("if it is a template of a Helm chart: `helm template` makes YAML of the chart");
+                }
                 Err(Problems::one(sources, problem.at(span, "")))
             }
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use stepwell_cluster::{EmbeddedCluster, Options};
 use stepwell_runtime::definitions::{Definition, Library, Parameter};
@@ -143,28 +144,55 @@ async fn smallest_inputs_are_right() {
     }
 }
 
+/// How many letters have to be put in, taken out or changed.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// A word without its last letter, if it then is nearer to itself than to all others.
+fn slip<'a>(word: &str, others: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let (cut, _) = word.char_indices().last().filter(|(cut, _)| *cut >= 2)?;
+    let slip = &word[..cut];
+    let nearer = others.into_iter().any(|other| other != word && distance(slip, other) <= 1);
+    (!nearer).then(|| slip.to_owned())
+}
+
 #[tokio::test]
-async fn a_misspelt_parameter_is_told_with_the_nearest_name() {
+async fn every_misspelt_parameter_is_told_with_the_nearest_name() {
     let (_cluster, driver) = driver().await;
-    let mut seen = 0;
+    let (mut seen, mut definitions) = (0, 0);
     for case in cases() {
         let given = case.properties();
-        let free = |p: &&Parameter| p.name.len() >= 4 && !given.contains_key(&p.name);
-        let Some(parameter) = case.parameters.iter().find(free) else { continue };
-        let mut properties = given.clone();
-        let slip = parameter.name[..parameter.name.len() - 1].to_owned();
-        properties.insert(slip.clone(), json!("x"));
-        let text = case.application(&properties);
-        let (_, told) = told(&driver, &text).await;
-        let path = format!("{}.{slip}", case.path());
-        // Another name may be as near.
-        let found = told.iter().any(|(at, line, says)| {
-            *at == path && *line == line_of(&text, &slip) && says.contains("did you mean `")
-        });
-        assert!(found, "{} {}: {slip}: {told:#?}\n{text}", case.kind, case.name);
-        seen += 1;
+        let before = seen;
+        for parameter in case.parameters.iter().filter(|p| !given.contains_key(&p.name)) {
+            let names = case.parameters.iter().map(|p| p.name.as_str());
+            let Some(slip) = slip(&parameter.name, names) else { continue };
+            let mut properties = given.clone();
+            properties.insert(slip.clone(), json!("x"));
+            let text = case.application(&properties);
+            let (_, told) = told(&driver, &text).await;
+            let path = format!("{}.{slip}", case.path());
+            let near = format!("did you mean `{}`?", parameter.name);
+            let found = told.iter().any(|(at, line, says)| {
+                *at == path && *line == line_of(&text, &slip) && says.ends_with(&near)
+            });
+            assert!(found, "{} {}: {slip}: {told:#?}\n{text}", case.kind, case.name);
+            seen += 1;
+        }
+        definitions += usize::from(seen > before);
     }
-    assert!(seen > 80, "{seen}");
+    assert!(definitions > 80 && seen > 300, "{definitions}, {seen}");
 }
 
 #[tokio::test]
@@ -244,6 +272,63 @@ async fn a_word_that_a_parameter_does_not_allow_is_told_where_it_stands() {
         let there = refused.iter().any(|r| r.starts_with(known));
         assert!(there || known == "read-object", "{known}: {refused:?}");
     }
+}
+
+/// The words that a parameter may be, as a message tells them.
+fn allowed(says: &str) -> Vec<String> {
+    let (_, list) = says.split_once("allowed are ").unwrap_or_default();
+    let end = list.find(" did you mean").or(list.find(" it is ")).unwrap_or(list.len());
+    let word = |w: &str| Some(w.strip_prefix('"')?.strip_suffix('"')?.to_owned());
+    list[..end].split(", ").filter_map(word).collect()
+}
+
+/// What a parameter is given so that the part of it of this name is this word.
+type Make = fn(&str, &str) -> Value;
+
+#[tokio::test]
+async fn every_misspelt_word_is_told_with_the_nearest_one() {
+    let (_cluster, driver) = driver().await;
+    let mut seen = BTreeSet::new();
+    for case in cases() {
+        let said = |told: Vec<(String, usize, String)>, name: &str| {
+            let ending = format!(".{name}");
+            told.into_iter().find(|(at, _, says)| at.ends_with(&ending) && says.contains("allowed are"))
+        };
+        // Each parameter, and those in it: of an object, or of the elements of a list.
+        let mut places: Vec<(&Parameter, &Parameter, Make)> = Vec::new();
+        for outer in &case.parameters {
+            places.push((outer, outer, |_, word| json!(word)));
+            for inner in &outer.inside {
+                places.push((outer, inner, |name, word| json!({name: word})));
+                places.push((outer, inner, |name, word| json!([{name: word}])));
+            }
+        }
+        for (outer, inner, make) in places.into_iter().filter(|(_, inner, _)| inner.kind == "string") {
+            let with = |word: &str| {
+                let mut properties = case.properties();
+                properties.insert(outer.name.clone(), make(&inner.name, word));
+                case.application(&properties)
+            };
+            let (_, told_of_none) = told(&driver, &with("no-such-word")).await;
+            let Some((path, _, says)) = said(told_of_none, &inner.name) else { continue };
+            let words = allowed(&says);
+            assert!(!words.is_empty(), "{} {path}: {says}", case.name);
+            for word in &words {
+                let Some(slip) = slip(word, words.iter().map(String::as_str)) else { continue };
+                let (right, told) = told(&driver, &with(&slip)).await;
+                // Beside words there may be a form that it has.
+                if right {
+                    continue;
+                }
+                let near = format!("did you mean \"{word}\"?");
+                let found =
+                    told.iter().any(|(at, line, says)| *at == path && *line > 0 && says.contains(&near));
+                assert!(found, "{} {}: {path}: {slip}: {told:#?}", case.kind, case.name);
+                seen.insert(format!("{} {path}", case.name));
+            }
+        }
+    }
+    assert!(seen.len() > 40, "{}: {seen:#?}", seen.len());
 }
 
 #[tokio::test]

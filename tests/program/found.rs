@@ -290,3 +290,102 @@ fn what_no_package_has_is_told_where_it_is_vetted() {
     dir.file("scale.yaml", old);
     check!("vet-output-of-a-trait", dir.run(&["def", "vet", "scale.yaml"]));
 }
+
+/// What packages were called at one time or another, and what definitions do with lists and with words of theirs.
+#[test]
+fn definitions_of_all_ages_are_read() {
+    let dir = Sandbox::new();
+    let older = "apiVersion: core.oam.dev/v1alpha2\nkind: WorkloadDefinition\nmetadata:\n  name: older\n  annotations:\n    definition.oam.dev/description: \"A text that goes on\n    where its key begins\"\nspec:\n  schematic:\n    cue:\n      template: |\n        import (\n          apps \"kube/apps/v1\"\n          \"kube/v1\"\n        )\n        output: apps.#Deployment\n        output: spec: template: spec: containers: [{name: \"a\", image: parameter.image, args: [\"serve\"] + parameter.args * 2}]\n        outputs: web: v1.#Service\n        outputs: web: spec: ports: [{port: 80}]\n        parameter: {image: string, args: *[] | [...string]}\n";
+    dir.file("older.yaml", older);
+    check!(
+        "found-older",
+        dir.run(&["def", "render", "older.yaml", "--set", "image=a", "--set", "args[0]=b"])
+    );
+    let refusing = "needing: {type: \"workflow-step\"}\ntemplate: {\n\tif parameter.version == _|_ {\n\t\t_needed: 0 & \"give a version\"\n\t}\n\tparameter: version?: string\n}\n";
+    dir.file("needing.cue", refusing);
+    check!("found-refusing", dir.run(&["def", "vet", "needing.cue"]));
+    // What is rendered has to fit all the same.
+    dir.file("unfit.cue", &refusing.replace("_needed", "output: kind").replace("workflow-step", "component"));
+    check!("found-unfit", dir.run(&["def", "vet", "unfit.cue"]));
+}
+
+/// A server that takes so many posts of JSON objects, and gives them back.
+fn posts(count: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let one = move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut text, mut buffer) = (String::new(), [0; 4096]);
+        while !text.ends_with('}') {
+            match stream.read(&mut buffer) {
+                Ok(n) if n > 0 => text += &String::from_utf8_lossy(&buffer[..n]),
+                _ => break,
+            }
+        }
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+        text
+    };
+    (address, std::thread::spawn(move || (0..count).map(|_| one()).collect()))
+}
+
+/// The ops that messages once had, and one component put to an environment.
+#[test]
+fn steps_of_old_name_ops_that_are_there() {
+    let dir = Sandbox::new();
+    let (address, server) = posts(3);
+    let step = format!(
+        "import \"vela/op\"\n\ntell: {{type: \"workflow-step\"}}\ntemplate: {{\n\tding: op.#DingTalk & {{dingUrl: \"{address}/ding\", message: msgtype: \"text\"}}\n\tlark: op.#Lark & {{larkUrl: \"{address}/lark\", message: msg_type: \"text\"}}\n\tslack: op.#Slack & {{slackUrl: \"{address}/slack\", message: text: parameter.text}}\n\tparameter: text: string\n}}\n"
+    );
+    dir.file("defs/tell.cue", &step);
+    let put = "import \"vela/op\"\n\nput: {type: \"workflow-step\"}\ntemplate: {\n\tput: op.#ApplyEnvBindComponent & {env: parameter.env, policy: \"\", component: parameter.component, namespace: context.namespace}\n\tparameter: {env: string, component: string}\n}\n";
+    dir.file("defs/put.cue", put);
+    let app = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n  - {name: web, type: webservice, properties: {image: 'nginx:1'}}\n  policies:\n  - name: places\n    type: env-binding\n    properties: {envs: [{name: prod, patch: {components: [{name: web, type: webservice, properties: {image: 'nginx:2'}}]}}]}\n  workflow:\n    steps:\n    - {name: tell, type: tell, properties: {text: hi}}\n    - {name: web, type: put, properties: {env: prod, component: web}}\n    - {name: other, type: put, properties: {env: prod, component: wbe}}\n";
+    dir.file("app.yaml", app);
+    check!("found-ops", dir.run(&["run", "app.yaml", "--defs", "defs"]));
+    let images = dir.run(&["get", "deployments", "-o", "json"]);
+    assert!(images.stdout.contains("nginx:2"), "{}", images.shown());
+    let received = server.join().unwrap();
+    assert!(
+        received[2].starts_with("POST /slack ") && received[2].ends_with(r#"{"text":"hi"}"#),
+        "{received:?}"
+    );
+}
+
+/// An output may bring the packages that it needs.
+#[test]
+fn an_output_that_imports() {
+    let dir = Sandbox::new();
+    dir.file("run.yaml", "apiVersion: core.oam.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {name: counts}\nspec:\n  workflowSpec:\n    steps:\n    - name: make\n      type: apply-object\n      properties: {value: {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {n: '7'}}}\n      outputs:\n      - name: said\n        valueFrom: |\n          import \"strconv\"\n          \"twice: \" + strconv.FormatInt(2*strconv.Atoi(apply.$returns.value.data.n), 10)\n    - {name: say, type: print-message-in-status, inputs: [{from: said, parameterKey: message}]}\n");
+    let ended = dir.run(&["run", "run.yaml", "-o", "json"]);
+    let status = crate::workflows::json(&ended);
+    assert_eq!(status["steps"][1]["message"], "twice: 14", "{}", ended.shown());
+}
+
+/// What cannot work here says so where it is vetted or read, and what does it instead.
+#[test]
+fn what_cannot_work_says_what_does_it_instead() {
+    let dir = Sandbox::new();
+    let source =
+        "import \"vela/kube\"\n\ntenant: {type: \"source\"}\ntemplate: {\n\toutput: name: \"a\"\n}\n";
+    dir.file("source.cue", source);
+    check!("found-source", dir.run(&["def", "vet", "source.cue"]));
+    let asking = "import \"vela/kube\"\n\nasking: {type: \"component\", attributes: workload: type: \"autodetects.core.oam.dev\"}\ntemplate: {\n\tmap: kube.#Read & {$params: value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: \"a\"}}\n\tprocessing: {\n\t\toutput: token?: string\n\t\thttp: {method: \"GET\", url: parameter.url}\n\t}\n\toutput: {apiVersion: \"v1\", kind: \"ConfigMap\", data: a: map.$returns.value.data.a}\n\tparameter: url: string\n}\n";
+    dir.file("asking.cue", asking);
+    check!("found-asking", dir.run(&["def", "vet", "asking.cue"]));
+    check!("found-asking-rendered", dir.run(&["def", "render", "asking.cue", "--set", "url=http://a"]));
+    let importing = "import \"vela/module\"\n\nputs: {type: \"workflow-step\"}\ntemplate: {\n\tput: module.#Apply & {}\n\tparameter: {}\n}\n";
+    dir.file("importing.cue", importing);
+    check!("found-importing", dir.run(&["def", "vet", "importing.cue"]));
+    dir.file(
+        "kindless.cue",
+        "kindless: {type: \"trait\", attributes: {}}\ntemplate: outputs: part: {apiVersion: \"v1\"}\n",
+    );
+    check!("found-kindless", dir.run(&["def", "render", "kindless.cue"]));
+    dir.file("chart.yaml", "apiVersion: core.oam.dev/v1beta1\nkind: TraitDefinition\nmetadata:\n  name: a\n  namespace: {{ include \"namespace\" . }}\n");
+    check!("found-chart", dir.run(&["def", "vet", "chart.yaml"]));
+    dir.file("named.yaml", "apiVersion: core.oam.dev/v1alpha2\nkind: TraitDefinition\nmetadata: {name: scalers.example.org}\nspec: {definitionRef: {name: scalers.example.org}}\n");
+    check!("found-named", dir.run(&["def", "vet", "named.yaml"]));
+    dir.file("app.yaml", "apiVersion: core.oam.dev/v1alpha2\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n  - name: web\n    type: webservice\n    settings: {image: nginx}\n    traits:\n    - name: scaler\n      properties: {replicas: 2}\n");
+    check!("found-v1alpha2", dir.run(&["dry-run", "-f", "app.yaml"]));
+}

@@ -23,7 +23,7 @@ use crate::eval::expr::{
 use crate::eval::label::{Label, Labels};
 use crate::number::Number;
 use crate::packages::{AttributePlace, Packages};
-use crate::source::{Source, SourceMap, Span};
+use crate::source::{FileId, Source, SourceMap, Span};
 use crate::syntax::ast;
 use package::FileImports;
 use rustc_hash::FxHashSet;
@@ -79,7 +79,8 @@ pub(crate) struct Detached {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// Compiles one expression. `scopes` are the names of the structs around it, the outermost first.
+/// Compiles one expression. `scopes` are the names of the structs around it, the outermost first. With `imports` it may use standard packages by their short names,
+/// and begin with imports of its own.
 pub(crate) fn expression(
     source: Source,
     scopes: Vec<Vec<(Arc<str>, Label)>>,
@@ -88,7 +89,14 @@ pub(crate) fn expression(
     sources: &mut SourceMap,
 ) -> Detached {
     let file = sources.add(source.clone());
-    let (mut expr, mut diagnostics) = crate::syntax::parse_expr(file, &source.text);
+    let importing = if imports { importing(file, &source.text) } else { None };
+    let (mut expr, mut diagnostics, imported) = match importing {
+        Some((expr, imported)) => (expr, Vec::new(), imported),
+        None => {
+            let (expr, diagnostics) = crate::syntax::parse_expr(file, &source.text);
+            (expr, diagnostics, ast::File::default())
+        }
+    };
     let taken = std::mem::take(labels);
     let mut c = Compiler::new(taken, std::mem::take(sources), &crate::api::NoPackages);
     for names in scopes {
@@ -98,11 +106,24 @@ pub(crate) fn expression(
         }
     }
     c.short_imports = imports;
+    c.imports = c.file_imports(&imported);
     let expr = if diagnostics.is_empty() { c.expr(&mut expr) } else { Expr::new(X::Bottom, expr.span) };
     diagnostics.append(&mut c.diagnostics);
     *labels = c.labels;
     *sources = c.sources;
     Detached { expr, diagnostics }
+}
+
+/// An expression that begins with imports of its own, as outputs of steps may: the expression, and the file without it.
+fn importing(file: FileId, text: &str) -> Option<(ast::Expr<'_>, ast::File<'_>)> {
+    let (mut tree, diagnostics) = crate::syntax::parse(file, text);
+    if !diagnostics.is_empty() || tree.imports.is_empty() || tree.decls.len() > 1 {
+        return None;
+    }
+    match tree.decls.pop()?.kind {
+        ast::DeclKind::Embed(expr) => Some((*expr, tree)),
+        _ => None,
+    }
 }
 
 struct Compiler<'p> {

@@ -10,6 +10,7 @@ mod vet;
 
 pub use parameters::Parameter;
 pub use read::{Compiled, Definition, Policies};
+pub(crate) use vet::ASKED;
 pub use vet::vet;
 
 use crate::document::Document;

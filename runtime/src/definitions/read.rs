@@ -22,6 +22,9 @@ const WORKLOAD: &str = "WorkloadDefinition";
 /// What templates may name without declaring it.
 const SURROUNDINGS: &str = "context:   _\nparameter: _\n";
 
+/// What to do instead of a definition that fetches data while an Application is rendered.
+const SOURCES: &str = "data is not fetched while an Application is rendered: give it as parameters, or read it in a step (`read-object`, `read-config`, `request`) and pass it on with `outputs` and `inputs`";
+
 /// Marks a stored definition whose text is a whole file in the language, with its header.
 const FORM: &str = "definition.stepwell.dev/form";
 
@@ -302,9 +305,10 @@ fn read_file(name: &str, text: &str) -> Result<Definition, Problems> {
                         format!("there is no kind of definition `{kind}`"),
                     );
                     let problem = problem.at(Some(at), "");
-                    problems.push(match nearest(kind, kinds) {
-                        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                        None => problem.hint(format!("kinds are `{}`", kinds.join("`, `"))),
+                    problems.push(match (nearest(kind, kinds), kind.as_str()) {
+                        (Some(near), _) => problem.hint(format!("did you mean `{near}`?")),
+                        (None, "source") => problem.hint(SOURCES),
+                        (None, _) => problem.hint(format!("kinds are `{}`", kinds.join("`, `"))),
                     });
                 }
             }
@@ -367,7 +371,10 @@ fn read_object(d: &Document, file: &str) -> Result<Definition, Problem> {
         let said = d.value.get("kind").and_then(Json::as_str).unwrap_or_default();
         let kinds = Kind::ALL.map(Kind::object_kind);
         let problem = d.problem("definition", "kind", format!("`{said}` is no kind of definition"));
-        return Err(problem.hint(format!("kinds are `{}`", kinds.join("`, `"))));
+        return Err(match said {
+            "SourceDefinition" => problem.hint(SOURCES),
+            _ => problem.hint(format!("kinds are `{}`", kinds.join("`, `"))),
+        });
     };
     let text = |path: &str| match d.value.pointer(&format!("/{}", path.replace('.', "/"))) {
         None | Some(Json::Null) => Ok(None),
@@ -394,9 +401,13 @@ fn read_object(d: &Document, file: &str) -> Result<Definition, Problem> {
             let other =
                 d.value.pointer("/spec/schematic").and_then(Json::as_object).and_then(|s| s.keys().next());
             let problem = missing(TEMPLATE);
+            let named = d.value.pointer("/spec/definitionRef").is_some();
             return Err(match other.filter(|o| *o != "cue") {
                 Some(other) => problem
                     .hint(format!("a schematic of `{other}` cannot be rendered; `cue` and `terraform` can")),
+                None if named => {
+                    problem.hint("`definitionRef` only names a kind: a template says what is rendered")
+                }
                 None => problem,
             });
         }

@@ -1,7 +1,8 @@
 //! The components of an Application as ops see them: rendered, judged, and as policies deploy them.
 
 use crate::definitions::Library;
-use crate::model::application::{Application, Component, Policy};
+use crate::document::Document;
+use crate::model::application::{self, Application, Component, Policy};
 use crate::model::definition::Kind;
 use crate::ops::{Components, Deployment, OfRevision, OpError, References, Rendered};
 use crate::problem::nearest;
@@ -14,7 +15,7 @@ pub(super) struct Rendering {
     pub(super) library: Library,
     pub(super) app: Application,
     pub(super) options: RenderOptions,
-    pub(super) services: Mutex<Map<String, Value>>,
+    pub(super) services: Arc<Mutex<Map<String, Value>>>,
 }
 
 impl Rendering {
@@ -119,6 +120,24 @@ impl Components for Rendering {
         self.app.components.iter().map(|c| (c.name.clone(), c.to_value())).collect()
     }
 
+    fn with(&self, component: &Value) -> Result<Arc<dyn Components>, String> {
+        let app = json!({
+            "apiVersion": application::API_VERSION, "kind": application::KIND,
+            "metadata": {"name": self.app.name}, "spec": {"components": [component]},
+        });
+        let read = Application::read(Document::from_value(app)).map_err(|problems| problems.to_string())?;
+        let mut app = self.app.clone();
+        for component in read.components {
+            match app.components.iter_mut().find(|own| own.name == component.name) {
+                Some(own) => *own = component,
+                None => app.components.push(component),
+            }
+        }
+        let (library, options, services) =
+            (self.library.clone(), self.options.clone(), self.services.clone());
+        Ok(Arc::new(Rendering { library, app, options, services }))
+    }
+
     fn terraform(&self) -> Vec<String> {
         let said = |c: &Component| {
             let definition = self.library.get(Kind::Component, &c.kind)?;
@@ -180,14 +199,14 @@ impl Components for Rendering {
         let order = components.iter().map(|c| (c.id(), needs(c, &components))).collect();
         let app = Application { components: components.into_owned(), ..self.app.clone() };
         let (library, options) = (self.library.clone(), self.options.clone());
-        let components = Arc::new(Rendering { library, app, options, services: Mutex::default() });
+        let components = Arc::new(Rendering { library, app, options, services: Arc::default() });
         Ok(Deployment { components, places, order })
     }
 
     fn of_revision(&self, revision: &Revision) -> Result<OfRevision, OpError> {
         let (library, gone) = revision.library(&self.library)?;
         let (app, options) = (revision.application()?, self.options.clone());
-        let components = Arc::new(Rendering { library, app, options, services: Mutex::default() });
+        let components = Arc::new(Rendering { library, app, options, services: Arc::default() });
         Ok(OfRevision { components, gone })
     }
 

@@ -27,7 +27,7 @@ use crate::revisions::PUBLISH_VERSION;
 use kube::api::{Api, DynamicObject};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// What is driven.
 pub(super) struct Subject {
@@ -390,7 +390,7 @@ impl Driver {
                 revision_number: i64::try_from(number).unwrap_or_default(),
                 ..RenderOptions::default()
             };
-            let services = Mutex::default();
+            let services = Arc::default();
             let rendering = Rendering { library, app, options, services };
             Arc::new(rendering) as Arc<dyn Components>
         });

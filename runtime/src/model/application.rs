@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub const API_VERSION: &str = "core.oam.dev/v1beta1";
 /// Their kind.
 pub const KIND: &str = "Application";
+/// What fields were called up to v1alpha2, and are called since.
+const RENAMED: [(&str, &str); 1] = [("settings", "properties")];
 
 /// An Application.
 #[derive(Clone, Debug)]
@@ -311,9 +313,10 @@ impl Reader {
                 field(path, key),
                 format!("the field `{key}` means nothing here"),
             );
-            self.warnings.push(match nearest(key, keys.iter().copied()) {
+            let renamed = RENAMED.iter().find(|(old, new)| old == key && keys.contains(new));
+            self.warnings.push(match renamed.map(|(_, new)| *new).or(nearest(key, keys.iter().copied())) {
                 Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                None => problem,
+                None => problem.hint(format!("fields are `{}`", keys.join("`, `"))),
             });
         }
     }
@@ -438,6 +441,12 @@ impl Reader {
 
     fn of_trait(&mut self, m: &Map<String, Value>, path: String) -> Trait {
         self.known(m, &path, &["type", "properties"]);
+        if let (None, Some(Value::String(name))) = (m.get("type"), m.get("name")) {
+            let problem = self.document.problem("required", field(&path, "type"), "the trait has no `type`");
+            self.problems
+                .push(problem.hint(format!("write `type: {name}`: `name` was its name up to v1alpha2")));
+            return Trait { kind: name.clone(), properties: self.object(m, "properties", &path), path };
+        }
         Trait {
             kind: self.required(m, "type", &path, "the trait"),
             properties: self.object(m, "properties", &path),

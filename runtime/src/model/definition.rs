@@ -55,9 +55,10 @@ impl Kind {
         }
     }
 
-    /// The kind that `type:` names.
+    /// The kind that `type:` names; a component was a workload once.
     pub fn parse(text: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|k| k.as_str() == text)
+        let known = Kind::ALL.into_iter().find(|k| k.as_str() == text);
+        known.or((text == "workload").then_some(Kind::Component))
     }
 }
 

@@ -207,9 +207,10 @@ impl Reader {
                 format!("{path}.{key}"),
                 format!("there is no field `{key}` here"),
             );
-            if let Some(near) = nearest(key, keys.iter().copied()) {
-                fault = fault.hint(format!("did you mean `{near}`?"));
-            }
+            fault = fault.hint(match nearest(key, keys.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("fields are `{}`", keys.join("`, `")),
+            });
             self.faults.push(fault);
         }
     }

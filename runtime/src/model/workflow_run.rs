@@ -77,7 +77,7 @@ impl WorkflowRun {
             );
             faults.push(match nearest(key, KEYS) {
                 Some(near) => fault.hint(format!("did you mean `{near}`?")),
-                None => fault,
+                None => fault.hint(format!("fields are `{}`", KEYS.join("`, `"))),
             });
         }
         let mode = match spec.get("mode") {

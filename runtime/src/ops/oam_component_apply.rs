@@ -43,7 +43,7 @@ impl Op for ComponentApply {
     }
 
     fn doc(&self) -> &'static str {
-        "Renders the component that `value` names with its traits, applies every object of it, and unless `waitHealthy` is false waits until it is healthy: as its \
+        "Renders the component that `value` names with its traits, as `value` writes them where it does, applies every object of it, and unless `waitHealthy` is false waits until it is healthy: as its \
          definition judges, or where it does not, until each object's status is of its present generation and says that it is ready. \
          Returns the main object as `output` and the others as `outputs`. \
          `patch.workload` is merged into the main object before, `patch.traits.NAME` into the other of this name."
@@ -53,9 +53,9 @@ impl Op for ComponentApply {
         Box::pin(async move {
             let params: Params = read(params)?;
             cx.only_here(&params.cluster)?;
-            let components = components(cx, None)?;
+            let components = params.value.of(components(cx, None)?)?;
             let name = &params.value.name;
-            let rendered = rendered(cx, components, &params.value, &params.patch).await?;
+            let rendered = rendered(cx, &components, &params.value, &params.patch).await?;
             let live = apply(cx, rendered, &params.namespace).await?;
             let health = health(name, components.as_ref(), &live);
             let (healthy, message) = match &health {

@@ -41,7 +41,7 @@ impl Op for ComponentRender {
     }
 
     fn doc(&self) -> &'static str {
-        "Renders the component that `value` names with its traits, and applies nothing. Returns the main object as `output` and the others as `outputs`. \
+        "Renders the component that `value` names with its traits, as `value` writes them where it does, and applies nothing. Returns the main object as `output` and the others as `outputs`. \
          `patch.workload` is merged into the main object, `patch.traits.NAME` into the other of this name."
     }
 
@@ -49,7 +49,8 @@ impl Op for ComponentRender {
         Box::pin(async move {
             let params: Params = read(params)?;
             cx.only_here(&params.cluster)?;
-            let mut rendered = rendered(cx, components(cx, None)?, &params.value, &params.patch).await?;
+            let components = params.value.of(components(cx, None)?)?;
+            let mut rendered = rendered(cx, &components, &params.value, &params.patch).await?;
             if !params.namespace.is_empty() {
                 for object in std::iter::once(&mut rendered.output).chain(rendered.outputs.values_mut()) {
                     if let Some(Value::Object(metadata)) = object.get_mut("metadata") {

@@ -280,13 +280,15 @@ pub(crate) fn component(
         }
         return Err(finish(open, problems));
     }
-    for (what, object) in
-        std::iter::once(("output", &object)).chain(outputs.iter().map(|o| (o.name.as_str(), &o.object)))
-    {
+    let own = std::iter::once(("output", AUXILIARY, &object));
+    for (what, of, object) in own.chain(outputs.iter().map(|o| (o.name.as_str(), o.of.as_str(), &o.object))) {
         if object.get("kind").and_then(Json::as_str).is_none_or(str::is_empty) {
-            let problem =
-                app.problem("definition", &c.path, format!("`{what}` renders an object without a `kind`"));
-            problems.push(problem);
+            let (path, by) = match c.traits.iter().find(|t| t.kind == of) {
+                Some(t) => (&t.path, format!("trait `{}`", t.kind)),
+                None => (&c.path, format!("component `{}`", c.kind)),
+            };
+            let message = format!("`{what}` of the {by} renders an object without a `kind`");
+            problems.push(app.problem("definition", path, message));
         }
     }
     let text = |name: &str| object.get(name).and_then(Json::as_str).unwrap_or_default();

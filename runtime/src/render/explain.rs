@@ -4,7 +4,7 @@
 
 use super::patch::Conflict;
 use super::tree::is_open;
-use crate::definitions::{Compiled, Definition};
+use crate::definitions::{ASKED, Compiled, Definition};
 use crate::document::{Document, element, field};
 use crate::problem::{Problem, Problems, nearest};
 use serde_json::{Map, Value as Json, json};
@@ -123,8 +123,12 @@ impl Site<'_> {
                     format!("the {} has no parameter `{name}` here", self.what()),
                 );
                 let parent = &steps[..steps.len().saturating_sub(1)];
-                let names = self.names(instance, parent);
-                match nearest(name, names.iter().map(String::as_str)) {
+                let others = |names: Vec<String>| names.into_iter().filter(|n| n != name).collect::<Vec<_>>();
+                let (names, of_branches) =
+                    (others(self.names(instance, parent)), others(self.names_of_branches(parent)));
+                let near =
+                    |names: &[String]| nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+                match near(&names).or_else(|| near(&of_branches)) {
                     Some(near) => problem.hint(format!("did you mean `{near}`?")),
                     None if names.is_empty() => problem,
                     None => problem.hint(format!("parameters are `{}`", names.join("`, `"))),
@@ -294,6 +298,15 @@ impl Site<'_> {
         of(instance.root().lookup(&self.compiled.parameter).and_then(|p| p.lookup(&path)))
     }
 
+    /// The names of parameters at a place that is a choice, in every branch of it.
+    fn names_of_branches(&self, steps: &[String]) -> Vec<String> {
+        let Some((fresh, path)) = self.declared(steps) else { return Vec::new() };
+        let branches = Self::at_declaration(&fresh, &path).map(Value::inside).unwrap_or_default();
+        let fields =
+            branches.into_iter().flat_map(|b| b.fields(Which { constraints: true, ..Which::default() }));
+        fields.map(|f| f.value.label().to_string()).collect()
+    }
+
     /// Parameters that are probably misspelt: the template does not declare them, but a name very near.
     pub(crate) fn warnings(&self, parameter: Option<&Map<String, Json>>) -> Vec<Problem> {
         let Some(given) = parameter.filter(|p| !p.is_empty()) else { return Vec::new() };
@@ -323,12 +336,13 @@ impl Site<'_> {
                 true => format!("the {} does not evaluate here: {}", self.what(), d.message),
                 false => format!("the {} does not evaluate here: {path}: {}", self.what(), d.message),
             };
+            let asked = d.message.ends_with(": $returns");
             let problem = Problem {
                 code: d.code.as_str(),
                 path: use_path.clone(),
                 message,
                 labels: d.labels,
-                hint: d.hint,
+                hint: if asked { Some(ASKED.to_string()) } else { d.hint },
             };
             let before = problems.list.len();
             problems.absorb(Problems { list: vec![problem], sources: instance.sources() });

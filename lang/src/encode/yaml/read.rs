@@ -7,13 +7,16 @@ use super::{YamlError, resolve};
 use crate::data::Data;
 use crate::encode::MAX_DEPTH;
 use base64::Engine as _;
-use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, Tag};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How many values aliases may add to a stream.
 const MAX_EXPANDED: usize = 1_000_000;
+
+/// How many lines of quoted text may stand no further to the right than what they belong to.
+const MAX_UNINDENTED: usize = 64;
 
 /// What plain words and repeated keys mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +104,28 @@ pub fn parse(text: &str, rules: Rules) -> Result<Data, YamlError> {
 
 /// Reads all documents of a stream.
 pub fn parse_documents(text: &str, rules: Rules) -> Result<Vec<Document>, YamlError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let mut left = MAX_UNINDENTED;
+    loop {
+        match read_stream(&text, rules) {
+            Err((_, Some(line))) if left > 0 => text = Cow::Owned(indented(&text, line)),
+            done => return done.map_err(|(error, _)| error),
+        }
+        left -= 1;
+    }
+}
+
+/// Text with a line of a quoted scalar further to the right than all that it may belong to. The reference reads such lines wherever they stand, and leaves the
+/// space before them out, so nothing but columns in that line changes.
+fn indented(text: &str, line: usize) -> String {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let (before, after) = lines.split_at(line.saturating_sub(1).min(lines.len()));
+    let width = before.iter().rev().find(|l| !l.trim().is_empty()).map_or(0, |l| l.chars().count());
+    [&before.concat(), &" ".repeat(width), &after.concat()].map(String::as_str).concat()
+}
+
+/// Reads all documents of a stream. The error has the line, if all that is wrong is where a line of quoted text begins.
+fn read_stream(text: &str, rules: Rules) -> Result<Vec<Document>, (YamlError, Option<usize>)> {
     let options = granit_parser::options! {
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH,
@@ -113,7 +137,9 @@ pub fn parse_documents(text: &str, rules: Rules) -> Result<Vec<Document>, YamlEr
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| {
             let (line, column) = place_of(error.marker());
-            YamlError { line, column, message: error.info() }
+            let unindented = matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent);
+            let at = unindented.then(|| error.marker().line());
+            (YamlError { line, column, message: error.info() }, at)
         })?;
         if matches!(event, Event::DocumentEnd) {
             if let Some(node) = builder.done.take() {
@@ -122,7 +148,9 @@ pub fn parse_documents(text: &str, rules: Rules) -> Result<Vec<Document>, YamlEr
             builder.anchors.clear();
         } else {
             let (line, column) = place_of(&span.start);
-            builder.event(event, line, column).map_err(|message| YamlError { line, column, message })?;
+            builder
+                .event(event, line, column)
+                .map_err(|message| (YamlError { line, column, message }, None))?;
         }
     }
     Ok(documents)
@@ -446,6 +474,8 @@ mod tests {
                 "s: |\n  abc\n   def\nf: >\n  abc\n  def\n\n  ghi\ne:",
                 r#"{"s":"abc\n def\n","f":"abc def\nghi\n","e":null}"#,
             ),
+            ("a:\n  b: \"one\n  two\n\n three\" # c\n  d: 1", r#"{"a":{"b":"one two\nthree","d":1}}"#),
+            ("a:\n- b: 'one\ntwo'\n- c", r#"{"a":[{"b":"one two"},"c"]}"#),
             ("a: &x {k: 1}\nb: *x\nc: {<<: *x, z: 2}", r#"{"a":{"k":1},"b":{"k":1},"c":{"k":1,"z":2}}"#),
             ("{<<: [{p: 1}, {p: 2, q: 3}], q: 1}", r#"{"p":1,"q":1}"#),
             ("'<<': 1", r#"{"<<":1}"#),

@@ -12,6 +12,40 @@ use std::sync::Arc;
 pub(crate) struct Named {
     /// Its name in the application.
     pub(crate) name: String,
+    /// What is said of it besides.
+    #[serde(flatten)]
+    said: Map<String, Value>,
+}
+
+impl Named {
+    /// The components of the application, with this one as it is written here: as an environment changes it, or as a step makes it.
+    ///
+    /// # Errors
+    /// A component that the application does not have and that is of no type, and what is wrong with it.
+    pub(crate) fn of(&self, components: &Arc<dyn Components>) -> Result<Arc<dyn Components>, OpError> {
+        let all = components.components();
+        let own = all.iter().find(|(name, _)| *name == self.name).map(|(_, component)| component);
+        let mut whole = own.and_then(Value::as_object).cloned().unwrap_or_default();
+        whole.insert("name".into(), self.name.clone().into());
+        whole.extend(self.said.clone());
+        if own.is_none() && !whole.contains_key("type") {
+            let names = all.iter().map(|(name, _)| name.as_str());
+            let near = crate::problem::nearest(&self.name, names.clone());
+            let hint = match near {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => format!("; it has `{}`", names.collect::<Vec<_>>().join("`, `")),
+            };
+            return Err(OpError::permanent(format!(
+                "the application has no component `{}`{hint}",
+                self.name
+            )));
+        }
+        let whole = Value::Object(whole);
+        match own == Some(&whole) {
+            true => Ok(components.clone()),
+            false => components.with(&whole).map_err(OpError::permanent),
+        }
+    }
 }
 
 /// What to lay over a rendered component.
@@ -56,7 +90,7 @@ pub(crate) async fn render(cx: &Cx, components: &dyn Components, name: &str) -> 
 /// Renders a component, with a patch laid over it.
 ///
 /// # Errors
-/// A component that the application does not have, what is wrong with it, and a patch for an object that it does not render.
+/// What is wrong with the component, and a patch for an object that it does not render.
 pub(crate) async fn rendered(
     cx: &Cx,
     components: &Arc<dyn Components>,
@@ -64,12 +98,6 @@ pub(crate) async fn rendered(
     patch: &Patch,
 ) -> Result<Rendered, OpError> {
     let name = &component.name;
-    let names: Vec<String> = components.components().into_iter().map(|(name, _)| name).collect();
-    if !names.contains(name) {
-        let near = crate::problem::nearest(name, names.iter().map(String::as_str));
-        let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-        return Err(OpError::permanent(format!("the application has no component `{name}`{hint}")));
-    }
     let mut rendered = render(cx, components.as_ref(), name).await?;
     if let Some(patch) = &patch.workload {
         json_patch::merge(&mut rendered.output, patch);

@@ -93,6 +93,12 @@ pub trait Components: Send + Sync {
     /// The components as they are written, by name, in the order of the application.
     fn components(&self) -> Vec<(String, Value)>;
 
+    /// The same with this component as it is written here, in the place of the one of its name or beside the others.
+    ///
+    /// # Errors
+    /// What is wrong with it, all at once.
+    fn with(&self, component: &Value) -> Result<Arc<dyn Components>, String>;
+
     /// The names of the components whose workload is a Configuration of the Terraform controller.
     fn terraform(&self) -> Vec<String>;
 
