@@ -10,6 +10,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stepwell_cluster::{Options, Session};
+use stepwell_runtime::ops::support::objects::innermost;
 
 /// How long a cluster may take to answer the first time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -153,7 +154,7 @@ fn rules(dir: &Path) -> Result<Option<String>, Error> {
 fn unreachable(address: &str, e: &kube::Error) -> Error {
     match e {
         kube::Error::Api(_) => Error::from_kube(e),
-        _ => silent(address, &innermost(e)),
+        _ => silent(address, &innermost(e).to_lowercase()),
     }
 }
 
@@ -168,15 +169,4 @@ fn silent(address: &str, why: &str) -> Error {
         ..Problem::default()
     }
     .into()
-}
-
-/// The cause at the bottom, which is what a user can act on.
-fn innermost(e: &dyn std::error::Error) -> String {
-    let mut at = e;
-    while let Some(source) = at.source() {
-        at = source;
-    }
-    let text = at.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_lowercase()
 }

@@ -39,6 +39,7 @@ fn the_example_of_environments() {
     // Each environment counts its own revisions, and goes back and away on its own.
     let all = json(&dir.run(&["revision", "list", "shop", "-n", "shop-prod", "-o", "json"]));
     assert_eq!((all[0]["revision"].as_u64(), &all[0]["environment"]), (Some(1), &"prod".into()));
+    check!("env-revisions", dir.run(&["revision", "list", "shop", "-n", "shop-prod"]));
     assert_eq!(dir.run(&["delete", "shop", "-n", "shop-prod"]).status, 0);
     assert_eq!(places(&dir), ["shop-dev"]);
 }

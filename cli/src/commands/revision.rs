@@ -125,13 +125,23 @@ fn list(args: &List, out: &Output) -> Result<(), Error> {
             out.note(&format!("{} has no revisions: no run of it has succeeded", drive.reference.name));
             return Ok(());
         }
-        let head = ["REVISION", "NAME", "HASH", "PUBLISHED AS", "COMMIT", "ROLLED BACK TO", "CREATED"];
+        let head = [
+            "REVISION",
+            "NAME",
+            "ENVIRONMENT",
+            "HASH",
+            "PUBLISHED AS",
+            "COMMIT",
+            "ROLLED BACK TO",
+            "CREATED",
+        ];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         let or_none = |text: &String| if text.is_empty() { "-".to_owned() } else { text.clone() };
         rows.extend(all.iter().rev().map(|s| {
             vec![
                 s.number.to_string(),
                 s.name.clone(),
+                or_none(&s.environment),
                 s.hash.clone(),
                 or_none(&s.publish_version),
                 or_none(&s.code_commit),

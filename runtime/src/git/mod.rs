@@ -9,6 +9,7 @@ mod push;
 
 pub use push::{Author, Change, Pushed};
 
+use crate::ops::support::objects::innermost;
 use crate::problem::nearest;
 use gix::bstr::ByteSlice;
 use gix::credentials::{helper::Action, protocol::Outcome};
@@ -204,9 +205,8 @@ impl Remote {
 
     /// What an error of the library means, without anything secret.
     fn failed(&self, doing: &str, error: &(dyn std::error::Error + 'static)) -> GitError {
-        let chain: Vec<String> =
-            std::iter::successors(Some(error), |e| e.source()).map(ToString::to_string).collect();
-        let text = chain.join(": ");
+        let chain = std::iter::successors(Some(error), |e| e.source());
+        let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         let shown = self.shown();
         if text.contains("in clear text") {
             let why = "a password is sent over https or ssh only";
@@ -226,8 +226,7 @@ impl Remote {
         if text.contains("status 404") {
             return GitError::Missing(format!("cannot {doing} {shown}: there is no such repository"));
         }
-        let why = chain.last().cloned().unwrap_or_default();
-        GitError::Failed(format!("cannot {doing} {shown}: {}", self.hidden(&why)))
+        GitError::Failed(format!("cannot {doing} {shown}: {}", self.hidden(&innermost(error))))
     }
 
     fn hidden(&self, text: &str) -> String {
