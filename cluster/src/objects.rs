@@ -269,17 +269,9 @@ impl Write<'_> {
     }
 
     fn changes_generation(&self, old: &Value, new: &Value) -> bool {
-        let rest = |object: &Value| -> Map<String, Value> {
-            let status_apart = self.resource.status || self.resource.custom.is_none();
-            object
-                .as_object()
-                .into_iter()
-                .flatten()
-                .filter(|(field, _)| *field != "metadata" && !(status_apart && *field == "status"))
-                .map(|(field, value)| (field.clone(), value.clone()))
-                .collect()
-        };
-        rest(old) != rest(new)
+        let status_apart = self.resource.status || self.resource.custom.is_none();
+        let apart = |field: &str| field == "metadata" || status_apart && field == "status";
+        !agree(old, new, |field, old, new| apart(field) || old == new)
     }
 }
 
@@ -293,19 +285,27 @@ pub(crate) enum Propagation {
 
 /// Equal in all but who wrote it when, and its version.
 fn same(old: &Value, new: &Value) -> bool {
-    let strip = |object: &Value| {
-        let mut object = object.clone();
-        if let Some(meta) = object["metadata"].as_object_mut() {
-            meta.remove("resourceVersion");
-            for entry in meta.get_mut("managedFields").and_then(Value::as_array_mut).into_iter().flatten() {
-                if let Some(entry) = entry.as_object_mut() {
-                    entry.remove("time");
-                }
-            }
-        }
-        object
+    let written = |field: &str, old: Option<&Value>, new: Option<&Value>| field == "time" || old == new;
+    let managed = |old: &Value, new: &Value| {
+        let (old, new) = (list(old), list(new));
+        old.len() == new.len() && old.iter().zip(new).all(|(old, new)| agree(old, new, written))
     };
-    strip(old) == strip(new)
+    let meta = |field: &str, old: Option<&Value>, new: Option<&Value>| match (field, old, new) {
+        ("resourceVersion", _, _) => true,
+        ("managedFields", Some(old), Some(new)) => managed(old, new),
+        (_, old, new) => old == new,
+    };
+    agree(old, new, |field, old, new| match (field, old, new) {
+        ("metadata", Some(old), Some(new)) => agree(old, new, meta),
+        (_, old, new) => old == new,
+    })
+}
+
+/// Whether two objects agree in every field that one of them has.
+fn agree(old: &Value, new: &Value, field: impl Fn(&str, Option<&Value>, Option<&Value>) -> bool) -> bool {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else { return old == new };
+    old.iter().all(|(name, value)| field(name, Some(value), new.get(name)))
+        && new.iter().all(|(name, value)| old.contains_key(name) || field(name, None, Some(value)))
 }
 
 /// Refuses where the namespace is not there, or (for a create) is being deleted.

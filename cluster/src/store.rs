@@ -1,9 +1,10 @@
 //! Objects on disk. One redb table holds every object as JSON under `resource/namespace/name` (so a list is a range and
 //! comes out in the order of a real server), another the last resourceVersion handed out.
 //!
-//! All writes run on one thread, one after the other, so a write sees what the ones before it did and needs no locks.
-//! The thread takes everything that waits into one redb transaction and commits once: many writers share one fsync, and
-//! none is answered before it. A write that refuses leaves nothing behind; a commit that fails refuses all writes in it.
+//! Writes are made one after the other, so a write sees what the ones before it did. On disk, one thread makes them: it takes
+//! everything that waits into one redb transaction and commits once, so that many writers share one fsync, and none is answered
+//! before it. In memory there is nothing to wait for, and each is made where it is asked for, which saves the way to the thread
+//! and back. A write that refuses leaves nothing behind; a commit that fails refuses all writes in it.
 //!
 //! Recent changes are kept in memory for watches, bounded in number and size. A watch from before that (or from before
 //! the last start) is told `410 Expired` and lists again, as with a real server. Tests: at the end of this file.
@@ -138,7 +139,16 @@ type Writing = Box<dyn FnOnce(Result<&mut Txn<'_>, &ApiError>) -> Done + Send>;
 #[derive(Clone)]
 pub(crate) struct Store {
     shared: Arc<Shared>,
-    jobs: mpsc::Sender<Job>,
+    writer: Writer,
+}
+
+/// Who makes the writes.
+#[derive(Clone)]
+enum Writer {
+    /// A thread.
+    Thread(mpsc::Sender<Job>),
+    /// Whoever asks, when it is his turn.
+    Turns(Arc<Mutex<()>>),
 }
 
 struct Shared {
@@ -148,7 +158,7 @@ struct Shared {
     log: Mutex<Log>,
     /// The version of the last commit; every change moves it.
     version: watch::Sender<u64>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     /// Called with the events of a commit before anyone is told of it.
     hook: RwLock<Option<Hook>>,
 }
@@ -209,24 +219,27 @@ impl Store {
         let seal = Seal::open(path.map(|p| p.with_extension("key")).as_deref());
         let seal = seal.map_err(|error| Box::new(OpenError::Io(error)))?;
         let database = Arc::new(database);
-        let (jobs, queue) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared {
             seal,
             database: RwLock::new(Some(database.clone())),
             log: Mutex::new(Log { forgotten: last, ..Log::default() }),
             version: watch::Sender::new(last),
-            writer: Mutex::new(None),
+            thread: Mutex::new(None),
             hook: RwLock::new(None),
         });
-        let writer = {
+        if path.is_none() {
+            return Ok(Store { shared, writer: Writer::Turns(Arc::default()) });
+        }
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let thread = {
             let shared = shared.clone();
             std::thread::Builder::new()
                 .name("stepwell-store".into())
                 .spawn(move || write_loop(&database, &shared, queue))
                 .map_err(|error| Box::new(OpenError::Io(error)))?
         };
-        *lock(&shared.writer) = Some(writer);
-        Ok(Store { shared, jobs })
+        *lock(&shared.thread) = Some(thread);
+        Ok(Store { shared, writer: Writer::Thread(jobs) })
     }
 
     /// Sets what is called with the events of each commit before it is acknowledged.
@@ -236,15 +249,15 @@ impl Store {
 
     /// Ends the writer and lets go of the file, whoever still holds a clone. Blocks for the last commit.
     pub(crate) fn close(&self) {
-        let writer = lock(&self.shared.writer).take();
-        if let Some(writer) = writer {
+        let thread = lock(&self.shared.thread).take();
+        if let (Some(thread), Writer::Thread(jobs)) = (thread, &self.writer) {
             let mut stop = Job::Stop;
             // The queue is bounded, and this may run on an async thread, so neither blocking nor awaiting will do.
-            while let Err(mpsc::error::TrySendError::Full(back)) = self.jobs.try_send(stop) {
+            while let Err(mpsc::error::TrySendError::Full(back)) = jobs.try_send(stop) {
                 stop = back;
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
-            let _ = writer.join();
+            let _ = thread.join();
         }
         let database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
         // Reads that are under way hold the file a moment longer; who opens it next must not find it held.
@@ -257,13 +270,13 @@ impl Store {
         }
     }
 
-    /// Runs `change` on the writer; returns when what it did is durable. With an error nothing it did is kept.
+    /// Makes the write that `change` is; returns when what it did is durable. With an error nothing it did is kept.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         let (answer, answered) = oneshot::channel();
-        let job = Job::Write(Box::new(move |txn| {
+        let writing: Writing = Box::new(move |txn| {
             let txn = match txn {
                 Ok(txn) => txn,
                 Err(error) => {
@@ -283,8 +296,15 @@ impl Store {
             Box::new(move |commit| {
                 let _ = answer.send(commit.map_err(Clone::clone).and(outcome));
             })
-        }));
-        self.jobs.send(job).await.map_err(|_| closed())?;
+        });
+        match &self.writer {
+            Writer::Thread(jobs) => jobs.send(Job::Write(writing)).await.map_err(|_| closed())?,
+            Writer::Turns(turn) => {
+                let database = self.database()?;
+                let _turn = lock(turn);
+                write(&database, &self.shared, writing, || None);
+            }
+        }
         answered.await.map_err(|_| closed())?
     }
 
@@ -393,30 +413,40 @@ fn write_loop(database: &Database, shared: &Shared, mut queue: mpsc::Receiver<Jo
     let mut stop = false;
     while !stop {
         let Some(Job::Write(first)) = queue.blocking_recv() else { return };
-        let mut waiting = Some(first);
-        let mut done: Vec<Done> = Vec::new();
-        let outcome =
-            guarded(|| write_batch(database, shared, &mut waiting, &mut queue, &mut done, &mut stop));
-        match &outcome {
-            Ok(events) => publish(shared, events),
-            Err(error) => tracing::error!(%error, "a commit failed; nothing of it is kept"),
-        }
-        if let (Some(write), Err(error)) = (waiting, &outcome) {
-            done.push(write(Err(error)));
-        }
-        for done in done {
-            done(outcome.as_ref().map(|_| ()));
-        }
+        write(database, shared, first, || match queue.try_recv() {
+            Ok(Job::Write(next)) => Some(next),
+            Ok(Job::Stop) => {
+                stop = true;
+                None
+            }
+            Err(_) => None,
+        });
+    }
+}
+
+/// Makes this write and those that `more` gives in one commit, tells who follows the changes, and answers them.
+fn write(database: &Database, shared: &Shared, first: Writing, more: impl FnMut() -> Option<Writing>) {
+    let mut waiting = Some(first);
+    let mut done: Vec<Done> = Vec::new();
+    let outcome = guarded(|| write_batch(database, shared, &mut waiting, more, &mut done));
+    match &outcome {
+        Ok(events) => publish(shared, events),
+        Err(error) => tracing::error!(%error, "a commit failed; nothing of it is kept"),
+    }
+    if let (Some(write), Err(error)) = (waiting, &outcome) {
+        done.push(write(Err(error)));
+    }
+    for done in done {
+        done(outcome.as_ref().map(|_| ()));
     }
 }
 
 fn write_batch(
     database: &Database,
     shared: &Shared,
-    first: &mut Option<Writing>,
-    queue: &mut mpsc::Receiver<Job>,
+    next: &mut Option<Writing>,
+    mut more: impl FnMut() -> Option<Writing>,
     done: &mut Vec<Done>,
-    stop: &mut bool,
 ) -> ApiResult<Vec<Arc<Event>>> {
     let redb_txn = database.begin_write().map_err(broken)?;
     let last = *shared.version.borrow();
@@ -431,14 +461,10 @@ fn write_batch(
             staged: BTreeMap::new(),
             staged_events: Vec::new(),
         };
-        while let Some(write) = first.take() {
+        while let Some(write) = next.take() {
             done.push(write(Ok(&mut txn)));
             if done.len() < BATCH {
-                match queue.try_recv() {
-                    Ok(Job::Write(next)) => *first = Some(next),
-                    Ok(Job::Stop) => *stop = true,
-                    Err(_) => {}
-                }
+                *next = more();
             }
         }
         events = txn.events;

@@ -21,6 +21,8 @@ use crate::{
 const BATCH: usize = 256;
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 const DEFAULT_TIMEOUT: u64 = 1800;
+/// How long a watch waits for the version that it is to start from.
+const TOLD: Duration = Duration::from_secs(1);
 
 struct Stream {
     api: Api,
@@ -52,7 +54,11 @@ impl Api {
         }
         let timeout = call.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT);
         let now = Instant::now();
-        let moved = self.store.version();
+        let mut moved = self.store.version();
+        if let Some(since) = since {
+            // A list may have read what is committed and not yet told.
+            let _ = tokio::time::timeout(TOLD, moved.wait_for(|latest| *latest >= since)).await;
+        }
         let latest = *moved.borrow();
         let mut stream = Stream {
             prefix: call.prefix_of(&selector),
