@@ -9,16 +9,16 @@ use axum::Router;
 use axum::response::Redirect;
 use axum::routing::{any, get};
 use common::{carry_out, cluster, definition, delivery, driver, kind, outputs, run_of, secret};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stepwell_runtime::definitions::Library;
 use stepwell_runtime::driver::{Driver, Observed, Observer, Until};
 use stepwell_runtime::engine::Limits;
-use stepwell_runtime::model::run::StepPhase;
+use stepwell_runtime::model::run::{StepPhase, StepStatus};
 
-/// What a server was asked: method and path of each request; `/slow` answers only once it is let.
+/// What a server was asked: method and path of each request; `/slow` answers only once it is let, `/big` gives more than is recorded.
 async fn noting() -> (String, Arc<Mutex<Vec<String>>>, Arc<tokio::sync::Semaphore>) {
     let (seen, gate) = (Arc::<Mutex<Vec<String>>>::default(), Arc::new(tokio::sync::Semaphore::new(0)));
     let (noted, opened) = (seen.clone(), gate.clone());
@@ -30,13 +30,42 @@ async fn noting() -> (String, Arc<Mutex<Vec<String>>>, Arc<tokio::sync::Semaphor
             if path == "/slow" {
                 let _ = opened.acquire().await;
             }
-            path
+            if path == "/big" { "x".repeat(300 << 10) } else { path }
         }
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     (address, seen, gate)
+}
+
+/// Carries out a step of these ops, which ask for `/slow`, by a process that is lost meanwhile and another after it. Gives the step, and what the server was asked by
+/// each of the two.
+async fn interrupted(template: &str, properties: Value) -> (StepStatus, Vec<String>, Vec<String>) {
+    let cluster = cluster().await;
+    let (server, seen, gate) = noting().await;
+    let definitions = definition("calls", template);
+    let mut properties = properties;
+    properties["server"] = json!(server);
+    let run = run_of("crashed", json!([{"name": "s", "type": "calls", "properties": properties}]));
+    let reference = driver(&cluster, &definitions).submit(&run).await.unwrap();
+    let driving = driver(&cluster, &definitions).drive(reference.clone(), Until::Finished);
+    for _ in 0..1_000 {
+        if seen.lock().unwrap().iter().any(|s| s == "GET /slow") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let before = std::mem::take(&mut *seen.lock().unwrap());
+    driving.abandon();
+    gate.add_permits(10);
+    let status = tokio::time::timeout(
+        Duration::from_secs(60),
+        driver(&cluster, &definitions).drive(reference, Until::Finished).wait(),
+    );
+    let status = status.await.expect("it takes too long").unwrap();
+    let after = seen.lock().unwrap().clone();
+    (status.steps[0].clone(), before, after)
 }
 
 /// A process that is lost while a request is under way: what was sent is not sent again, and what was asked and has been saved is not asked again.
@@ -50,30 +79,32 @@ wait: http.#HTTPGet & {$params: {url: "\(parameter.server)/slow?\(send.$returns.
 last: http.#HTTPPut & {$params: {url: "\(parameter.server)/last", request: body: wait.$returns.body}}
 parameter: server: string
 "##;
-    let cluster = cluster().await;
-    let (server, seen, gate) = noting().await;
-    let definitions = definition("calls", template);
-    let run = run_of("crashed", json!([{"name": "s", "type": "calls", "properties": {"server": server}}]));
-    let reference = driver(&cluster, &definitions).submit(&run).await.unwrap();
-    let driving = driver(&cluster, &definitions).drive(reference.clone(), Until::Finished);
-    let asked = |what: &'static str| seen.lock().unwrap().iter().filter(|s| *s == what).count();
-    for _ in 0..1_000 {
-        if asked("GET /slow") == 1 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(*seen.lock().unwrap(), ["GET /ask", "POST /send", "GET /slow"]);
-    driving.abandon();
-    gate.add_permits(10);
-    let status = tokio::time::timeout(
-        Duration::from_secs(60),
-        driver(&cluster, &definitions).drive(reference, Until::Finished).wait(),
-    );
-    let status = status.await.expect("it takes too long").unwrap();
-    assert_eq!(status.steps[0].phase, StepPhase::Succeeded, "{status:?}");
-    let seen = seen.lock().unwrap().clone();
-    assert_eq!(seen, ["GET /ask", "POST /send", "GET /slow", "GET /slow", "PUT /last"]);
+    let (step, before, after) = interrupted(template, json!({})).await;
+    assert_eq!(step.phase, StepPhase::Succeeded, "{step:?}");
+    assert_eq!(before, ["GET /ask", "POST /send", "GET /slow"]);
+    assert_eq!(after, ["GET /slow", "PUT /last"]);
+}
+
+/// What is too long to be recorded is asked again, and not sent again; a step that needs what it was answered fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_repeats_no_op_that_sends_whatever_it_gave() {
+    let template = r##"
+import "vela/http"
+send: http.#HTTPPost & {$params: url: "\(parameter.server)/big"}
+ask: http.#HTTPGet & {$params: url: "\(parameter.server)/big"}
+wait: http.#HTTPGet & {$params: {url: "\(parameter.server)/slow", request: timeout: "60s"}}
+last: http.#HTTPPut & {$params: {url: "\(parameter.server)/last", request: body: [if parameter.needs {send.$returns.body}, "none"][0]}}
+parameter: {server: string, needs: bool}
+"##;
+    let (step, before, after) = interrupted(template, json!({"needs": false})).await;
+    assert_eq!(step.phase, StepPhase::Succeeded, "{step:?}");
+    assert_eq!(before, ["POST /big", "GET /big", "GET /slow"]);
+    assert_eq!(after, ["GET /big", "GET /slow", "PUT /last"]);
+    let (step, before, after) = interrupted(template, json!({"needs": true})).await;
+    assert_eq!(before, ["POST /big", "GET /big", "GET /slow"]);
+    assert_eq!(after, ["GET /big", "GET /slow"]);
+    assert_eq!(step.phase, StepPhase::Failed, "{step:?}");
+    insta::assert_snapshot!(step.message, @"last: last.$params.request.body: cannot reference optional field: $returns (before the run was interrupted, `send` gave more than could be kept; it is not carried out twice)");
 }
 
 /// Notes which ops were carried out: their paths, and what they are.
@@ -356,6 +387,10 @@ async fn what_is_wrong_is_told() {
         (
             "a-method-that-is-none",
             "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, method: \"FETCH\"}}",
+        ),
+        (
+            "a-method-that-is-nearly-one",
+            "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, method: \"put\"}}",
         ),
         (
             "a-timeout-that-is-none",

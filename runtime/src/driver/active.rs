@@ -12,6 +12,7 @@ use super::asked;
 use super::judge::Conditions;
 use super::lease;
 use super::record::Record;
+use super::step::Room;
 use super::subject::{Delivery, Found, Subject, fingerprint};
 use super::types::Types;
 use super::{DriveError, Driver, Progress, RunRef, Until, told, watch};
@@ -43,9 +44,9 @@ pub(super) enum Message {
     Event(Event),
     /// Somebody holding the run asks for something.
     Operation(Event, oneshot::Sender<Result<(), Refused>>),
-    /// An attempt wants everything saved before it goes on; first what an op of it gave, by the op's path, if there is something. The answer comes only
-    /// if it is still to go on.
-    Record { step: String, attempt: u32, given: Option<(String, Marked)>, saved: oneshot::Sender<()> },
+    /// What an op of an attempt gave, by the op's path, if there is something. If the attempt wants everything saved before it goes on, the answer comes when that is
+    /// done, and only if it is still to go on.
+    Record { step: String, attempt: u32, given: Option<(String, Marked)>, saved: Option<oneshot::Sender<()>> },
     /// The step type that an attempt lacked has been looked for.
     Types { step: String, attempt: u32, found: Result<Types, String> },
     /// The record was written, with this version.
@@ -65,6 +66,8 @@ struct Active {
     /// What has been told.
     shown: RunStatus,
     attempts: HashMap<String, Attempt>,
+    /// The room for what their ops give.
+    room: Room,
     watches: HashMap<String, AbortHandle>,
     /// Versions of the record that this loop has written.
     own: HashSet<String>,
@@ -145,6 +148,7 @@ async fn prepared(
         progress,
         shown: RunStatus::default(),
         attempts: HashMap::new(),
+        room: Room::default(),
         watches: HashMap::new(),
         own: HashSet::new(),
         timer: None,
@@ -226,11 +230,15 @@ impl Active {
             }
             Message::Record { step, attempt, given, saved } => {
                 if let Some((op, returns)) = given {
-                    let _ = self.event(Event::Recorded { step: step.clone(), attempt, op, returns });
+                    let touched = self.state.note(&step, attempt, op, returns);
+                    if !touched.is_none() {
+                        self.touch(touched);
+                    }
                 }
+                let Some(saved) = saved else { return Ok(()) };
                 self.flush(false).await?;
                 // The run may have ended the attempt meanwhile, or others may while it was saved; that its task is aborted too may come too late.
-                if self.wanted(&step, attempt).is_some() {
+                if self.state.is_under_way(&step, attempt) {
                     let _ = saved.send(());
                 }
             }
@@ -254,6 +262,8 @@ impl Active {
             }
             if self.state.status.finished && !self.respecified() && asked::of(&self.record.object).is_empty()
             {
+                // Its end may be saved and not published.
+                self.flush(true).await?;
                 return Ok(false);
             }
             if self.state.status.terminated && self.state.status.start_time.is_none() {

@@ -17,6 +17,7 @@ mod lease;
 mod look;
 mod record;
 mod rendering;
+mod results;
 mod rollout;
 mod shadow;
 mod step;

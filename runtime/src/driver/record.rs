@@ -4,6 +4,7 @@
 //! write: outputs, notes and a journal of what the status does not say yet go into the ConfigMap; the status itself is published at times, since that takes
 //! as long as it is long (`engine::Ledger`). Formats: `status.workflow` of an Application, `status` of a WorkflowRun.
 
+use super::results::Results;
 use super::{DriveError, told};
 use crate::engine::{Book, Ledger, Plan, State, Stored, Touched};
 use crate::model::run::{ContextBackend, RunPhase, RunStatus, StepStatus, Time};
@@ -91,6 +92,9 @@ pub(super) struct Record {
     contexts: Api<ConfigMap>,
     /// The ConfigMap, if it is there.
     context: Option<ObjectMeta>,
+    /// What lies in it of these.
+    written: Written,
+    results: Results,
     ledger: Ledger,
     /// How components of the Application were found to stand, by name.
     pub(super) services: Map<String, Value>,
@@ -98,6 +102,13 @@ pub(super) struct Record {
     pub(super) latest_revision: Option<Value>,
     /// When the status may be published next, without taking more than a part of the time.
     due: Instant,
+}
+
+/// The texts of the notes and of the journal, as they were written last.
+#[derive(Default)]
+struct Written {
+    book: Option<String>,
+    journal: Option<String>,
 }
 
 /// How often the status is published at most, and what part of the time that may take.
@@ -141,6 +152,8 @@ impl Record {
             api,
             contexts,
             context: None,
+            written: Written::default(),
+            results: Results::default(),
             ledger: Ledger::default(),
             services: Map::new(),
             latest_revision: None,
@@ -157,6 +170,7 @@ impl Record {
         let mut found = found.map_err(|e| cluster(&self.reference, "read the context of", e))?;
         let stored = self.stored(found.as_mut().and_then(|c| c.data.take()).unwrap_or_default())?;
         self.context = found.map(|c| c.metadata);
+        self.written = Written::default();
         let (ledger, state) = Ledger::open(self.status()?, stored);
         self.ledger = ledger;
         Ok(state)
@@ -254,7 +268,7 @@ impl Record {
     }
 
     /// What the ConfigMap holds.
-    fn stored(&self, data: BTreeMap<String, String>) -> Result<Stored, DriveError> {
+    fn stored(&mut self, data: BTreeMap<String, String>) -> Result<Stored, DriveError> {
         let mut stored = Stored::default();
         let damaged = |e| self.damaged("context", e);
         if let Some(text) = data.get(VARS).filter(|t| !t.trim().is_empty()) {
@@ -269,6 +283,7 @@ impl Record {
         if let Some(text) = data.get(JOURNAL) {
             stored.journal = serde_json::from_str(text).map_err(damaged)?;
         }
+        self.results = Results::read(&data, &mut stored.book).map_err(damaged)?;
         Ok(stored)
     }
 
@@ -359,9 +374,19 @@ impl Record {
             let marks = (!state.marks.is_empty()).then(|| serde_json::to_string(&state.marks).ok());
             data.insert(MARKS.into(), json!(marks.flatten()));
         }
-        let book = (state.book != Book::default()).then(|| serde_json::to_string(&state.book).ok());
-        data.insert(BOOK.into(), json!(book.flatten()));
-        data.insert(JOURNAL.into(), json!((!journal.is_empty()).then_some(journal)));
+        let book = (state.book != Book::default()).then(|| serde_json::to_string(&state.book).ok()).flatten();
+        let journal = (!journal.is_empty()).then(|| journal.to_string());
+        if self.context.is_none() {
+            (self.written, self.results) = Default::default();
+        }
+        for (key, new, old) in [(BOOK, &book, &self.written.book), (JOURNAL, &journal, &self.written.journal)]
+        {
+            // What lay there before this driver took the run up is not known.
+            if new.is_none() || new != old {
+                data.insert(key.into(), json!(new));
+            }
+        }
+        data.extend(self.results.changes(&state.book).clone());
         let name = self.reference.context_name();
         let written = match &self.context {
             Some(context) => {
@@ -389,6 +414,8 @@ impl Record {
             }
         };
         self.context = Some(written);
+        self.written = Written { book, journal };
+        self.results.written();
         Ok(())
     }
 
@@ -453,6 +480,8 @@ impl Record {
         let found = self.contexts.get_opt(&self.reference.context_name()).await;
         let found = found.map_err(|e| cluster(&self.reference, "read the context of", e))?;
         self.context = found.map(|c| c.metadata);
+        self.written = Written::default();
+        self.results.forget();
         let status = self.status()?;
         // Times are published in whole seconds.
         let text = |status: &RunStatus| serde_json::to_string(status).unwrap_or_default();

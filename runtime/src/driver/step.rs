@@ -16,6 +16,7 @@ use crate::secret::{Given, MASK, Marked};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument;
 
@@ -42,6 +43,8 @@ pub(super) struct Work {
     pub(super) cx: Cx,
     /// Results of this attempt from before a crash.
     pub(super) journal: BTreeMap<String, Marked>,
+    /// What is left for more of them.
+    pub(super) room: Taken,
     /// Ops that suspended the step and were resumed.
     pub(super) resumed: Vec<String>,
     pub(super) record: Recorder,
@@ -121,9 +124,10 @@ pub(super) async fn attempt(mut work: Work) -> Option<StepResult> {
         Ok(evaluation) => evaluation,
         Err(outcome) => return Some(end(explained(&work.cx, &mut shadow, outcome).await)),
     };
+    let lost = lost(&work.journal);
     let mut said = None;
     let mut put = Vec::new();
-    let outcome = match run(&mut work, &mut evaluation, &mut shadow, &mut said, &mut put).await {
+    let outcome = match run(&mut work, &mut evaluation, &mut shadow, &lost, &mut said, &mut put).await {
         Ok(outcome) => shown(&work.cx, outcome),
         Err(Stop::Outcome(outcome)) => explained(&work.cx, &mut shadow, outcome).await,
         Err(Stop::Dropped) => return None,
@@ -132,8 +136,27 @@ pub(super) async fn attempt(mut work: Work) -> Option<StepResult> {
         true => work.step.outputs.iter().map(|o| evaluation.output(&o.value_from)).collect(),
         false => Vec::new(),
     };
-    let outcome = outputs(&work, values, &mut shadow, outcome, &mut put).await;
+    let outcome = without(lost, outputs(&work, values, &mut shadow, outcome, &mut put).await);
     Some(StepResult { outcome, message: said.map(|m| work.cx.hide(&m)), outputs: put })
+}
+
+/// The ops that were carried out before a crash, and gave more than there was room for.
+fn lost(journal: &BTreeMap<String, Marked>) -> Vec<String> {
+    journal.iter().filter(|(_, given)| given.data.is_null()).map(|(op, _)| op.clone()).collect()
+}
+
+/// An outcome that tells, where the step has failed, of ops whose results were lost.
+fn without(lost: Vec<String>, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed { reason, message, retry } if !lost.is_empty() => {
+            let ops = lost.join("`, `");
+            let why = format!(
+                "before the run was interrupted, `{ops}` gave more than could be kept; it is not carried out twice"
+            );
+            Outcome::Failed { reason, message: format!("{message} ({why})"), retry }
+        }
+        other => other,
+    }
 }
 
 /// An outcome whose message holds nothing secret.
@@ -187,20 +210,70 @@ async fn carry_out(
     let span = tracing::debug_span!("op", op = %call.name, call = format!("{}/{}", call.op.provider(), call.op.name()));
     let answer = call.op.run(&work.cx, given).instrument(span).await;
     work.cx.identity = base;
-    work.cx.learn(&Value::Object(params.clone()));
+    work.cx.with_known(|k| k.learn_fields(params));
     if let Ok(answer) = &answer {
-        let told = answer.told();
-        work.cx.learn(&told);
         let noted = work.cx.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        work.cx.with_known(|k| k.learn_marked(&told, &noted));
+        work.cx.with_known(|k| match answer {
+            // What is mostly given, without a copy.
+            Answer::Returns(returns) if noted.is_empty() => k.learn_fields(returns),
+            answer => {
+                let told = answer.told();
+                k.learn(&told);
+                k.learn_marked(&told, &noted);
+            }
+        });
     }
     observe(work, shadow, call, params, &answer).await;
     answer
 }
 
-/// The most of what the ops of an attempt give that is recorded, in bytes. A record is one object of the cluster, which takes no more than about a megabyte:
-/// after a crash an op that gave more is carried out again.
+/// The most of what the ops of the attempts under way in a run give that is recorded, in bytes. A record is one object of the cluster, which takes no more than
+/// about a megabyte. After a crash an op that gave more is asked again, if all that it does is to ask. If it is felt, that it was carried out is recorded without
+/// what it gave: it is not carried out again, and a step that needs what it gave fails.
 const RECORDED: usize = 256 << 10;
+
+/// The room that there is for records, in bytes; all attempts of a run share it.
+#[derive(Clone)]
+pub(super) struct Room(Arc<AtomicUsize>);
+
+impl Default for Room {
+    fn default() -> Room {
+        Room(Arc::new(AtomicUsize::new(RECORDED)))
+    }
+}
+
+/// What an attempt takes of it, until it is over.
+pub(super) struct Taken {
+    room: Room,
+    taken: usize,
+}
+
+impl Room {
+    /// The part of an attempt that has this much recorded already.
+    pub(super) fn taken_by(&self, journal: &BTreeMap<String, Marked>) -> Taken {
+        let mut part = Taken { room: self.clone(), taken: 0 };
+        for given in journal.values() {
+            part.take(weight(&given.data));
+        }
+        part
+    }
+}
+
+impl Taken {
+    /// Takes so many bytes, if they are there.
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = |left: usize| left.checked_sub(bytes);
+        let fits = self.room.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok();
+        self.taken += if fits { bytes } else { 0 };
+        fits
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.room.0.fetch_add(self.taken, Ordering::Relaxed);
+    }
+}
 
 /// About how many bytes a value takes as text.
 fn weight(value: &Value) -> usize {
@@ -215,6 +288,9 @@ fn weight(value: &Value) -> usize {
 /// What an op gave, as it may be recorded.
 fn recorded(cx: &Cx, returns: &Map<String, Value>) -> Marked {
     let returns = Value::Object(returns.clone());
+    if cx.knows_nothing() {
+        return returns.into();
+    }
     let other = cx.with_known(|k| k.shade(&returns, &[]));
     match cx.marked(&returns, &other) {
         Ok(marked) => marked,
@@ -227,15 +303,15 @@ async fn run(
     work: &mut Work,
     evaluation: &mut Evaluation,
     shadow: &mut Shadow<'_>,
+    lost: &[String],
     said: &mut Option<String>,
     put: &mut Vec<(String, Given)>,
 ) -> Result<Outcome, Stop> {
     let mut unrecorded: Option<(String, Marked)> = None;
-    let mut room = RECORDED;
     while let Some(call) = evaluation.next()? {
         let params = match &call.params {
             Params::Ready(params) => params.clone(),
-            Params::NotYet(params, missing) => return Ok(not_yet(work, &call, params, missing)),
+            Params::NotYet(params, missing) => return Ok(not_yet(work, &call, params, missing, lost)),
         };
         let answer = match work.journal.remove(&call.name) {
             Some(before) => again(&work.cx, before).await,
@@ -247,14 +323,16 @@ async fn run(
                     (work.record)(wanted).await.map_err(|()| Stop::Dropped)?;
                 }
                 let answer = carry_out(work, shadow, &call, &params).await;
-                if let (Ok(Answer::Returns(returns)), false) = (&answer, call.op.repeatable())
-                    && let Some(left) = room.checked_sub(returns.values().map(weight).sum())
-                {
-                    room = left;
-                    let given = (call.name.clone(), recorded(&work.cx, returns));
-                    match touches {
-                        true => unrecorded = Some(given),
-                        false => (work.record)(Wanted::Soon(given)).await.map_err(|()| Stop::Dropped)?,
+                if let (Ok(Answer::Returns(returns)), false) = (&answer, call.op.repeatable()) {
+                    let fits = work.room.take(returns.values().map(weight).sum());
+                    let given = || (call.name.clone(), recorded(&work.cx, returns));
+                    match (touches, fits) {
+                        (true, true) => unrecorded = Some(given()),
+                        (true, false) => unrecorded = Some((call.name.clone(), Value::Null.into())),
+                        (false, true) => {
+                            (work.record)(Wanted::Soon(given())).await.map_err(|()| Stop::Dropped)?;
+                        }
+                        (false, false) => {}
                     }
                 }
                 answer
@@ -323,12 +401,15 @@ fn waiting(work: &Work, message: String) -> Outcome {
     Outcome::Waiting { message, watches, within }
 }
 
-/// Parameters that are not all there: what was read from the cluster may bring them, so the step waits; if nothing was read, nothing will.
-fn not_yet(work: &Work, call: &Call, params: &Map<String, Value>, missing: &str) -> Outcome {
+/// Parameters that are not all there: what was read from the cluster may bring them, so the step waits; if nothing was read, nothing will, and what was lost
+/// does not come back.
+fn not_yet(work: &Work, call: &Call, params: &Map<String, Value>, missing: &str, lost: &[String]) -> Outcome {
     let waits = (call.op.provider(), call.op.name()) == ("builtin", "wait");
     let read = !work.cx.watches.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
     let message = params.get("message").and_then(Value::as_str).filter(|_| waits);
-    match (waits || read, message) {
+    let of_op = missing.contains("$returns") || lost.iter().any(|op| missing.contains(op.as_str()));
+    let comes = lost.is_empty() || !of_op;
+    match (comes && (waits || read), message) {
         (true, Some(message)) => waiting(work, message.to_string()),
         (true, None) => waiting(work, format!("{}: {missing}", call.name)),
         (false, _) => failed(Reason::ProcessParameter, format!("{}: {missing}", call.name)),

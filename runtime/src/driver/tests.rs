@@ -371,6 +371,41 @@ async fn a_wait_ends_when_what_it_read_changes() {
     assert_eq!(status.step("w").map(|s| s.phase), Some(StepPhase::Succeeded));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_saved_and_not_published_is() {
+    let cluster = cluster().await;
+    let driver = Driver::new(cluster.client(), library());
+    let reference = within(driver.submit(&steps("- {name: only, type: several, properties: {names: [x]}}")))
+        .await
+        .unwrap();
+    let end = within(driver.drive(reference.clone(), Until::Finished).wait()).await.unwrap();
+    assert!(end.finished);
+    // As it is when the process is killed between the two writes.
+    let (record, _) = Record::load(&cluster.client(), &driver.kinds, &reference).await.unwrap();
+    let mut object = record.object.clone();
+    let published = match reference.kind {
+        RunKind::Application => &mut object.data["status"]["workflow"],
+        RunKind::WorkflowRun => &mut object.data["status"],
+    };
+    let mut run = serde_json::to_value(&end).unwrap();
+    run["steps"] = json!([]);
+    let after: u64 = end.context_backend.as_ref().unwrap().resource_version.parse().unwrap();
+    published["finished"] = json!(false);
+    published["status"] = json!("executing");
+    record.api().replace_status(&reference.name, &Default::default(), &object).await.unwrap();
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
+    let journal = json!({"after": after, "run": run}).to_string();
+    let patch = kube::api::Patch::Merge(json!({"data": {"stepwell-journal": journal}}));
+    maps.patch(&record.context_name(), &Default::default(), &patch).await.unwrap();
+    let published = async || {
+        let (record, state) = Record::load(&cluster.client(), &driver.kinds, &reference).await.unwrap();
+        (record.published().finished, state.status.finished)
+    };
+    assert_eq!(published().await, (false, true));
+    within(driver.drive(reference.clone(), Until::Finished).wait()).await.unwrap();
+    assert_eq!(published().await, (true, true));
+}
+
 /// What is on the cluster when a run is over, apart from times and versions.
 async fn outcome(client: &Client) -> Value {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "default");

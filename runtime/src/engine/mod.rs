@@ -20,9 +20,9 @@ pub use ledger::{Journal, Ledger, Stored, Touched};
 pub use machine::{apply, changes};
 pub use plan::{Limits, Node, Plan};
 
-use crate::model::run::{Reason, RunStatus, Time};
+use crate::model::run::{Reason, RunStatus, StepPhase, Time};
 use crate::secret::{Clear, ExpressionAgain, Given, Known, Mark, Marked, Recipe};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,6 +47,25 @@ impl State {
     pub fn run_id(&self) -> String {
         let start = self.status.start_time.map_or(0, |t| t.0.div_euclid(1000));
         format!("{start}-{}", self.book.since)
+    }
+
+    /// Notes what an op that must not be repeated has given in an attempt that goes on, by its path; nothing of an attempt that is over. Nothing follows from it, so it is
+    /// no event: it is not walked through the workflow. Tells what is to be saved.
+    pub fn note(&mut self, step: &str, attempt: u32, op: String, returns: Marked) -> Touched {
+        let notes = self.is_under_way(step, attempt);
+        if notes {
+            self.book.steps.entry(step.to_string()).or_default().journal.insert(op, returns);
+        }
+        Touched { notes, ..Touched::default() }
+    }
+
+    /// Whether an attempt of a step (by its id) is to be made, or under way.
+    pub fn is_under_way(&self, step: &str, attempt: u32) -> bool {
+        // Without notes it is the first attempt.
+        let latest = self.book.steps.get(step).map_or((true, 1), |b| (b.in_flight, b.attempt));
+        latest == (true, attempt)
+            && !self.status.finished
+            && self.status.all().any(|s| s.id == step && s.phase != StepPhase::Pending && !s.finished())
     }
 }
 
@@ -74,8 +93,21 @@ pub struct Book {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub spec: String,
     /// By step id.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "none_stored", serialize_with = "store")]
     pub steps: BTreeMap<String, StepBook>,
+}
+
+/// The notes that are stored: those that say no more than what ops have given come back with that, which is stored by itself.
+fn stored(steps: &BTreeMap<String, StepBook>) -> impl Iterator<Item = (&String, &StepBook)> {
+    steps.iter().filter(|(_, notes)| notes.journal.is_empty() || !notes.is_first_attempt())
+}
+
+fn none_stored(steps: &BTreeMap<String, StepBook>) -> bool {
+    stored(steps).next().is_none()
+}
+
+fn store<S: Serializer>(steps: &BTreeMap<String, StepBook>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(stored(steps))
 }
 
 /// The engine's notes on a step that is not finished.
@@ -99,8 +131,8 @@ pub struct StepBook {
     /// The suspension that the step is in, or that it has left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspension: Option<Suspension>,
-    /// Results of ops of this attempt that must not be carried out again, by their paths.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    /// Results of ops of this attempt that must not be carried out again, by their paths. Each is stored by itself, not with the notes.
+    #[serde(skip_serializing)]
     pub journal: BTreeMap<String, Marked>,
     /// What the step waits for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -120,6 +152,17 @@ impl Default for StepBook {
             journal: BTreeMap::new(),
             watches: Vec::new(),
         }
+    }
+}
+
+impl StepBook {
+    /// Whether all there is to say is that the first attempt is under way.
+    fn is_first_attempt(&self) -> bool {
+        let StepBook { attempt, in_flight, failures, waits, next, deadline, suspension, journal: _, watches } =
+            self;
+        (*attempt, *in_flight, *failures, *waits) == (1, true, 0, 0)
+            && (next.is_none() && deadline.is_none())
+            && (suspension.is_none() && watches.is_empty())
     }
 }
 
@@ -180,17 +223,6 @@ pub enum Event {
         attempt: u32,
         /// How it ended.
         result: StepResult,
-    },
-    /// An op that must not be repeated has been carried out in an attempt that goes on.
-    Recorded {
-        /// The step's id.
-        step: String,
-        /// The attempt's number.
-        attempt: u32,
-        /// The op's path.
-        op: String,
-        /// What it gave.
-        returns: Marked,
     },
     /// Something that the step watches has changed.
     Changed {

@@ -84,15 +84,18 @@ impl Known {
     /// Takes up what the Secrets in this data hold.
     pub(crate) fn learn(&mut self, data: &Value) {
         match data {
-            Value::Object(fields) => {
-                if is_secret(fields) {
-                    self.learn_secret(fields);
-                }
-                fields.values().for_each(|v| self.learn(v));
-            }
+            Value::Object(fields) => self.learn_fields(fields),
             Value::Array(items) => items.iter().for_each(|v| self.learn(v)),
             _ => {}
         }
+    }
+
+    /// The same of the fields of an object.
+    pub(crate) fn learn_fields(&mut self, fields: &Map<String, Value>) {
+        if is_secret(fields) {
+            self.learn_secret(fields);
+        }
+        fields.values().for_each(|v| self.learn(v));
     }
 
     fn learn_secret(&mut self, secret: &Map<String, Value>) {

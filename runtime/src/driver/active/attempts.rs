@@ -145,16 +145,15 @@ impl Active {
         let record = Box::new(move |wanted: Wanted| {
             let (messages, step) = (messages.clone(), step_id.clone());
             let future = async move {
-                let given = match wanted {
-                    Wanted::Now(given) => given,
-                    Wanted::Soon((op, returns)) => {
-                        let event = Event::Recorded { step, attempt, op, returns };
-                        return messages.send(Message::Event(event)).await.map_err(|_| ());
-                    }
+                let (given, (saved, done)) = match wanted {
+                    Wanted::Now(given) => (given, Some(oneshot::channel()).unzip()),
+                    Wanted::Soon(given) => (Some(given), (None, None)),
                 };
-                let (saved, done) = oneshot::channel();
                 messages.send(Message::Record { step, attempt, given, saved }).await.map_err(|_| ())?;
-                done.await.map_err(|_| ())
+                match done {
+                    Some(done) => done.await.map_err(|_| ()),
+                    None => Ok(()),
+                }
             };
             Box::pin(future) as futures::future::BoxFuture<'static, Result<(), ()>>
         });
@@ -164,6 +163,7 @@ impl Active {
             inputs,
             context: plan.context_of(&self.state, node),
             cx,
+            room: self.room.taken_by(&book.journal),
             journal: book.journal,
             resumed: book.suspension.map(|s| s.resumed).unwrap_or_default(),
             record,

@@ -42,15 +42,6 @@ impl Machine<'_> {
             }
             Event::Start => self.take_up(),
             Event::Done { step, attempt, result } => self.result(&step, attempt, result),
-            Event::Recorded { step, attempt, op, returns } => {
-                if let Some(n) = self.node_of(&step).filter(|n| self.open(*n)) {
-                    let mut book = self.book(n);
-                    if book.in_flight && book.attempt == attempt {
-                        book.journal.insert(op, returns);
-                        self.note(n, book);
-                    }
-                }
-            }
             Event::Changed { step } => {
                 if let Some(n) = self.node_of(&step).filter(|n| self.open(*n)) {
                     let mut book = self.book(n);

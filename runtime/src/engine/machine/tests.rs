@@ -473,11 +473,17 @@ fn a_run_is_taken_up_from_its_record() {
     r.done("f", failed(true));
     r.done("s", result(Outcome::Suspended { op: "s".into(), duration: None }));
     let step = r.id("a");
-    r.event(Event::Recorded { step, attempt: 1, op: "mail".into(), returns: json!({"sent": true}).into() })
-        .unwrap();
+    let sent = || json!({"sent": true}).into();
+    assert!(r.state.note(&step, 1, "mail".into(), sent()).notes);
+    // Of another attempt, or of one that is over, there is nothing to note.
+    assert!(r.state.note(&step, 2, "late".into(), sent()).is_none());
+    let over = r.id("w");
+    assert!(r.state.note(&over, 1, "late".into(), sent()).is_none());
     r.event(Event::Start).unwrap();
     assert_eq!(r.starts(), ["a#1", "w#2"]);
-    assert_eq!(r.state.book.steps[&r.id("a")].journal["mail"].data, json!({"sent": true}));
+    let journal = &r.state.book.steps[&r.id("a")].journal;
+    assert_eq!(journal.len(), 1);
+    assert_eq!(journal["mail"].data, json!({"sent": true}));
     r.pass(1.0);
     assert_eq!(r.starts(), ["f#2"]);
 }
