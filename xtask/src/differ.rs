@@ -1,10 +1,11 @@
 //! `cargo xtask differ`: small programs by chance, exported by the reference program and by this one. What does not come out the same is made as small as
 //! it still differs, and shown. Needs the reference program, `cue`.
 //!
-//! `grammar.rs` and `themes.rs` make the programs, `program.rs` takes parts away from them. Both sides only have to agree on values and on what is refused, not on the
+//! `grammar.rs`, `themes.rs` and `forms.rs` make the programs, `program.rs` takes parts away from them. Both sides only have to agree on values and on what is refused, not on the
 //! words of a refusal. Where a whole program is refused, each of its fields is asked for. Some of what is found are faults of the reference
 //! (`tests/conformance/left.md` names those that are known), so this is to read and not a check that must pass.
 
+mod forms;
 mod grammar;
 mod program;
 mod themes;

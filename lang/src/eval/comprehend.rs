@@ -6,6 +6,7 @@ use super::expr::{Clause, Comprehension, E, Scalar, X};
 use super::label::Label;
 use crate::diag::Code;
 use crate::pkg::Kind;
+use crate::source::Span;
 use crate::syntax::ast::Constraint;
 
 impl Evaluator {
@@ -70,6 +71,11 @@ impl Evaluator {
                 }
                 let list = self.v(v).kind == Kind::LIST;
                 let mut items = self.iterated(v);
+                // A field that must be there and is not yet would be left out.
+                let required = |a: &&Arc_| a.label.is_regular() && a.constraint == Constraint::Required;
+                if let Some(missing) = items.iter().find(required).copied() {
+                    return Err(self.missing_required(v, missing, source.span));
+                }
                 items.retain(|a| {
                     let wanted = if list { a.label.as_index().is_some() } else { a.label.is_regular() };
                     wanted && a.constraint == Constraint::Regular
@@ -89,6 +95,19 @@ impl Evaluator {
                 Ok(())
             }
         }
+    }
+
+    /// The error of going through a struct in which a field is missing that must be there.
+    fn missing_required(&mut self, v: VId, a: Arc_, at: Span) -> ErrId {
+        self.reads(v);
+        let name = self.labels.selector(a.label);
+        let declared =
+            self.conjuncts(a.vertex).first().map(|c| c.decl.as_ref().map_or(c.expr.span, |d| d.label_span));
+        let message = format!("cannot go through the fields: {name} is required but not present");
+        let e = self.error(Code::Incomplete, at, message);
+        self.bottom_mut(e).spans.extend(declared);
+        self.bottom_mut(e).hint = Some(format!("give {name} a value"));
+        e
     }
 
     /// An environment in which some names stand for vertices that exist already.

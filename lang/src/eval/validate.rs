@@ -164,7 +164,7 @@ impl Evaluator {
         }
         let value = match x.kind {
             Kind::LIST => self.ext_ref(t).is_some_and(|e| e.list.is_some()),
-            k => x.is_struct && k.contains(Kind::STRUCT),
+            k => x.is_struct && k == Kind::STRUCT,
         };
         let branches = self.ext_ref(t).is_some_and(|e| !e.branches.is_empty());
         if let Some(e) = self.v(t).err.filter(|_| self.failed(t)) {

@@ -4,7 +4,7 @@
 //! are remembered with what they were wanted to be.
 
 use super::program::{Part, Sort};
-use super::themes;
+use super::{forms, themes};
 
 /// Chance that can be repeated (splitmix64).
 #[derive(Debug)]
@@ -54,12 +54,13 @@ pub(super) struct Grammar {
 }
 
 impl Grammar {
-    /// The program of a seed: every other one about anything, the others about one thing.
+    /// The program of a seed: some about anything, the others about one thing.
     pub(super) fn program(seed: u64) -> Part {
         let mut chance = Chance(seed);
         match seed % 6 {
             1 => themes::closed(&mut chance),
             3 => themes::choices(&mut chance),
+            4 => forms::forms(&mut chance),
             5 => themes::cycles(&mut chance),
             _ => Grammar { chance, names: Vec::new() }.anything(),
         }

@@ -58,7 +58,9 @@ impl Part {
 
     /// The names of the fields that it declares, as far as they are part of the output or can be asked for.
     pub(super) fn names(&self) -> BTreeSet<&str> {
-        let name = |p: &'_ Part| p.open.strip_suffix(": ").filter(|n| !n.starts_with('_')).map(str::len);
+        let letter = |c: char| c.is_alphanumeric() || c == '#' || c == '_';
+        let is_name = |n: &str| !n.is_empty() && !n.starts_with('_') && n.chars().all(letter);
+        let name = |p: &'_ Part| p.open.split_once(": ").map(|(n, _)| n).filter(|n| is_name(n)).map(str::len);
         self.parts.iter().filter_map(|p| name(p).map(|n| &p.open[..n])).collect()
     }
 

@@ -1,6 +1,6 @@
 //! What is not known yet, as opposed to what is wrong, and how `_|_` is compared with.
 
-use super::{check, check_tree};
+use super::{check, check_tree, json};
 
 #[test]
 fn scalars_that_are_not_concrete_are_bottom_in_comparisons() {
@@ -119,4 +119,25 @@ fn a_required_field_must_be_there_whatever_its_name() {
     check("x: {_h!: 1}", &format!("x._h: {said}"));
     check("#F: {#in!: int, out: 1}, x: #F", &format!("x.#in: {said}"));
     check("#F: {#in!: int, out: #in}, x: #F & {#in: 2}, _y: {h!: 1}", r#"{"x":{"out":2}}"#);
+}
+
+#[test]
+fn what_declares_no_field_beside_any_value_is_any_value() {
+    for x in ["{_, b?: 1}", "{_, #a: 1}", "{z, _a: 1}"] {
+        let told = json(&format!("#z: _, z: 1, x: {}", x.replace("z", "#z")));
+        assert!(told.starts_with("x: incomplete value "), "{x}: {told}");
+        check(&format!("z: 1, #z: _, y: {} & 1", x.replace("z", "#z")), r#"{"z":1,"y":1}"#);
+    }
+    check("x: {_, b: 1}", r#"{"x":{"b":1}}"#);
+}
+
+#[test]
+fn a_field_that_is_required_and_missing_is_not_left_out_of_a_comprehension() {
+    let text = "#x: {n!: int, c: 1}, a: [for v in #x {v}], b: #x & {n: 2}, c: [for v in b {v}], d: *a | 5";
+    check_tree(text, "{#x: {n!: int, c: 1}, a: incomplete, b: {n: 2, c: 1}, c: [2, 1], d: 5}");
+    check_tree(
+        "#s: {in: {n!: int}, out: [for v in in {v}]}, x: (#s & {in: n: 3}).out",
+        "{#s: {in: {n!: int}, out: incomplete}, x: [3]}",
+    );
+    check_tree("x: {#d!: 1, c: 2}, y: [for v in x {v}]", "{x: {#d!: int, c: 2}, y: [2]}");
 }
