@@ -139,6 +139,16 @@ fn parse_number(s: &str) -> Res {
         [b'+', ..] => (false, &s[1..]),
         _ => (false, s),
     };
+    // The reference passes over an underscore before the digits of a decimal number, and over zeros behind it.
+    let plain = match digits.as_bytes() {
+        [b'_', b'0'..=b'9', ..] if !digits.contains(['x', 'X', 'b', 'o']) => {
+            let rest = digits[1..].trim_start_matches('0');
+            let zero = if rest.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "0" };
+            Some(format!("{zero}{rest}"))
+        }
+        _ => None,
+    };
+    let digits = plain.as_deref().unwrap_or(digits);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Err(fail(format!("illegal number start {}", quote(digits, false, false))));
     }
@@ -470,6 +480,11 @@ mod tests {
             ParseNumber("-.5") => -0.5
             ParseInt("0x_1f", 0, 64) => 31
             ParseInt("_1", 0, 64) => ! strconv.ParseInt: parsing "_1": invalid syntax
+            ParseNumber("_1_0") => 10
+            ParseNumber("-_01.5") => -1.5
+            ParseNumber("_00") => 0
+            ParseNumber("_0x1") => ! strconv.ParseNumber: parsing "_0x1": illegal number start "_0x1"
+            ParseNumber("_.5") => ! strconv.ParseNumber: parsing "_.5": illegal number start "_.5"
             ParseNumber("1_") => ! strconv.ParseNumber: parsing "1_": illegal '_' in number
             ParseNumber("x") => ! strconv.ParseNumber: parsing "x": illegal number start "x"
             FormatFloat(3.14159, "g", -1, 64) => "3.14159"

@@ -76,6 +76,16 @@ fn name_spaces() -> Data {
     ])
 }
 
+fn variants() -> Data {
+    super::args::fields([
+        ("Invalid", 0.into()),
+        ("RFC4122", 1.into()),
+        ("Reserved", 2.into()),
+        ("Microsoft", 3.into()),
+        ("Future", 4.into()),
+    ])
+}
+
 /// The package.
 pub(super) static PACKAGE: Package = Package {
     path: "uuid",
@@ -103,12 +113,12 @@ pub(super) static PACKAGE: Package = Package {
         URN(x: STRING) -> STRING = |a| Ok(format!("urn:uuid:{}", show(parse(text(a, 0)?)?)).into());
         /// Whether the text is an identifier.
         Valid(s: STRING) -> BOOL = |a| parse(text(a, 0)?).map(|_| true.into());
-        /// The variant: 1 of RFC 4122, 2 reserved, 3 Microsoft's, 4 future.
+        /// The variant, one of `uuid.variants`: 1 of RFC 4122, 2 reserved, 3 Microsoft's, 4 future.
         Variant(x: STRING) -> INT = |a| Ok(variant(parse(text(a, 0)?)?).into());
         /// The version.
         Version(x: STRING) -> INT = |a| Ok(i64::from(parse(text(a, 0)?)?[6] >> 4).into());
     },
-    constants: &[("ns", name_spaces)],
+    constants: &[("ns", name_spaces), ("variants", variants)],
     source: "",
 };
 
@@ -139,5 +149,15 @@ mod tests {
             Version("123e4567-e89b-12d3-a456-426655440000") => 1
             "#,
         );
+    }
+
+    #[test]
+    fn constants() {
+        let shown = |(name, value): &crate::pkg::Constant| {
+            format!("{name} {}", crate::encode::json::compact(&value()))
+        };
+        let shown: Vec<String> = super::PACKAGE.constants.iter().map(shown).collect();
+        assert!(shown[0].starts_with(r#"ns {"DNS":"6ba7b810-9dad-11d1-80b4-00c04fd430c8","#), "{shown:?}");
+        assert_eq!(shown[1], r#"variants {"Invalid":0,"RFC4122":1,"Reserved":2,"Microsoft":3,"Future":4}"#);
     }
 }

@@ -102,9 +102,23 @@ pub fn parse(text: &str, rules: Rules) -> Result<Data, YamlError> {
     Ok(documents.pop().map_or(Data::Null, |d| d.data))
 }
 
+/// Where a tab stands before what a stream begins with: only what has brackets could follow it.
+fn tab(text: &str) -> Option<(u32, u32)> {
+    let begins =
+        |(_, line): &(usize, &str)| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
+    let (n, line) = text.lines().enumerate().find(begins)?;
+    let content = line.trim_start();
+    let column = line[..line.len() - content.len()].find('\t')?;
+    (!content.starts_with(['{', '['])).then_some((n as u32 + 1, column as u32 + 1))
+}
+
 /// Reads all documents of a stream.
 pub fn parse_documents(text: &str, rules: Rules) -> Result<Vec<Document>, YamlError> {
     let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
+    if let Some((line, column)) = tab(&text) {
+        let message = "a tab cannot stand before a value: use blanks".into();
+        return Err(YamlError { line, column, message });
+    }
     let mut left = MAX_UNINDENTED;
     loop {
         match read_stream(&text, rules) {
@@ -507,9 +521,14 @@ mod tests {
         ] {
             assert_eq!(read(text), message, "{text}");
         }
-        for (text, at) in
-            [("a: [1", "1:"), ("a: 1\nb: c: d", "2:"), ("*x", "1:1"), ("a:\n\tb: 1", "2:"), ("\"a", "1:")]
-        {
+        for (text, at) in [
+            ("a: [1", "1:"),
+            ("a: 1\nb: c: d", "2:"),
+            ("*x", "1:1"),
+            ("a:\n\tb: 1", "2:"),
+            ("\"a", "1:"),
+            ("# c\n \ta: 1", "2:2"),
+        ] {
             let error = read(text);
             assert!(error.starts_with(at), "{text}: {error}");
         }

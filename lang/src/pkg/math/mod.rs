@@ -57,8 +57,14 @@ fn from_dashu(n: &DBig) -> Result<Number, CallError> {
     let repr = n.repr();
     let coeff: BigInt =
         repr.significand().to_string().parse().map_err(|_| CallError("invalid operation".into()))?;
-    let d = Decimal::new(coeff, repr.exponent() as i64).map_err(|e| CallError(e.to_string()))?;
-    Ok(d.into())
+    filled(coeff, repr.exponent() as i64)
+}
+
+/// A result with zeros up to the precision: it need not be exact, and says to how many digits it is right.
+fn filled(coeff: BigInt, exp: i64) -> Result<Number, CallError> {
+    let missing = PRECISION.saturating_sub(crate::number::decimal::digits(coeff.magnitude()));
+    let coeff = coeff * BigInt::from(crate::number::decimal::pow10(missing));
+    Ok(Decimal::new(coeff, exp - missing as i64).map_err(|e| CallError(e.to_string()))?.into())
 }
 
 /// Digits used inside, more than those of the result.
@@ -90,16 +96,18 @@ fn ln(n: &Number) -> Result<Number, CallError> {
     exact(&[n], |c, a| Ok(c.ln(a[0].repr(), None)?.value()))
 }
 
-/// The logarithm to a small base, exact for its powers.
-fn log_base(n: &Number, base: u32) -> Result<Number, CallError> {
+/// The logarithm to base 10, exact for its powers.
+fn log10(n: &Number) -> Result<Number, CallError> {
     positive(n)?;
-    let base = Number::from(i64::from(base));
-    let result = exact(&[n, &base], |c, a| {
+    exact(&[n, &Number::from(10)], |c, a| {
         let (x, b) = (c.ln(a[0].repr(), None)?.value(), c.ln(a[1].repr(), None)?.value());
         Ok(c.div(x.repr(), b.repr())?.value())
-    })?;
-    // A whole number that reproduces the argument is the exact answer.
-    Ok(result)
+    })
+}
+
+/// The logarithm to base 2: the quotient of two rounded logarithms, as the reference has it.
+fn log2(n: &Number) -> Result<Number, CallError> {
+    ln(n)?.quo(&ln(&Number::from(2))?).map_err(|e| CallError(e.to_string()))
 }
 
 fn exp(n: &Number) -> Result<Number, CallError> {
@@ -165,7 +173,8 @@ fn whole_power(x: &Number, n: &BigInt) -> Result<Number, CallError> {
         }
     }
     if n.is_negative() {
-        return Number::from(1).quo(&Number::from(result)).map_err(fail);
+        let quotient = Number::from(1).quo(&Number::from(result)).map_err(fail)?.to_decimal();
+        return filled(quotient.coefficient().clone(), i64::from(quotient.exponent()));
     }
     let rounded = Decimal::rounded(result.coefficient().clone(), i64::from(result.exponent()), PRECISION)
         .map_err(fail)?;
@@ -395,11 +404,11 @@ pub(super) static PACKAGE: Package = Package {
         /// The natural logarithm, with 34 digits.
         Log(x: NUMBER) -> NUMBER = |a| Ok(decimal(ln(number(a, 0)?)?));
         /// The decimal logarithm, with 34 digits.
-        Log10(x: NUMBER) -> NUMBER = |a| Ok(decimal(log_base(number(a, 0)?, 10)?));
+        Log10(x: NUMBER) -> NUMBER = |a| Ok(decimal(log10(number(a, 0)?)?));
         /// The natural logarithm of 1 and x, exact for small x.
         Log1p(x: NUMBER) -> NUMBER = |a| double(libm::log1p(float(a, 0)?));
         /// The binary logarithm, with 34 digits.
-        Log2(x: NUMBER) -> NUMBER = |a| Ok(decimal(log_base(number(a, 0)?, 2)?));
+        Log2(x: NUMBER) -> NUMBER = |a| Ok(decimal(log2(number(a, 0)?)?));
         /// The binary exponent of x.
         Logb(x: NUMBER) -> NUMBER = |a| double(f64::from(exponent_of(float(a, 0)?)?));
         /// The remainder of x/y, with the sign of x.
@@ -493,7 +502,17 @@ mod tests {
             Log2(3.7) => 1.887525270741587433987484748123785
             Pow(2, 10) => 1024
             Pow(2, 0.5) => 1.414213562373095048801688724209698
-            Pow(2, -1) => 0.5
+            Pow(2, -1) => 0.5000000000000000000000000000000000
+            Pow(1.1, -3) => 0.7513148009015777610818933132982720
+            Pow(1.10, 2) => 1.2100
+            Pow(4, 0.5) => 2
+            Exp(0.01) => 1.010050167084168057542165456902860
+            Log10(0.5453770038258688) => -0.2633031783160677156807213553883140
+            Log10(0.01) => -2
+            Cbrt(0.001) => 0.1000000000000000000000000000000000
+            Log2(0.5) => -1
+            Log2(9.35e-12) => -36.63817077364807385786072352582588
+            Log2(0.6904475919385) => -0.5343961832568689958518868711989608
             Pow(-2, 3) => -8
             Pow(-2, 0.5) => ! invalid operation
             Pow(0, 0) => ! invalid operation

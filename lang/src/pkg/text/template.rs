@@ -45,10 +45,64 @@ fn value(data: &Data) -> Value {
 
 fn execute(source: &str, data: &Data) -> Res {
     let fail = |error: gotmpl::TemplateError| CallError(error.to_string());
-    let template = Template::new("").max_range_iters(MAX_TURNS).parse(source).map_err(fail)?;
+    let mut template = Template::new("").max_range_iters(MAX_TURNS);
+    if source.contains("%T") {
+        template = template.func("printf", |args| typed(args).map(|text| Value::String(text.into())));
+    }
+    let template = template.parse(source).map_err(fail)?;
     let mut out = Bounded(String::new());
     template.execute_fmt(&mut out, &value(data)).map_err(fail)?;
     Ok(out.0.into())
+}
+
+/// `printf` with the verb `%T`, which the crate does not know: the name of a value's type, as Go has it.
+fn typed(args: &[Value]) -> gotmpl::Result<String> {
+    let mut args = args.to_vec();
+    if let Some(Value::String(format)) = args.first().cloned() {
+        let (mut changed, mut next) = (String::new(), 1);
+        let mut verb = false;
+        for c in format.chars() {
+            verb = match c {
+                '%' => !verb,
+                '*' if verb => {
+                    next += 1;
+                    true
+                }
+                'T' if verb => {
+                    if let Some(arg) = args.get_mut(next) {
+                        *arg = Value::String(type_name(arg).into());
+                        changed.push('s');
+                        next += 1;
+                        verb = false;
+                        continue;
+                    }
+                    false
+                }
+                c if verb && c.is_alphabetic() => {
+                    next += 1;
+                    false
+                }
+                _ => verb,
+            };
+            changed.push(c);
+        }
+        args[0] = Value::String(changed.into());
+    }
+    let places: String = (0..args.len()).map(|i| format!(" (index . {i})")).collect();
+    Template::new("").parse(&format!("{{{{printf{places}}}}}"))?.execute_to_string(&Value::List(args.into()))
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Nil => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Int(_) => "int64",
+        Value::Uint(_) => "uint64",
+        Value::Float(_) => "float64",
+        Value::List(_) => "[]interface {}",
+        Value::Map(_) => "map[string]interface {}",
+        _ => "string",
+    }
 }
 
 fn escape_js(s: &str) -> String {
@@ -98,6 +152,8 @@ mod tests {
             Execute("{{.a}} {{range .l}}{{.}},{{end}}", {"a": 1, "l": [1, "x"]}) => "1 1,x,"
             Execute("{{.b}} {{printf \"%d %v\" .n .f}}", {"n": 5, "f": 1.5}) => "<no value> 5 1.5"
             Execute("{{.}}", 123456789012345678901234567890) => "123456789012345678901234567890"
+            Execute("{{printf \"%T %5T|%T %d %T\" .i .s .l .i .m}}", {"i": 1, "s": "a", "l": [1], "m": {}}) => "int64 string|[]interface {} 1 map[string]interface {}"
+            Execute("{{printf \"%%T %*d %T %T\" 3 .i .f .n}}", {"i": 1, "f": 1.5, "n": null}) => "%T   1 float64 <nil>"
             HTMLEscape("<a>&'\"") => "&lt;a&gt;&amp;&#39;&#34;"
             JSEscape("<a>&'\"\n=é") => "\\u003Ca\\u003E\\u0026\\'\\\"\\u000A\\u003Dé"
             "#,
