@@ -118,12 +118,37 @@ fn growth() {
     };
     let budget = "than its budget allows";
     refuse("x.cue", &steps("\"xxxxxxxxxx\"", &|i| format!("a{i} + a{i}")), budget);
+    refuse("x.cue", &steps("\"xxxxxxxxxx\"", &|i| format!("\"\\(a{i})\\(a{i})\"")), budget);
+    refuse("x.cue", &steps("'xxxxxxxxxx'", &|i| format!("a{i} + a{i}")), budget);
     refuse("x.cue", &steps("99999999999999999999", &|i| format!("a{i} * a{i}")), "number too large");
     let loops =
         "import \"list\"\nl: list.Range(0, 1000, 1)\na: [for x in l for y in l for z in l {x + y + z}]\n";
     refuse("x.cue", loops, budget);
     let branches: String = (0..40).map(|i| format!("a: {{x{i}: 1}} | {{y{i}: 2}} | {{z{i}: 3}}\n")).collect();
     refuse("x.cue", &branches, "branches open");
+}
+
+/// Many threads and many patterns take no more memory than one.
+#[test]
+fn numbers_of_things() {
+    accept("x.cue", "import \"list\"\na: list.Range(0, 1000000, 1)\n");
+    let patterns: String = (0..700).map(|i| format!("[=~\"^a{i}.*x$\"]: int\na{i}: {i}\n")).collect();
+    accept("x.cue", &patterns);
+}
+
+/// Templates that call others twice each, to no end that anybody would see.
+#[test]
+fn templates() {
+    let twice = |i: usize| {
+        format!(
+            "{{{{define \\\"t{i}\\\"}}}}{0}{0}{{{{end}}}}",
+            format_args!("{{{{template \\\"t{}\\\"}}}}", i - 1)
+        )
+    };
+    let all: String = (1..60).map(twice).collect();
+    let text = format!("{{{{define \\\"t0\\\"}}}}{{{{end}}}}{all}{{{{template \\\"t59\\\"}}}}");
+    let call = format!("import \"text/template\"\na: template.Execute(\"{text}\", 1)\n");
+    refuse("x.cue", &call, "more than 100000 calls of templates");
 }
 
 #[test]

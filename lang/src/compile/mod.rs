@@ -508,6 +508,13 @@ impl<'p> Compiler<'p> {
         if let Some(p) = crate::pkg::packages().iter().find(|p| p.path.rsplit('/').next() == Some(name)) {
             d = d.hint(format!("the package is used after `import {:?}`", p.path));
         }
+        if d.hint.is_none() {
+            d = d.hint(match name.to_ascii_lowercase().as_str() {
+                value @ ("true" | "false" | "null") => format!("did you mean {value}?"),
+                "none" | "nil" | "undefined" => "did you mean null?".to_owned(),
+                _ => format!("no field, `let` or import has this name; a text stands in quotes: \"{name}\""),
+            });
+        }
         self.diagnostics.push(d);
         X::Bottom
     }

@@ -88,6 +88,8 @@ impl Compiler<'_> {
             let known = pkg::packages().iter().map(|p| p.path).chain(own.iter().map(String::as_str));
             if let Some(near) = crate::text::nearest(location, known) {
                 d = d.hint(format!("did you mean {near:?}?"));
+            } else if location.split('/').next().is_some_and(|domain| domain.contains('.')) {
+                d = d.hint("it is looked for in the module around, which cue.mod/module.cue names, and in its cue.mod/pkg, gen and usr");
             }
         }
         self.diagnostics.push(d);
@@ -134,6 +136,7 @@ impl Compiler<'_> {
         for name in &imports.order {
             if let Some(import) = imports.names.get(name)
                 && !import.used
+                && !matches!(import.target, Target::Failed)
             {
                 let message = format!("imported and not used: {:?}", import.path);
                 let d = Diagnostic::new(Code::Import, message).at(import.span, "");

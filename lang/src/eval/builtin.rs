@@ -98,7 +98,9 @@ impl Evaluator {
                 let shown = self.show(v);
                 let call = super::print::expr(self, &f.expr);
                 let call = if matches!(f.expr.kind, X::Call(..)) { call } else { format!("{call}()") };
-                let at = self.scalar_at(v).map_or(crate::compile::NOWHERE, |s| s.1);
+                let written = |c: &&Conj| matches!(c.expr.kind, X::List(_) | X::Struct(_));
+                let literal = self.conjuncts(v).iter().find(written).map(|c| c.expr.span);
+                let at = self.scalar_at(v).map(|s| s.1).or(literal).unwrap_or(crate::compile::NOWHERE);
                 let e = self.refused((&shown, at), ("does not satisfy", &call, span));
                 let open = self.ext_ref(v).and_then(|x| x.list.as_ref()).is_some_and(|l| l.exact.is_none());
                 if open && *path == "list" && function.name == "MinItems" {
@@ -381,7 +383,10 @@ impl Evaluator {
             let few = if args.len() < f.params.len() { "not enough" } else { "too many" };
             let (have, want) = (args.len(), f.params.len());
             let message = format!("{few} arguments in call to {name} (have {have}, want {want})");
-            return Err(self.error(Code::Call, e.span, message));
+            let error = self.error(Code::Call, e.span, message);
+            self.bottom_mut(error).hint =
+                Some(format!("it is {}.{}", path.rsplit('/').next().unwrap_or(path), f.signature()));
+            return Err(error);
         }
         // What is only moved keeps its defaults, and need not be known yet.
         if path == "list"
@@ -732,8 +737,8 @@ impl Evaluator {
     }
 }
 
-/// What a part of a list or struct that a function made is held in, in bytes.
-const PART: u64 = 96;
+/// What a part of a list or struct that a function made is held in, in bytes: as data and as an expression.
+const PART: u64 = 136;
 
 /// How many parts data has. Functions make none that are nested deep.
 fn parts(data: &Data) -> u64 {

@@ -55,6 +55,9 @@ pub(crate) struct Evaluator {
     pub(super) budget: Budget,
     steps: u64,
     pub(super) memory: u64,
+    /// What sinks hold beside it, and all of them but the innermost.
+    pub(super) held: u64,
+    pub(super) held_around: u64,
     /// Set once the budget is used up; everything ends with this error.
     exhausted: Option<ErrId>,
     /// Disjunctions of plain values that were decided where nothing else was said, by the address of the expression.
@@ -168,6 +171,8 @@ impl Evaluator {
             budget,
             steps: 0,
             memory: 0,
+            held: 0,
+            held_around: 0,
             exhausted: None,
             plain_choices: FxHashMap::default(),
             closers_around: Vec::new(),
@@ -454,7 +459,7 @@ impl Evaluator {
             "the evaluation was cancelled"
         } else if self.steps > self.budget.steps {
             "the evaluation needs more steps than its budget allows"
-        } else if self.memory > self.budget.memory {
+        } else if self.memory.saturating_add(self.held) > self.budget.memory {
             "the evaluation needs more memory than its budget allows"
         } else {
             return Ok(());
@@ -475,18 +480,21 @@ impl Evaluator {
     /// Counts memory that is about to be used by a text or list.
     pub(super) fn allocate(&mut self, bytes: u64) -> Res<()> {
         self.memory = self.memory.saturating_add(bytes);
-        if self.memory > self.budget.memory {
-            return Err(self.exhaust("the evaluation needs more memory than its budget allows"));
-        }
-        Ok(())
+        self.affords(0)
     }
 
-    /// Ends the evaluation if what is held outside of it, together with what it holds, is more than its budget allows.
-    pub(super) fn holds(&mut self, bytes: u64) -> Res<()> {
-        match self.memory.saturating_add(bytes) > self.budget.memory {
+    /// Ends the evaluation if so many bytes more, for a while, would be more than its budget allows.
+    pub(super) fn affords(&mut self, bytes: u64) -> Res<()> {
+        match self.memory.saturating_add(self.held).saturating_add(bytes) > self.budget.memory {
             true => Err(self.exhaust("the evaluation needs more memory than its budget allows")),
             false => Ok(()),
         }
+    }
+
+    /// Says how much what is being told to a sink takes outside of the evaluation, beside what sinks around it hold.
+    pub(super) fn holds(&mut self, bytes: u64) -> Res<()> {
+        self.held = self.held_around.saturating_add(bytes);
+        self.affords(0)
     }
 
     fn current_span(&self) -> Span {

@@ -42,6 +42,14 @@ impl Evaluator {
     /// Tells a value to a sink. At first part by part, each judged and told before the next one is looked at, so that it need not be kept; where that
     /// finds a mistake, everything is gone through for all of them.
     fn told_whole<S: Sink>(&mut self, v: VId, new: impl Fn() -> S) -> Result<S, Vec<ErrId>> {
+        let around = (self.held, self.held_around);
+        self.held_around = self.held;
+        let told = self.told_to(v, new);
+        (self.held, self.held_around) = around;
+        told
+    }
+
+    fn told_to<S: Sink>(&mut self, v: VId, new: impl Fn() -> S) -> Result<S, Vec<ErrId>> {
         if self.frames.is_empty() {
             let mut sink = new();
             if self.told(v, &mut sink).is_some() {

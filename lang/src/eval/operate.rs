@@ -289,7 +289,7 @@ impl Evaluator {
         match crate::pkg::regexp::compile(pattern) {
             Ok(r) => {
                 let r = Arc::new(r);
-                self.allocate(4096)?;
+                self.allocate(r.size() as u64)?;
                 self.regexes.insert(pattern.into(), r.clone());
                 Ok(r)
             }
@@ -305,7 +305,10 @@ impl Evaluator {
         let mut missing = None;
         for p in parts {
             match p {
-                Part::Text(t) => out.extend_from_slice(t),
+                Part::Text(t) => {
+                    self.affords(2 * (out.len() + t.len()) as u64)?;
+                    out.extend_from_slice(t);
+                }
                 Part::Expr(x) => {
                     let value = self.operand(env, x).inspect_err(|err| {
                         let b = &mut self.bottom_mut(*err);
@@ -322,9 +325,16 @@ impl Evaluator {
                         Err(e) => return Err(e),
                     };
                     match value {
-                        Val::Scalar(Scalar::String(s)) => out.extend_from_slice(s.as_bytes()),
-                        Val::Scalar(Scalar::Bytes(b)) if bytes => out.extend_from_slice(&b),
+                        Val::Scalar(Scalar::String(s)) => {
+                            self.affords(2 * (out.len() + s.len()) as u64)?;
+                            out.extend_from_slice(s.as_bytes());
+                        }
+                        Val::Scalar(Scalar::Bytes(b)) if bytes => {
+                            self.affords(2 * (out.len() + b.len()) as u64)?;
+                            out.extend_from_slice(&b);
+                        }
                         Val::Scalar(Scalar::Bytes(b)) => {
+                            self.affords(2 * (out.len() + b.len()) as u64)?;
                             out.extend_from_slice(valid_text(&b).as_bytes());
                         }
                         Val::Scalar(Scalar::Bool(b)) => {
@@ -344,11 +354,11 @@ impl Evaluator {
                     }
                 }
             }
-            self.allocate(out.len() as u64 / 4)?;
         }
         if let Some(e) = missing {
             return Err(e);
         }
+        self.allocate(out.len() as u64)?;
         if bytes {
             return Ok(Val::Scalar(Scalar::Bytes(out.into())));
         }

@@ -32,6 +32,9 @@ const PLAN: Plan = Plan { large: 512, range: 128 };
 /// Roots of more fields than these are not searched for large ones.
 const FEW: usize = 16;
 
+/// Threads are of no use where this part of the budget was used before there was anything to tell.
+const DEAR: u64 = 8;
+
 /// More threads than these are of no use.
 const MOST: usize = 4;
 
@@ -63,9 +66,10 @@ impl Evaluator {
         if !untouched || !self.has_large(v, PLAN) {
             return None;
         }
-        // What is to be stopped from outside is not spread.
+        // What is to be stopped from outside is not spread, nor where the way to the fields takes much, as each thread has to go it.
         let cores = match &self.budget.cancel {
             Some(_) => 1,
+            None if self.memory > self.budget.memory / DEAR => 1,
             None => thread::available_parallelism().map_or(1, |n| n.get().min(MOST)),
         };
         self.json_by(v, PLAN, cores)

@@ -743,6 +743,13 @@ impl Evaluator {
             Matcher::All => true,
             Matcher::Expr(x) => {
                 let name = self.labels.name(label);
+                // A regular expression alone, which most patterns are, needs no value to be tried on.
+                if let X::Bound(op @ (UnaryOp::Match | UnaryOp::NotMatch), bound) = &x.kind
+                    && let X::Scalar(Scalar::String(text)) = &bound.kind
+                {
+                    let found = self.regex(text, bound.span).map(|r| r.is_match(name.as_bytes()));
+                    return self.step().is_ok() && found.is_ok_and(|found| found == (*op == UnaryOp::Match));
+                }
                 let probe = self.local(p.env, x.clone());
                 let expr = Expr::new(X::Scalar(Scalar::String(name)), x.span);
                 let c = Conj { env: NONE, expr, ci: Ci::default(), decl: None };

@@ -35,17 +35,20 @@ fn package(p: &Package, out: &mut String) {
         let _ = writeln!(out, "\n```cue\n{}\n```", p.source.trim());
     }
     for f in p.functions {
-        let _ = writeln!(out, "\n### `{}`\n\n{}", signature(f), doc(f));
+        let _ = writeln!(out, "\n### `{}`\n\n{}", f.signature(), doc(f));
     }
 }
 
-fn signature(f: &Function) -> String {
-    let param = |p: &super::Param| match p.default {
-        Some(default) => format!("{}: {} = {default:?}", p.name, p.kind),
-        None => format!("{}: {}", p.name, p.kind),
-    };
-    let params: Vec<String> = f.params.iter().map(param).collect();
-    format!("{}({}): {}", f.name, params.join(", "), f.result)
+impl Function {
+    /// How it is called: `ByteAt(b: (string|bytes), i: int): int`.
+    pub(crate) fn signature(&self) -> String {
+        let param = |p: &super::Param| match p.default {
+            Some(default) => format!("{}: {} = {default:?}", p.name, p.kind),
+            None => format!("{}: {}", p.name, p.kind),
+        };
+        let params: Vec<String> = self.params.iter().map(param).collect();
+        format!("{}({}): {}", self.name, params.join(", "), self.result)
+    }
 }
 
 fn doc(f: &Function) -> String {

@@ -63,7 +63,10 @@ impl<'t> Builder<'t> {
                 Code::Syntax,
                 name.span.to(value.span),
                 format!("an alias names a field: expected `{}=label: value`", name.name),
-                "to give a name to an expression, write `let NAME = expression`",
+                &format!(
+                    "a field is written `{0}: value`; `let {0} = value` gives a name to an expression",
+                    name.name
+                ),
             );
         }
         if let DeclKind::Ellipsis(Some(x)) = &kind {
@@ -258,7 +261,13 @@ impl<'t> Builder<'t> {
                 return None;
             }
             _ => {
-                let hint = "a label is a name, a string, `(expression)` or `[pattern]`; fields of fields are written `a: b: value`";
+                let text = self.slice(span.start, span.end);
+                let hyphened =
+                    text.contains('-') && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+                let hint = match hyphened {
+                    true => format!("put it in quotes: \"{text}\""),
+                    false => "a label is a name, a string, `(expression)` or `[pattern]`; fields of fields are written `a: b: value`".to_owned(),
+                };
                 let d = Diagnostic::new(Code::Syntax, "this cannot be a label").at(span, "");
                 let d = d.at(self.span(colon, colon + 1), "this `:` makes a label of what stands before it");
                 self.errors.push(d.hint(hint));

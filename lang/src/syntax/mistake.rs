@@ -86,16 +86,33 @@ pub(crate) fn describe(
     };
     let d =
         Diagnostic::new(Code::Syntax, format!("expected {}, found {found}", want.describe())).at(span, "");
-    let word = before.and_then(|t| text.get(t.start as usize..t.end as usize));
-    let late = match word {
-        Some("package" | "import") if matches!(want, Want::Separator(_)) => {
-            Some("the package clause and imports stand before the fields of a file")
-        }
-        _ => None,
-    };
-    Some(match late.or_else(|| hint(before, token, want)) {
+    let slice = |t: Token| text.get(t.start as usize..t.end as usize);
+    let adjoining = before
+        .zip(token)
+        .is_some_and(|(b, t)| b.tok == Tok::Number && t.tok == Tok::Ident && b.end == t.start);
+    let words = (before.and_then(slice).unwrap_or(""), token.and_then(slice).unwrap_or(""));
+    let elsewhere = foreign(words, adjoining, text.get(span.start as usize..).unwrap_or(""), want);
+    Some(match elsewhere.or_else(|| hint(before, token, want)) {
         Some(h) => d.hint(h),
         None => d,
+    })
+}
+
+/// Advice where something is written as other languages have it: the words before and at the mistake, whether a number adjoins it, and the text from it on.
+fn foreign((before, found): (&str, &str), number: bool, rest: &str, want: Want) -> Option<&'static str> {
+    Some(match (before, found) {
+        ("package" | "import", _) if matches!(want, Want::Separator(_)) => {
+            "the package clause and imports stand before the fields of a file"
+        }
+        ("else", "if") => "there is no `else if`: write an `if` of its own with the other condition",
+        (_, "and") => "the operator is `&&`",
+        (_, "or") => "the operator is `||`",
+        ("not", _) => "the operator is `!`",
+        ("#", _) => "a comment begins with `//`",
+        ("?", _) => "there is no `condition ? a : b`: `[if condition {a}, b][0]` is the one or the other",
+        _ if rest.starts_with("/*") => "a comment begins with `//` and ends with its line",
+        _ if number => "units of numbers are K, M, G, T, P and Ki, Mi, Gi, Ti, Pi",
+        _ => return None,
     })
 }
 

@@ -214,6 +214,58 @@ fn options_are_kept() {
     "###);
 }
 
+/// What stands in quotes is no name for an attribute, whatever characters it has.
+#[test]
+fn odd_options_can_be_read_back() {
+    let text = "syntax = \"proto3\"; package p; message A { string a = 1 [de4.444ellprecated0 = true, b.c = true]; }";
+    let made = convert(&[("p.proto", text)]);
+    assert!(made.contains(r#"@protobuf(1,string,"de4.444ellprecated0",b.c)"#), "{made}");
+    assert!(crate::syntax::parse(crate::source::FileId(0), &made).1.is_empty(), "{made}");
+}
+
+#[test]
+fn options_of_the_language_are_constraints() {
+    let text = r##"syntax = "proto3"; package p;
+        message A {
+          string a_b = 1 [(cue.val) = '=~"^a\\"b"', deprecated = true];
+          int32 c = 2 [(cue.val) = ">5" " | *7", (cue.opt).required = true];
+          int32 d = 3 [(cue.opt).required = false];
+          oneof x { int32 z = 4 [(cue.val) = "<5"]; }
+          map<string, string> m = 5 [(cue.val) = "{a: \"x\"}"];
+        }"##;
+    insta::assert_snapshot!(convert(&[("p.proto", text)]), @r###"
+    package p
+
+    #A: {
+    	aB?: string @protobuf(1,string,name=a_b,deprecated)
+    	aB?: =~"^a\"b"
+    	c:   int32 @protobuf(2,int32)
+    	c?:  >5 | *7
+    	d?:  int32 @protobuf(3,int32)
+    	{} | {
+    		z:  int32 @protobuf(4,int32)
+    		z?: <5
+    	}
+    	m?: {
+    		[string]: string
+    	} @protobuf(5,map[string]string)
+    	m?: {a: "x"}
+    }
+    "###);
+    for (value, why) in [
+        (">", "expected a value"),
+        ("1\\nb: 2", "there is more than one field in it"),
+        ("1 @a()", "there is more than one field in it"),
+    ] {
+        let text = format!(
+            "syntax = \"proto3\"; package p; message A {{ string a = 1 [(cue.val) = \"{value}\"]; }}"
+        );
+        let told = convert(&[("p.proto", &text)]);
+        assert!(told.starts_with("1:43: (cue.val) of a is no expression: "), "{told}");
+        assert!(told.contains(why), "{told}");
+    }
+}
+
 #[test]
 fn mistakes_are_told_where_they_are() {
     let one = |text: &str| convert(&[("p.proto", &format!("syntax = \"proto3\"; package p;\n{text}"))]);

@@ -4,6 +4,9 @@ use super::read::{self, Enum, Field, Item, Message, Notes, Setting};
 use super::{Enums, ProtoFile};
 use crate::encode::schema::File;
 use crate::encode::{DecodeError, cue};
+use crate::source::FileId;
+use crate::syntax;
+use crate::syntax::ast::{Decl, DeclKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Types that need no definition.
@@ -181,8 +184,12 @@ fn label(name: &str) -> String {
 
 /// A part of an attribute, quoted where it must be.
 fn part(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if text.chars().all(plain) {
+    // Attributes are made of tokens: after a dot, `4e` would be a number that ends too early.
+    let name = |s: &str| {
+        s.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    if text.split(['.', '-']).all(name) {
         return text.to_owned();
     }
     if !text.contains(['"', '\\', '\n']) {
@@ -266,6 +273,8 @@ impl<'f> Writer<'f> {
             (None, true) => format!("[...{kind}]"),
             (None, false) => kind,
         };
+        let required = f.settings.iter().any(|s| s.name == REQUIRED && s.value == "true");
+        let mark = if required { "" } else { mark };
         let mut parts = vec![f.number.clone()];
         match &f.key {
             Some(key) => parts.push(format!("map[{key}]{}", f.kind)),
@@ -274,7 +283,12 @@ impl<'f> Writer<'f> {
         if name != f.name {
             parts.push(if f.key.is_some() { f.name.clone() } else { format!("name={}", f.name) });
         }
-        parts.extend(f.settings.iter().filter(|s| s.name != "json_name").map(setting));
+        parts.extend(
+            f.settings
+                .iter()
+                .filter(|s| !matches!(s.name.as_str(), "json_name" | REQUIRED | VALUE))
+                .map(setting),
+        );
         comments(&f.notes.before, out);
         let attribute = parts.join(",");
         out.push_str(&format!(
@@ -282,6 +296,12 @@ impl<'f> Writer<'f> {
             label(&name),
             behind(&f.notes)
         ));
+        for s in f.settings.iter().filter(|s| s.name == VALUE) {
+            match expression(&unquoted(&s.value)) {
+                Ok(value) => out.push_str(&format!("{}?: {value}\n", label(&name))),
+                Err(why) => self.mistake(f.at, format!("{VALUE} of {} is no expression: {why}", f.name)),
+            }
+        }
     }
 
     /// The type of a field as an expression.
@@ -358,6 +378,45 @@ impl<'f> Writer<'f> {
         self.packages.insert(package.clone(), own.clone());
         own
     }
+}
+
+/// The option that makes a field required, and the one that says in the language what its value must be.
+const REQUIRED: &str = "(cue.opt).required";
+const VALUE: &str = "(cue.val)";
+
+/// A text in the language as one expression, or what is wrong with it.
+fn expression(text: &str) -> Result<String, String> {
+    let whole = format!("x: {text}\n");
+    let (file, mistakes) = syntax::parse(FileId(0), &whole);
+    match (mistakes.first(), file.decls.as_slice()) {
+        (Some(mistake), _) => Err(mistake.message.clone()),
+        (None, [Decl { kind: DeclKind::Field(field), .. }]) if field.attributes.is_empty() => {
+            Ok(syntax::fmt::format_expr(&field.value))
+        }
+        _ => Err("there is more than one field in it".to_owned()),
+    }
+}
+
+/// What texts in quotes, one after the other, stand for.
+fn unquoted(written: &str) -> String {
+    let mut out = String::new();
+    let mut quote = None;
+    let mut chars = written.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, '"' | '\'') => quote = Some(c),
+            (None, _) => {}
+            (Some(q), c) if c == q => quote = None,
+            (Some(_), '\\') => match chars.next() {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some(c) => out.push(c),
+                None => {}
+            },
+            (Some(_), c) => out.push(c),
+        }
+    }
+    out
 }
 
 fn setting(s: &Setting) -> String {

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// The most memory that a compiled expression may take.
 const MAX_COMPILED: usize = 10 << 20;
 
+/// The most memory that one expression takes for what it learns while it matches, a direction.
+const MAX_LEARNT: usize = 128 << 10;
+
 /// A compiled regular expression.
 #[derive(Clone, Debug)]
 pub struct Regex {
@@ -29,7 +32,10 @@ pub struct Regex {
 /// ```
 pub fn compile(pattern: &str) -> Result<Regex, String> {
     let parsed = syntax::parse(pattern).map_err(|error| format!("error parsing regexp: {error}"))?;
-    let config = meta::Config::new().nfa_size_limit(Some(MAX_COMPILED)).onepass_size_limit(Some(1 << 20));
+    let config = meta::Config::new()
+        .nfa_size_limit(Some(MAX_COMPILED))
+        .onepass_size_limit(Some(64 << 10))
+        .hybrid_cache_capacity(MAX_LEARNT);
     let engine = meta::Builder::new().configure(config).build_from_hir(&parsed.hir).map_err(|_| {
         let shown: String = pattern.chars().take(60).collect();
         format!("error parsing regexp: expression too large: `{shown}`")
@@ -38,6 +44,11 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
 }
 
 impl Regex {
+    /// How many bytes it takes, or may come to take.
+    pub(crate) fn size(&self) -> usize {
+        self.engine.memory_usage() + 2 * MAX_LEARNT
+    }
+
     /// Whether it matches anywhere.
     pub fn is_match(&self, text: &[u8]) -> bool {
         self.engine.is_match(text)

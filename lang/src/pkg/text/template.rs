@@ -3,13 +3,19 @@
 use crate::data::Data;
 use crate::pkg::args::{MAX_TEXT, Res, functions, text};
 use crate::pkg::{CallError, Package, html};
-use gotmpl::{Template, Value};
+use gotmpl::parse::ListNode;
+use gotmpl::{Template, TemplateError, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many turns the loops of a template may take.
 const MAX_TURNS: u64 = 1_000_000;
+/// How many times a template may call others.
+const MAX_CALLS: u64 = 100_000;
+/// The function that counts the calls: a name that no template has for itself.
+const COUNT: &str = "count_of_template_calls";
 
 /// A text that refuses to grow beyond the limit.
 struct Bounded(String);
@@ -44,15 +50,38 @@ fn value(data: &Data) -> Value {
 }
 
 fn execute(source: &str, data: &Data) -> Res {
-    let fail = |error: gotmpl::TemplateError| CallError(error.to_string());
+    let fail = |error: TemplateError| CallError(error.to_string());
     let mut template = Template::new("").max_range_iters(MAX_TURNS);
     if source.contains("%T") {
         template = template.func("printf", |args| typed(args).map(|text| Value::String(text.into())));
     }
-    let template = template.parse(source).map_err(fail)?;
+    let template = counted(template, source).map_err(fail)?;
     let mut out = Bounded(String::new());
     template.execute_fmt(&mut out, &value(data)).map_err(fail)?;
     Ok(out.0.into())
+}
+
+/// Reads a template in which every definition begins by counting that it was called: the crate bounds only how deep calls go.
+fn counted(template: Template, source: &str) -> gotmpl::Result<Template> {
+    let calls = AtomicU64::new(0);
+    let count = move |_: &[Value]| match calls.fetch_add(1, Ordering::Relaxed) {
+        MAX_CALLS.. => Err(TemplateError::Exec(format!("more than {MAX_CALLS} calls of templates"))),
+        _ => Ok(Value::String("".into())),
+    };
+    let mut template = template.func(COUNT, count).parse(source)?;
+    let names: Vec<String> = template.templates().into_iter().map(str::to_owned).collect();
+    if names.is_empty() {
+        return Ok(template);
+    }
+    let step = format!("{{{{define \"step\"}}}}{{{{{COUNT}}}}}{{{{end}}}}");
+    let step = Template::new("").func(COUNT, |_| Ok(Value::Nil)).parse(&step)?;
+    for name in names {
+        if let (Some(tree), Some(step)) = (template.lookup(&name).cloned(), step.lookup("step")) {
+            let nodes = step.nodes.iter().cloned().chain(tree.nodes).collect();
+            template = template.add_parse_tree(&name, ListNode { pos: tree.pos, nodes });
+        }
+    }
+    Ok(template)
 }
 
 /// `printf` with the verb `%T`, which the crate does not know: the name of a value's type, as Go has it.
@@ -166,5 +195,18 @@ mod tests {
         let endless = r#""{{define \"x\"}}{{template \"x\" .}}{{end}}{{template \"x\" .}}", 1"#;
         assert!(call("text/template", "Execute", endless).starts_with("! "));
         assert!(call("text/template", "Execute", r#""{{range 100000000000}}x{{end}}", 1"#).starts_with("! "));
+        let twice = |i: usize| {
+            let inner = i - 1;
+            format!(
+                r#"{{{{define \"t{i}\"}}}}{{{{template \"t{inner}\"}}}}{{{{template \"t{inner}\"}}}}{{{{end}}}}"#
+            )
+        };
+        let doubling: String = (1..60).map(twice).collect();
+        let text = format!(
+            r#""{{{{define \"t0\"}}}}x{{{{end}}}}{doubling}{{{{template \"t5\"}}}}{{{{template \"t59\"}}}}", 1"#
+        );
+        assert!(call("text/template", "Execute", &text).contains("more than 100000 calls of templates"));
+        let text = text.replace(r#"{{template \"t59\"}}"#, "");
+        assert_eq!(call("text/template", "Execute", &text), format!("{:?}", "x".repeat(32)));
     }
 }
