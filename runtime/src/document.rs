@@ -134,6 +134,15 @@ impl Document {
         span_at(&self.sources, self.file, line, column)
     }
 
+    /// The word that was written for the boolean at exactly this path, if it is one that others than YAML 1.1 take for text: `y`, `no`, `on`.
+    pub fn word_of_boolean(&self, path: &str) -> Option<String> {
+        let (line, column) = self.value_place(path)?;
+        let span = span_at(&self.sources, self.file, line, column)?;
+        let text = self.sources.get(self.file)?.text.get(span.start as usize..)?;
+        let word: String = text.chars().take_while(|c| c.is_alphanumeric()).take(4).collect();
+        ["y", "yes", "n", "no", "on", "off"].contains(&word.to_ascii_lowercase().as_str()).then_some(word)
+    }
+
     /// Where the value at exactly this path begins, by line and column.
     pub fn value_place(&self, path: &str) -> Option<(u32, u32)> {
         let mut place = &self.places;

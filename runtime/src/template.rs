@@ -171,7 +171,9 @@ pub(crate) fn made(app: &Application, found: &Found) -> Result<Filled, Problems>
     let Some(reference) = &app.template else {
         return Err(wrong(app, "template", "", "the Application names no template"));
     };
-    let mut output = render::template(&found.library, app, &found.definition, &reference.properties)?;
+    let (mut output, warnings) =
+        render::template(&found.library, app, &found.definition, &reference.properties)?;
+    fits(app, &found.definition.name, &output, &reference.patch)?;
     overlay(&mut output, &Value::Object(reference.patch.clone()));
     let parts = match output {
         Value::Object(parts) => parts,
@@ -194,5 +196,42 @@ pub(crate) fn made(app: &Application, found: &Found) -> Result<Filled, Problems>
     if !same {
         document.value["metadata"]["annotations"][ANNOTATION] = found.of.clone().into();
     }
-    Ok(Filled { application: Application::read(document)?, parts, of: found.of.clone(), same })
+    let mut application = Application::read(document)?;
+    application.warnings.extend(warnings);
+    Ok(Filled { application, parts, of: found.of.clone(), same })
+}
+
+/// Whether a patch is of what a template may give, and only adds what it says all of.
+fn fits(
+    app: &Application,
+    template: &str,
+    output: &Value,
+    patch: &Map<String, Value>,
+) -> Result<(), Problems> {
+    let refused = |at: String, message: String, near: Option<&str>, known: &[&str]| {
+        let problem = app.problem("template", at, message);
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are `{}`", known.join("`, `")),
+        };
+        Err(Problems::one(app.document.sources.clone(), problem.hint(hint)))
+    };
+    if let Some(other) = patch.keys().find(|k| !PARTS.contains(&k.as_str())) {
+        let message = format!("a template gives no `{other}` that could be patched");
+        return refused(format!("{AT}.patch.{other}"), message, nearest(other, PARTS), &PARTS);
+    }
+    let list = |of: Option<&Value>| of.and_then(Value::as_array).cloned().unwrap_or_default();
+    let given = list(output.get("components"));
+    let names: Vec<&str> = given.iter().filter_map(|c| c.get("name")?.as_str()).collect();
+    for (i, component) in list(patch.get("components")).iter().enumerate() {
+        let Some(name) = component.get("name").and_then(Value::as_str) else { continue };
+        if !names.contains(&name) && component.get("type").is_none() {
+            let message = format!(
+                "the template `{template}` gives no component `{name}` to patch, and to add one its `type` is missing"
+            );
+            let at = format!("{AT}.patch.components[{i}].name");
+            return refused(at, message, nearest(name, names.iter().copied()), &names);
+        }
+    }
+    Ok(())
 }

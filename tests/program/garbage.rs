@@ -119,6 +119,8 @@ fn policies_say_what_stays_and_for_how_long() {
             )
         )
     );
+    let selector = "{name: gc, type: garbage-collect, properties: {rules: [{selector: {componentName: [a]}, strategy: never}]}}";
+    check!("garbage-wrong-selector", run(&dir, &app("shop", &["b"], selector)));
 }
 
 #[test]

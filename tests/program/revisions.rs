@@ -212,6 +212,9 @@ fn what_cannot_be_gone_back_to_is_told() {
     check!("rollback-not-there", dir.run(&["rollback", "shop", "--to", "7"]));
     run(&dir, &app("web:2", "old", "s1"), &[]);
     check!("revision-not-there", dir.run(&["revision", "diff", "shop", "1", "5"]));
+    check!("revision-no-number", dir.run(&["rollback", "shop", "--to", "first"]));
+    let shown = |number: &str| dir.run(&["revision", "show", "shop", number]).stdout;
+    assert!(shown("shop-v1").contains("shop-v1") && shown("shop-v1") == shown("1"));
     check!("revision-of-nothing", dir.run(&["revision", "list", "shopp"]));
 }
 

@@ -156,6 +156,9 @@ fn what_is_wrong_with_a_template_is_told_before_anything_is_done() {
         "{path: t, propertys: {image: 'web:1'}}",
         "{git: {path: x}}",
         "{path: t, properties: {image: 'web:1'}, patch: {components: [{name: web, type: webservise}]}}",
+        "{path: t, properties: {image: 'web:1'}, patch: {componnts: []}}",
+        "{path: t, properties: {image: 'web:1'}, patch: {components: [{name: wbe, properties: {image: 'web:2'}}]}}",
+        "{path: t, properties: {image: y}}",
         "{name: web-shp}",
     ] {
         dir.file("app.yaml", &app(template));
@@ -164,6 +167,11 @@ fn what_is_wrong_with_a_template_is_told_before_anything_is_done() {
         told += &format!("== {template}\n{}\n", ran.stderr);
     }
     insta::assert_snapshot!(told);
+    // What is probably misspelt is no mistake.
+    dir.file("app.yaml", &app("{path: t, properties: {image: 'web:1', replcas: 2}}"));
+    let ran = dir.run(&["workflow", "generate", "app.yaml"]);
+    assert!(ran.status == 0 && ran.stderr.contains("did you mean `replicas`?"), "{}", ran.shown());
+    assert!(ran.stdout.contains("component: web"), "{}", ran.shown());
     assert!(!dir.run(&["get", "applications"]).stdout.contains("shop"));
 }
 

@@ -63,6 +63,7 @@ pub(super) struct Show {
     #[command(flatten)]
     which: Which,
     /// The number of the revision [default: the latest]
+    #[arg(value_parser = number)]
     number: Option<u64>,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t)]
@@ -77,12 +78,21 @@ pub(super) struct Diff {
     #[command(flatten)]
     which: Which,
     /// The older revision
+    #[arg(value_parser = number)]
     from: Option<u64>,
     /// The newer revision
+    #[arg(value_parser = number)]
     to: Option<u64>,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: DiffForm,
+}
+
+/// A revision by its number, also as the end of its name: `2`, `v2`, `shop-v2`.
+pub(super) fn number(text: &str) -> Result<u64, String> {
+    let end = text.rsplit_once('v').map_or(text, |(_, number)| number);
+    end.parse()
+        .map_err(|_| "a revision is a number, such as 2: `stepwell revision list` shows them".to_owned())
 }
 
 pub(super) fn run(command: &Revision, out: &Output) -> Result<(), Error> {

@@ -134,7 +134,7 @@ pub(crate) fn template(
     context: &Context,
     definition: &Definition,
     properties: &Map<String, Json>,
-) -> Result<Json, Problems> {
+) -> Result<(Json, Vec<Problem>), Problems> {
     const AT: &str = "spec.template";
     let given = ordered_fields(properties);
     let own = vec![("name", Shared::string(app.name.as_str()))];
@@ -148,7 +148,8 @@ pub(crate) fn template(
     let mut open = Problems::new(app.document.sources.clone());
     undecided(&filled, &[&node], &mut open);
     open.into_result(())?;
-    node.to_json().map_err(|open| {
+    let warnings = filled.site.warnings(Some(properties));
+    node.to_json().map(|json| (json, warnings)).map_err(|open| {
         let paths: Vec<&str> = open.iter().map(|(path, _)| path.as_str()).collect();
         let message = format!("the template `{}` leaves open: {}", definition.name, paths.join(", "));
         Problems::one(app.document.sources.clone(), app.problem("incomplete", AT, message))

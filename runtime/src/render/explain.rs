@@ -157,7 +157,14 @@ impl Site<'_> {
                 };
                 let of_user = matches!(code, Code::Conflict | Code::EmptyDisjunction);
                 let problem = Problem::new(if of_user { "parameter" } else { code.as_str() }, &path, message);
+                // Only where a text may stand do quotes help.
+                let text = allowed.as_ref().is_some_and(|a| a.contains("string") || a.contains('"'));
+                let meant = text && self.at(&path).is_some_and(Json::is_boolean);
+                let word = if meant { self.document.word_of_boolean(&path) } else { None };
                 match allowed {
+                    _ if let Some(word) = word => {
+                        problem.hint(format!("YAML reads a bare `{word}` as a boolean: write it in quotes"))
+                    }
                     // What is allowed is told already.
                     Some(_) if code == Code::EmptyDisjunction && d.hint.is_some() => problem,
                     Some(allowed) => problem.hint(format!("it is {allowed}")),

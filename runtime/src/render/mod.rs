@@ -237,7 +237,7 @@ pub fn component(
     Renderer::new(library, app, &app.components, options).component(component)
 }
 
-/// Renders an application template with these parameters: what it gives as `output`.
+/// Renders an application template with these parameters: what it gives as `output`, and what the user should know.
 ///
 /// # Errors
 /// Parameters that do not fit, and what stays undecided.
@@ -246,7 +246,7 @@ pub fn template(
     app: &Application,
     definition: &Definition,
     properties: &Map<String, Json>,
-) -> Result<Json, Problems> {
+) -> Result<(Json, Vec<Problem>), Problems> {
     let options = RenderOptions::default();
     let context = Context::new(app, &app.components, namespace(app, &options), &options);
     evaluate::template(library, app, &context, definition, properties)

@@ -328,7 +328,8 @@ fn completed(library: &Library, policy: &Policy) -> Result<Value, Problem> {
             }
         });
         let message = format!("the policy `{}` does not fit its type `{}`: {why}", policy.name, policy.kind);
-        Problem::new("policy", at, message)
+        let problem = Problem::new("policy", at, message);
+        Problem { hint: e.list.first().and_then(|p| p.hint.clone()), ..problem }
     };
     let compiled = library.compiled(definition).map_err(|e| wrong(&e))?;
     let known = compiled.parameter_names();

@@ -53,7 +53,7 @@ pub(in crate::commands) struct Cancel {
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Rollback {
     /// The number of the revision [default: the last that succeeded before what is delivered now]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = crate::commands::revision::number)]
     to: Option<u64>,
     #[command(flatten)]
     which: Which,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use stepwell_runtime::driver::{Delivery, Driver};
 use stepwell_runtime::environments;
+use stepwell_runtime::model::application::Application;
 
 /// Print the workflow of an Application that writes none, to be changed and kept
 ///
@@ -49,15 +50,22 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         return Err(Error::mistake("document", "a WorkflowRun has the workflow that it writes")
             .hint("`workflow generate` takes an Application"));
     };
-    if environments::writes_steps(app) {
-        return Err(Error::mistake("workflow", format!("{} has a workflow of its own", app.name))
-            .hint("without `spec.workflow.steps` it has the one that is generated"));
-    }
+    let own = |app: &Application| match environments::writes_steps(app) {
+        true => Err(Error::mistake("workflow", format!("{} has a workflow of its own", app.name))
+            .hint("without `spec.workflow.steps` it has the one that is generated")),
+        false => Ok(()),
+    };
+    own(app)?;
     block_on(async {
         let connection = args.target.connect().await?;
         let done = async {
             bundle.apply_of_cluster(&connection).await?;
-            let driver = Driver::new(connection.client.clone(), bundle.definitions(library)?);
+            let driver = Driver::new(connection.client.clone(), bundle.definitions(library)?).local();
+            // A template may give components, and a workflow too.
+            let filled = driver.fill(bundle.delivery.clone()).await?;
+            let Delivery::Application(app) = &filled else { return Ok(()) };
+            out.warnings(&app.warnings, &app.document.sources);
+            own(app)?;
             let generated = driver.generate(app, &args.env).await?;
             match args.output {
                 Form::Yaml => out.result(generated.to_yaml(&app.name)),
