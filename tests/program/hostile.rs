@@ -119,6 +119,8 @@ fn growth() {
     let budget = "than its budget allows";
     refuse("x.cue", &steps("\"xxxxxxxxxx\"", &|i| format!("a{i} + a{i}")), budget);
     refuse("x.cue", &steps("\"xxxxxxxxxx\"", &|i| format!("\"\\(a{i})\\(a{i})\"")), budget);
+    let concat = steps("[1]", &|i| format!("list.Concat([a{i}, a{i}])"));
+    refuse("x.cue", &format!("import \"list\"\n{concat}"), budget);
     refuse("x.cue", &steps("'xxxxxxxxxx'", &|i| format!("a{i} + a{i}")), budget);
     refuse("x.cue", &steps("99999999999999999999", &|i| format!("a{i} * a{i}")), "number too large");
     let loops =

@@ -150,6 +150,9 @@ fn evaluated_values() {
     check!("eval", sandbox.run(&["eval", "e.cue"]));
     check!("eval-all", sandbox.run(&["eval", "-a", "-A", "e.cue"]));
     check!("eval-expression", sandbox.run(&["eval", "e.cue", "-e", "x", "-e", "y + 1"]));
+    // Shown as it is written, as other values are that are not known yet.
+    sandbox.file("m.cue", "import \"uuid\"\na: uuid.variantz\n");
+    check!("eval-missing", sandbox.run(&["eval", "m.cue"]));
     check!("eval-concrete", sandbox.run(&["eval", "-c", "e.cue", "-e", "c"]));
     sandbox.file("bad.cue", "a: 1 & 2\nb: 3\n");
     check!("eval-ignore", sandbox.run(&["eval", "-i", "bad.cue"]));

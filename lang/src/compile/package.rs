@@ -186,7 +186,9 @@ impl Compiler<'_> {
                         let near = crate::text::nearest(&name, p.names());
                         let message = format!("package {path:?} has no {name}");
                         let hint = near.map(|near| format!("did you mean {package}.{near}?"));
-                        return Some(X::Missing(Box::new(Missing { message, hint, span: sel.span })));
+                        let written = format!("{}.{name}", p.path.rsplit('/').next().unwrap_or(p.path));
+                        let span = sel.span;
+                        return Some(X::Missing(Box::new(Missing { written, message, hint, span })));
                     }
                 }
             }

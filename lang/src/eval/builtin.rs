@@ -738,7 +738,7 @@ impl Evaluator {
 }
 
 /// What a part of a list or struct that a function made is held in, in bytes: as data and as an expression.
-const PART: u64 = 136;
+pub(super) const PART: u64 = 136;
 
 /// How many parts data has. Functions make none that are nested deep.
 fn parts(data: &Data) -> u64 {

@@ -140,6 +140,8 @@ impl Scalar {
 /// Why a name has no value, for the error where it is used.
 #[derive(Debug)]
 pub struct Missing {
+    /// The name with its package, as it is written: `strings.ToUper`.
+    pub written: String,
     /// What is wrong.
     pub message: String,
     /// The name that may be meant.

@@ -1,6 +1,7 @@
 //! Functions of lists that only move elements: they do so while the elements are not known yet.
 
 use super::arena::*;
+use super::builtin::PART;
 use super::core::{Evaluator, Res, Val};
 use super::expr::{E, Expr, List, Scalar, X};
 use crate::diag::Code;
@@ -45,6 +46,7 @@ impl Evaluator {
             ("Drop", [count]) => items[at(*count)?..].to_vec(),
             _ => return None,
         };
+        self.allocate((moved.len() as u64).saturating_mul(PART)).ok()?;
         let elems = moved.into_iter().map(|v| Self::link(v, span)).collect();
         let list = Expr::new(X::List(List { elems, ellipsis: None }), span);
         Some(Val::Vertex(self.local(NONE, list)))
@@ -75,6 +77,7 @@ impl Evaluator {
             }
             _ => return Ok(None),
         };
+        self.allocate((found.len() as u64).saturating_mul(PART))?;
         let elems = found.into_iter().map(|v| Self::link(v, span)).collect();
         let list = Expr::new(X::List(List { elems, ellipsis: None }), span);
         Ok(Some(self.local(NONE, list)))

@@ -147,7 +147,7 @@ pub(super) fn expr(ev: &Evaluator, e: &E) -> String {
         X::Field { label, .. } => ev.labels.name(*label).to_string(),
         X::Let { .. } | X::This { .. } | X::LabelOf { .. } | X::Dynamic { .. } => "_".to_owned(),
         X::Package(_) => "package".to_owned(),
-        X::Missing(m) => m.message.clone(),
+        X::Missing(m) => m.written.clone(),
         X::Linked(v) => ev.show_depth(*v, 0),
         X::Function(f) => callee(*f),
         X::Alias(x) => expr(ev, x),
