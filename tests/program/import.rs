@@ -13,6 +13,10 @@ fn data_becomes_files() {
     assert_eq!(sandbox.run(&["import", "foo.yaml"]).shown(), "---- exit status 0");
     assert_eq!(read(&sandbox, "foo.cue"), "kind:  \"Service\"\nname:  \"booster\"\n\"x-y\": 1\n");
     check!("import-exists", sandbox.run(&["import", "foo.yaml"]));
+    assert_eq!(
+        sandbox.run(&["import", "foo.yaml", "-o", "foo.cue"]).shown(),
+        sandbox.run(&["import", "foo.yaml"]).shown()
+    );
     assert_eq!(sandbox.run(&["import", "-f", "-p", "foo", "-l", "top:", "foo.yaml"]).status, 0);
     assert!(read(&sandbox, "foo.cue").starts_with("package foo\n\ntop: {\n"));
     sandbox.file("m.yaml", "kind: Service\nname: a\n---\nkind: Deployment\nname: b\nn: [{x: 1}]\n");

@@ -34,6 +34,8 @@ fn fmt_rewrites_files_and_says_what_it_would() {
     sandbox.file("b.cue", "b: 1\n");
     check!("fmt-check", sandbox.run(&["fmt", "--check"]));
     check!("fmt-diff", sandbox.run(&["fmt", "-d", "a.cue", "b.cue"]));
+    let both = sandbox.run(&["fmt", "-d", "--check", "a.cue", "b.cue"]);
+    assert_eq!(both.shown(), sandbox.run(&["fmt", "-d", "a.cue", "b.cue"]).shown());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "a:1\n");
     assert_eq!(sandbox.run(&["fmt"]).shown(), "---- exit status 0");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "a: 1\n");

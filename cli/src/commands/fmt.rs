@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     /// The files and folders (`-` for standard input)
     files: Vec<PathBuf>,
     /// Write nothing; name the files that are not formatted, and fail if there are any
-    #[arg(long, conflicts_with = "diff")]
+    #[arg(long)]
     check: bool,
     /// Write nothing; show what would change, and fail if anything would
     #[arg(short, long)]
@@ -49,10 +49,10 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             out.result(formatted)?;
         } else if formatted != *source.text {
             unformatted += 1;
-            if args.check {
-                out.result(format!("{}\n", source.name))?;
-            } else if args.diff {
+            if args.diff {
                 out.result(difference(&source, &formatted))?;
+            } else if args.check {
+                out.result(format!("{}\n", source.name))?;
             } else {
                 replace_file(&path, formatted.as_bytes())?;
             }

@@ -86,6 +86,16 @@ impl From<ProtoEnum> for Enums {
 }
 
 impl Arguments {
+    /// Whether a file is left as it is, because it exists; that is told.
+    fn leaves(&self, path: &Path, out: &Output) -> bool {
+        let leaves = path.exists() && !self.force;
+        if leaves {
+            let shown = path.display();
+            out.note(&format!("{shown} exists already and is left as it is; --force writes over it"));
+        }
+        leaves
+    }
+
     fn laid_out(&self, text: String) -> String {
         if self.simplify { simplified(text) } else { text }
     }
@@ -163,6 +173,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
         let text = args.laid_out(joined(args, targets));
         return match outfile == "-" {
             true => out.result(text),
+            false if args.leaves(Path::new(outfile), out) => Ok(()),
             false => write_file(Path::new(outfile), text.as_bytes(), args.force),
         };
     }
@@ -171,11 +182,7 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
             out.result(format!("{}\n", target.path.display()))?;
             continue;
         }
-        if target.path.exists() && !args.force {
-            out.note(&format!(
-                "{} exists already and is left as it is; --force writes over it",
-                target.path.display()
-            ));
+        if args.leaves(&target.path, out) {
             continue;
         }
         if let Some(folder) = target.path.parent().filter(|f| !f.as_os_str().is_empty()) {
