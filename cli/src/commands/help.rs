@@ -44,7 +44,8 @@ pub(super) fn run(args: &Arguments, out: &Output) -> Result<(), Error> {
     }
     let mut at = &mut command;
     for name in &args.command {
-        let known: Vec<String> = at.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+        let mut known: Vec<String> = at.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+        known.sort();
         let spoken = args.command.join(" ");
         let topic = elsewhere::TOPICS.contains(&name.as_str());
         at = at.find_subcommand_mut(name).ok_or_else(|| match topic {
@@ -86,9 +87,9 @@ fn reference(command: &mut clap::Command) -> String {
          Made by `cargo xtask docs` from what `stepwell help` says; edit it there.\n\n```text\n",
     );
     let _ = writeln!(page, "{}```", command.render_long_help());
-    for command in command.get_subcommands_mut() {
-        section(command, &mut page);
-    }
+    let mut commands: Vec<_> = command.get_subcommands_mut().collect();
+    commands.sort_by(|a, b| a.get_name().cmp(b.get_name()));
+    commands.into_iter().for_each(|command| section(command, &mut page));
     page
 }
 

@@ -1,5 +1,5 @@
-//! The commands, one file each. To add one: a file with its arguments and its `run`, a line in [`Command`], a line in [`dispatch`], and a
-//! line in [`GROUPS`], which orders the help page.
+//! The commands, one file each. To add one: a file with its arguments and its `run`, a line in [`Language`] or [`Delivery`], a line in
+//! [`evaluate`] or [`deliver`], and a line in [`GROUPS`], which orders the help page.
 
 mod cluster;
 mod completions;
@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::output::{ErrorFormat, Output};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 /// The arguments of the program.
@@ -61,6 +62,27 @@ struct Global {
 /// All commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Language(Language),
+    #[command(flatten)]
+    Delivery(Delivery),
+}
+
+/// The commands that only read and evaluate.
+#[derive(Debug, Subcommand)]
+enum Language {
+    Eval(eval::Arguments),
+    Export(export::Arguments),
+    Fmt(fmt::Arguments),
+    Import(import::Arguments),
+    /// Print the version
+    Version,
+    Vet(vet::Arguments),
+}
+
+/// The commands for definitions, Applications and runs.
+#[derive(Debug, Subcommand)]
+enum Delivery {
     #[command(subcommand)]
     Cluster(cluster::Cluster),
     #[command(alias = "completion")]
@@ -71,20 +93,13 @@ enum Command {
     DryRun(dry_run::Arguments),
     #[command(subcommand)]
     Env(env::Env),
-    Eval(eval::Arguments),
-    Export(export::Arguments),
-    Fmt(fmt::Arguments),
     Get(get::Arguments),
     Help(help::Arguments),
-    Import(import::Arguments),
     #[command(subcommand)]
     Revision(revision::Revision),
     Rollback(workflow::change::Rollback),
     Run(run::Arguments),
     Status(status::Arguments),
-    /// Print the version
-    Version,
-    Vet(vet::Arguments),
     #[command(subcommand)]
     Workflow(workflow::Workflow),
 }
@@ -123,25 +138,40 @@ pub(crate) fn dispatch(cli: Cli, out: &Output) -> Result<(), Error> {
         std::env::set_current_dir(folder).map_err(|e| Error::file(folder, "go to", &e))?;
     }
     match cli.command {
-        Command::Cluster(command) => cluster::run(&command, out),
-        Command::Completions(args) => completions::run(&args, out),
-        Command::Def(command) => def::run(&command, out),
-        Command::Delete(args) => delete::run(&args, out),
-        Command::DryRun(args) => dry_run::run(&args, out),
-        Command::Env(command) => env::run(&command, out),
-        Command::Eval(args) => eval::run(&args, out),
-        Command::Export(args) => export::run(&args, out),
-        Command::Fmt(args) => fmt::run(&args, out),
-        Command::Get(args) => get::run(&args, out),
-        Command::Help(args) => help::run(&args, out),
-        Command::Import(args) => import::run(&args, out),
-        Command::Revision(command) => revision::run(&command, out),
-        Command::Rollback(args) => workflow::change::rollback(&args, out),
-        Command::Run(args) => run::run(&args, out),
-        Command::Status(args) => status::run(&args, out),
-        Command::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
-        Command::Vet(args) => vet::run(&args, out),
-        Command::Workflow(command) => workflow::run(&command, out),
+        Command::Language(command) => evaluate(command, out),
+        Command::Delivery(command) => deliver(command, out),
+    }
+}
+
+fn evaluate(command: Language, out: &Output) -> Result<(), Error> {
+    match command {
+        Language::Eval(args) => eval::run(&args, out),
+        Language::Export(args) => export::run(&args, out),
+        Language::Fmt(args) => fmt::run(&args, out),
+        Language::Import(args) => import::run(&args, out),
+        Language::Version => out.result(format!("stepwell {}\n", env!("CARGO_PKG_VERSION"))),
+        Language::Vet(args) => vet::run(&args, out),
+    }
+}
+
+// Its frame is a dozen pages, which an evaluation need not touch.
+#[inline(never)]
+fn deliver(command: Delivery, out: &Output) -> Result<(), Error> {
+    let _tracing = crate::trace::begin();
+    match command {
+        Delivery::Cluster(command) => cluster::run(&command, out),
+        Delivery::Completions(args) => completions::run(&args, out),
+        Delivery::Def(command) => def::run(&command, out),
+        Delivery::Delete(args) => delete::run(&args, out),
+        Delivery::DryRun(args) => dry_run::run(&args, out),
+        Delivery::Env(command) => env::run(&command, out),
+        Delivery::Get(args) => get::run(&args, out),
+        Delivery::Help(args) => help::run(&args, out),
+        Delivery::Revision(command) => revision::run(&command, out),
+        Delivery::Rollback(args) => workflow::change::rollback(&args, out),
+        Delivery::Run(args) => run::run(&args, out),
+        Delivery::Status(args) => status::run(&args, out),
+        Delivery::Workflow(command) => workflow::run(&command, out),
     }
 }
 
@@ -168,7 +198,8 @@ impl Cli {
         let (name, describe) = LANGUAGE.iter().find(|(known, _)| *known == name)?;
         let program = Global::augment_args(clap::Command::new("stepwell")).subcommand_required(true);
         let program = program.subcommand(describe(clap::Command::new(*name)));
-        let matches = program.try_get_matches_from(args).ok()?;
+        // Taking the description apart would take as long as reading it.
+        let matches = ManuallyDrop::new(program).try_get_matches_from_mut(args).ok()?;
         Cli::from_arg_matches(&matches).ok()
     }
 }
@@ -182,6 +213,7 @@ const LANGUAGE: &[(&str, Describe)] = &[
     ("export", export::Arguments::augment_args),
     ("fmt", fmt::Arguments::augment_args),
     ("import", import::Arguments::augment_args),
+    ("version", |command| command),
     ("vet", vet::Arguments::augment_args),
 ];
 
