@@ -16,7 +16,7 @@ use std::time::Duration;
 use stepwell_runtime::definitions::Library;
 use stepwell_runtime::driver::{DriveError, Driver, Progress, RunRef, Until};
 use stepwell_runtime::engine::Limits;
-use stepwell_runtime::model::run::{RunPhase, RunStatus, StepPhase};
+use stepwell_runtime::model::run::{Reason, RunPhase, RunStatus, StepPhase};
 use stepwell_runtime::model::workflow::parse_duration;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -272,7 +272,11 @@ impl Drive {
         let mut problems: Vec<Problem> = failed
             .map(|step| Problem {
                 code: "step".into(),
-                message: format!("step {} ({}) failed: {}", step.name, step.kind, step.message),
+                message: match (step.reason == Some(Reason::Timeout), step.message.as_str()) {
+                    (true, "") => format!("step {} ({}) timed out", step.name, step.kind),
+                    (true, message) => format!("step {} ({}) timed out: {message}", step.name, step.kind),
+                    (false, message) => format!("step {} ({}) failed: {message}", step.name, step.kind),
+                },
                 ..Problem::default()
             })
             .collect();

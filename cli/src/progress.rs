@@ -188,6 +188,7 @@ pub(crate) fn step_text(step: &StepStatus) -> String {
         (StepPhase::Suspending, _) => "suspending",
         (StepPhase::Succeeded, _) => "succeeded",
         (StepPhase::Failed, Some(Reason::Execute)) => "failed, will be tried again",
+        (StepPhase::Failed, Some(Reason::Timeout)) => "timed out",
         (StepPhase::Failed, _) => "failed",
         (StepPhase::Skipped, _) => "skipped",
     };

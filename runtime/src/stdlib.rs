@@ -62,19 +62,19 @@ impl Packages for Stdlib {
 
     fn package(&self, import_path: &str) -> Result<Option<Package>, Refusal> {
         let location = import_path.rsplit_once(':').map_or(import_path, |(location, _)| location);
-        let (Some(group), None) = (location.split_once('/').map(|(group, _)| group), self.sources(location))
-        else {
-            return Ok(self.sources(location).map(|sources| Package { id: location.to_owned(), sources }));
-        };
+        if let Some(sources) = self.sources(location) {
+            return Ok(Some(Package { id: location.to_owned(), sources }));
+        }
+        let Some((group, asked)) = location.split_once('/') else { return Ok(None) };
         let known = self.known();
-        let of_group: Vec<&str> =
-            known.iter().map(String::as_str).filter(|k| k.split('/').next() == Some(group)).collect();
-        if of_group.is_empty() {
+        let in_group = |k: &String| Some(k.strip_prefix(group)?.strip_prefix('/')?.to_owned());
+        let names: Vec<String> = known.iter().filter_map(in_group).collect();
+        if names.is_empty() {
             return Ok(None);
         }
-        let hint = match nearest(location, of_group.iter().copied()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("there are `{}`", of_group.join("`, `")),
+        let hint = match nearest(asked, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{group}/{near}\"?"),
+            None => format!("there are `{group}/{}`", names.join(&format!("`, `{group}/"))),
         };
         Err(Refusal { message: format!("package {import_path:?} not found"), hint: Some(hint) })
     }

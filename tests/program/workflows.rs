@@ -85,6 +85,9 @@ fn the_example_of_a_deadline() {
         "{}",
         ended.shown()
     );
+    assert!(ended.stderr.contains("step approve (suspend) timed out"), "{}", ended.shown());
+    let shown = sandbox.run(&["workflow", "status", "deadline"]);
+    assert!(shown.stdout.contains("timed out after"), "{}", shown.shown());
     let ended = sandbox.run(&["run", &example("deadline"), "-o", "json", "--approve"]);
     assert_eq!(
         line(&json(&ended)),
