@@ -1,5 +1,6 @@
 //! Objects on disk. One redb table holds every object as JSON under `resource/namespace/name` (so a list is a range and
-//! comes out in the order of a real server), another the last resourceVersion handed out.
+//! comes out in the order of a real server), another the last resourceVersion handed out. Objects that are to be gone with the process
+//! are in a map instead (`memory`).
 //!
 //! Writes are made one after the other, so a write sees what the ones before it did. On disk, one thread makes them: it takes
 //! everything that waits into one redb transaction and commits once, so that many writers share one fsync, and none is answered
@@ -9,9 +10,12 @@
 //! Recent changes are kept in memory for watches, bounded in number and size. A watch from before that (or from before
 //! the last start) is told `410 Expired` and lists again, as with a real server. Tests: at the end of this file.
 
+mod log;
+mod memory;
+
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -25,6 +29,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::{ApiError, ApiResult};
 use crate::seal::Seal;
+use log::Log;
+pub(crate) use log::{Change, Event};
+use memory::Memory;
 
 const OBJECTS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("objects");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
@@ -34,9 +41,6 @@ const LAST: &str = "resourceVersion";
 const FIRST: u64 = 100;
 /// The largest object that is stored, as with etcd.
 const OBJECT_LIMIT: usize = 1536 << 10;
-/// Bounds of the log behind watches.
-const LOG_EVENTS: usize = 20_000;
-const LOG_BYTES: usize = 32 << 20;
 /// Memory for database pages.
 const PAGE_CACHE: usize = 32 << 20;
 /// Writes that may wait, and how many share one commit.
@@ -79,49 +83,6 @@ impl Key {
     }
 }
 
-/// One change, as watches see it.
-#[derive(Debug, Clone)]
-pub(crate) struct Event {
-    pub(crate) version: u64,
-    pub(crate) key: Key,
-    /// The object after the change; of a removal, its last state under the removal's version.
-    pub(crate) object: Bytes,
-    pub(crate) change: Change,
-}
-
-/// What happened.
-#[derive(Debug, Clone)]
-pub(crate) enum Change {
-    Added,
-    /// With the object as it was before.
-    Modified(Bytes),
-    Deleted,
-}
-
-#[derive(Default)]
-struct Log {
-    events: VecDeque<Arc<Event>>,
-    bytes: usize,
-    /// Changes up to and including this version are no longer in `events`.
-    forgotten: u64,
-}
-
-impl Log {
-    fn push(&mut self, event: Arc<Event>) {
-        self.bytes += event_size(&event);
-        self.events.push_back(event);
-        while self.events.len() > LOG_EVENTS || self.bytes > LOG_BYTES {
-            let Some(old) = self.events.pop_front() else { break };
-            self.bytes -= event_size(&old);
-            self.forgotten = old.version;
-        }
-    }
-}
-
-fn event_size(event: &Event) -> usize {
-    event.object.len() + if let Change::Modified(old) = &event.change { old.len() } else { 0 } + 128
-}
-
 type Done = Box<dyn FnOnce(Result<(), &ApiError>) + Send>;
 
 /// What the writer is told.
@@ -151,10 +112,15 @@ enum Writer {
     Turns(Arc<Mutex<()>>),
 }
 
+/// Where objects lie.
+enum Place {
+    /// With what seals Secrets on their way there.
+    Disk(Database, Box<Seal>),
+    Memory(Memory),
+}
+
 struct Shared {
-    /// Seals Secrets on their way to the disk.
-    seal: Seal,
-    database: RwLock<Option<Arc<Database>>>,
+    place: RwLock<Option<Arc<Place>>>,
     log: Mutex<Log>,
     /// The version of the last commit; every change moves it.
     version: watch::Sender<u64>,
@@ -194,15 +160,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Store {
-    /// Opens the database file, or one in memory.
+    /// Opens the database file, or a store in memory.
     pub(crate) fn open(path: Option<&Path>) -> Result<Store, Box<OpenError>> {
+        let Some(path) = path else {
+            let shared = Shared::new(Place::Memory(Memory::new()), FIRST);
+            return Ok(Store { shared, writer: Writer::Turns(Arc::default()) });
+        };
         let mut builder = Database::builder();
         builder.set_cache_size(PAGE_CACHE);
         let open = || -> Result<_, Box<OpenError>> {
-            let database = match path {
-                Some(path) => builder.create(path)?,
-                None => builder.create_with_backend(redb::backends::InMemoryBackend::new())?,
-            };
+            let database = builder.create(path)?;
             let txn = database.begin_write()?;
             txn.open_table(OBJECTS)?;
             let last = txn.open_table(META)?.get(LAST)?.map_or(FIRST, |v| v.value());
@@ -216,26 +183,15 @@ impl Store {
         };
         let (database, last) = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)?;
 
-        let seal = Seal::open(path.map(|p| p.with_extension("key")).as_deref());
-        let seal = seal.map_err(|error| Box::new(OpenError::Io(error)))?;
-        let database = Arc::new(database);
-        let shared = Arc::new(Shared {
-            seal,
-            database: RwLock::new(Some(database.clone())),
-            log: Mutex::new(Log { forgotten: last, ..Log::default() }),
-            version: watch::Sender::new(last),
-            thread: Mutex::new(None),
-            hook: RwLock::new(None),
-        });
-        if path.is_none() {
-            return Ok(Store { shared, writer: Writer::Turns(Arc::default()) });
-        }
+        let seal =
+            Seal::open(Some(&path.with_extension("key"))).map_err(|error| Box::new(OpenError::Io(error)))?;
+        let shared = Shared::new(Place::Disk(database, Box::new(seal)), last);
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = {
             let shared = shared.clone();
             std::thread::Builder::new()
                 .name("stepwell-store".into())
-                .spawn(move || write_loop(&database, &shared, queue))
+                .spawn(move || write_loop(&shared, queue))
                 .map_err(|error| Box::new(OpenError::Io(error)))?
         };
         *lock(&shared.thread) = Some(thread);
@@ -259,12 +215,12 @@ impl Store {
             }
             let _ = thread.join();
         }
-        let database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        let place = self.shared.place.write().unwrap_or_else(PoisonError::into_inner).take();
         // Reads that are under way hold the file a moment longer; who opens it next must not find it held.
-        let held = |database: &Arc<Database>| Arc::strong_count(database) > 1;
+        let held = |place: &Arc<Place>| Arc::strong_count(place) > 1;
         for _ in 0..5_000 {
-            match &database {
-                Some(database) if held(database) => std::thread::sleep(std::time::Duration::from_millis(1)),
+            match &place {
+                Some(place) if held(place) => std::thread::sleep(std::time::Duration::from_millis(1)),
                 _ => break,
             }
         }
@@ -300,28 +256,24 @@ impl Store {
         match &self.writer {
             Writer::Thread(jobs) => jobs.send(Job::Write(writing)).await.map_err(|_| closed())?,
             Writer::Turns(turn) => {
-                let database = self.database()?;
+                let place = self.shared.place()?;
                 let _turn = lock(turn);
-                write(&database, &self.shared, writing, || None);
+                write(&place, &self.shared, writing, || None);
             }
         }
         answered.await.map_err(|_| closed())?
     }
 
-    fn database(&self) -> ApiResult<Arc<Database>> {
-        self.shared.database.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)
-    }
-
     /// One object's JSON.
     pub(crate) fn get(&self, key: &Key) -> ApiResult<Option<Bytes>> {
-        let database = self.database()?;
-        guarded(|| {
-            let table = database.begin_read().map_err(broken)?.open_table(OBJECTS).map_err(broken)?;
-            let stored = table.get(key.as_str()).map_err(broken)?;
-            stored
-                .map(|v| self.shared.seal.bytes(key.as_str(), v.value()).map_err(ApiError::internal))
-                .transpose()
-        })
+        match &*self.shared.place()? {
+            Place::Memory(memory) => Ok(memory.get(key.as_str())),
+            Place::Disk(database, seal) => guarded(|| {
+                let table = database.begin_read().map_err(broken)?.open_table(OBJECTS).map_err(broken)?;
+                let stored = table.get(key.as_str()).map_err(broken)?;
+                stored.map(|v| seal.bytes(key.as_str(), v.value()).map_err(ApiError::internal)).transpose()
+            }),
+        }
     }
 
     /// The objects whose keys start with `prefix`, after `after`, at most `limit` as far as `keep` wants them, and the
@@ -332,13 +284,26 @@ impl Store {
         after: Option<&str>,
         mut keep: impl FnMut(Key, &[u8]) -> ApiResult<bool>,
     ) -> ApiResult<u64> {
-        let database = self.database()?;
+        let start = after.unwrap_or(prefix);
+        let place = self.shared.place()?;
+        let (database, seal) = match &*place {
+            Place::Disk(database, seal) => (database, seal),
+            Place::Memory(memory) => {
+                let (found, version) = memory.list(start, prefix);
+                for (key, bytes) in found {
+                    if after != Some(key.as_str()) && !keep(key, &bytes)? {
+                        break;
+                    }
+                }
+                return Ok(version);
+            }
+        };
         guarded(|| {
             let txn = database.begin_read().map_err(broken)?;
             let table = txn.open_table(OBJECTS).map_err(broken)?;
             let meta = txn.open_table(META).map_err(broken)?;
             let version = meta.get(LAST).map_err(broken)?.map_or(FIRST, |v| v.value());
-            for entry in table.range(after.unwrap_or(prefix)..).map_err(broken)? {
+            for entry in table.range(start..).map_err(broken)? {
                 let (key, value) = entry.map_err(broken)?;
                 let key = key.value();
                 if !key.starts_with(prefix) {
@@ -347,7 +312,7 @@ impl Store {
                 if after == Some(key) {
                     continue;
                 }
-                let value = self.shared.seal.open_object(key, value.value()).map_err(ApiError::internal)?;
+                let value = seal.open_object(key, value.value()).map_err(ApiError::internal)?;
                 if !keep(Key { text: key.into() }, &value)? {
                     break;
                 }
@@ -409,11 +374,29 @@ fn guarded<T>(work: impl FnOnce() -> ApiResult<T>) -> ApiResult<T> {
         .unwrap_or_else(|_| Err(ApiError::internal("the store cannot be read or written: it is damaged")))
 }
 
-fn write_loop(database: &Database, shared: &Shared, mut queue: mpsc::Receiver<Job>) {
+impl Shared {
+    fn new(place: Place, last: u64) -> Arc<Shared> {
+        Arc::new(Shared {
+            place: RwLock::new(Some(Arc::new(place))),
+            log: Mutex::new(Log::after(last)),
+            version: watch::Sender::new(last),
+            thread: Mutex::new(None),
+            hook: RwLock::new(None),
+        })
+    }
+
+    fn place(&self) -> ApiResult<Arc<Place>> {
+        self.place.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)
+    }
+}
+
+fn write_loop(shared: &Shared, mut queue: mpsc::Receiver<Job>) {
+    // It is taken away only when this has ended.
+    let Ok(place) = shared.place() else { return };
     let mut stop = false;
     while !stop {
         let Some(Job::Write(first)) = queue.blocking_recv() else { return };
-        write(database, shared, first, || match queue.try_recv() {
+        write(&place, shared, first, || match queue.try_recv() {
             Ok(Job::Write(next)) => Some(next),
             Ok(Job::Stop) => {
                 stop = true;
@@ -425,10 +408,11 @@ fn write_loop(database: &Database, shared: &Shared, mut queue: mpsc::Receiver<Jo
 }
 
 /// Makes this write and those that `more` gives in one commit, tells who follows the changes, and answers them.
-fn write(database: &Database, shared: &Shared, first: Writing, more: impl FnMut() -> Option<Writing>) {
+fn write(place: &Place, shared: &Shared, first: Writing, more: impl FnMut() -> Option<Writing>) {
     let mut waiting = Some(first);
     let mut done: Vec<Done> = Vec::new();
-    let outcome = guarded(|| write_batch(database, shared, &mut waiting, more, &mut done));
+    let last = *shared.version.borrow();
+    let outcome = guarded(|| write_batch(place, last, &mut waiting, more, &mut done));
     match &outcome {
         Ok(events) => publish(shared, events),
         Err(error) => tracing::error!(%error, "a commit failed; nothing of it is kept"),
@@ -442,41 +426,34 @@ fn write(database: &Database, shared: &Shared, first: Writing, more: impl FnMut(
 }
 
 fn write_batch(
-    database: &Database,
-    shared: &Shared,
+    place: &Place,
+    last: u64,
     next: &mut Option<Writing>,
     mut more: impl FnMut() -> Option<Writing>,
     done: &mut Vec<Done>,
 ) -> ApiResult<Vec<Arc<Event>>> {
-    let redb_txn = database.begin_write().map_err(broken)?;
-    let last = *shared.version.borrow();
-    let events;
-    {
-        let table = redb_txn.open_table(OBJECTS).map_err(broken)?;
-        let mut txn = Txn {
-            seal: &shared.seal,
-            table,
-            version: last,
-            events: Vec::new(),
-            staged: BTreeMap::new(),
-            staged_events: Vec::new(),
-        };
+    let mut all = |table| {
+        let mut txn = Txn::new(table, last);
         while let Some(write) = next.take() {
             done.push(write(Ok(&mut txn)));
             if done.len() < BATCH {
                 *next = more();
             }
         }
-        events = txn.events;
-        if let Some(event) = events.last() {
-            let mut meta = redb_txn.open_table(META).map_err(broken)?;
-            meta.insert(LAST, event.version).map_err(broken)?;
+        txn.events
+    };
+    let (database, seal) = match place {
+        Place::Memory(memory) => return Ok(all(Objects::Memory(memory))),
+        Place::Disk(database, seal) => (database, seal),
+    };
+    let redb_txn = database.begin_write().map_err(broken)?;
+    let events = all(Objects::Disk(redb_txn.open_table(OBJECTS).map_err(broken)?, seal));
+    match events.last() {
+        None => redb_txn.abort().map_err(broken)?,
+        Some(event) => {
+            redb_txn.open_table(META).map_err(broken)?.insert(LAST, event.version).map_err(broken)?;
+            redb_txn.commit().map_err(broken)?;
         }
-    }
-    if events.is_empty() {
-        redb_txn.abort().map_err(broken)?;
-    } else {
-        redb_txn.commit().map_err(broken)?;
     }
     Ok(events)
 }
@@ -494,10 +471,15 @@ fn publish(shared: &Shared, events: &[Arc<Event>]) {
     shared.version.send_replace(last.version);
 }
 
+/// Where a write finds objects, and leaves them.
+enum Objects<'t> {
+    Disk(Table<'t, &'static str, &'static [u8]>, &'t Seal),
+    Memory(&'t Memory),
+}
+
 /// A write in progress: sees all earlier writes and its own.
 pub(crate) struct Txn<'t> {
-    seal: &'t Seal,
-    table: Table<'t, &'static str, &'static [u8]>,
+    objects: Objects<'t>,
     version: u64,
     /// Events of accepted writes of this batch.
     events: Vec<Arc<Event>>,
@@ -506,13 +488,22 @@ pub(crate) struct Txn<'t> {
     staged_events: Vec<Arc<Event>>,
 }
 
-impl Txn<'_> {
+impl<'t> Txn<'t> {
+    fn new(objects: Objects<'t>, version: u64) -> Txn<'t> {
+        Txn { objects, version, events: Vec::new(), staged: BTreeMap::new(), staged_events: Vec::new() }
+    }
+
     fn bytes(&self, key: &Key) -> ApiResult<Option<Bytes>> {
         if let Some(staged) = self.staged.get(key) {
             return Ok(staged.clone());
         }
-        let stored = self.table.get(key.as_str()).map_err(broken)?;
-        stored.map(|v| self.seal.bytes(key.as_str(), v.value()).map_err(ApiError::internal)).transpose()
+        match &self.objects {
+            Objects::Memory(memory) => Ok(memory.get(key.as_str())),
+            Objects::Disk(table, seal) => {
+                let stored = table.get(key.as_str()).map_err(broken)?;
+                stored.map(|v| seal.bytes(key.as_str(), v.value()).map_err(ApiError::internal)).transpose()
+            }
+        }
     }
 
     /// The object under `key`.
@@ -528,13 +519,21 @@ impl Txn<'_> {
     /// The objects whose keys start with `prefix`, in order.
     pub(crate) fn list(&self, prefix: &str) -> ApiResult<Vec<(Key, Value)>> {
         let mut found = BTreeMap::new();
-        for entry in self.table.range(prefix..).map_err(broken)? {
-            let (key, value) = entry.map_err(broken)?;
-            if !key.value().starts_with(prefix) {
-                break;
+        match &self.objects {
+            Objects::Memory(memory) => {
+                found
+                    .extend(memory.list(prefix, prefix).0.into_iter().map(|(key, bytes)| (key, Some(bytes))));
             }
-            let bytes = self.seal.bytes(key.value(), value.value()).map_err(ApiError::internal)?;
-            found.insert(Key { text: key.value().into() }, Some(bytes));
+            Objects::Disk(table, seal) => {
+                for entry in table.range(prefix..).map_err(broken)? {
+                    let (key, value) = entry.map_err(broken)?;
+                    if !key.value().starts_with(prefix) {
+                        break;
+                    }
+                    let bytes = seal.bytes(key.value(), value.value()).map_err(ApiError::internal)?;
+                    found.insert(Key { text: key.value().into() }, Some(bytes));
+                }
+            }
         }
         for (key, staged) in &self.staged {
             if key.as_str().starts_with(prefix) {
@@ -579,16 +578,24 @@ impl Txn<'_> {
     }
 
     fn accept(&mut self) -> ApiResult<()> {
-        for (key, staged) in std::mem::take(&mut self.staged) {
-            match staged {
-                Some(bytes) => {
-                    let stored = self.seal.seal(&key, &bytes).map_err(ApiError::internal)?;
-                    self.table.insert(key.as_str(), &*stored).map_err(broken)?
+        let staged = std::mem::take(&mut self.staged);
+        let last = self.version + self.staged_events.len() as u64;
+        match &mut self.objects {
+            Objects::Memory(memory) if !staged.is_empty() => memory.change(staged, last),
+            Objects::Memory(_) => {}
+            Objects::Disk(table, seal) => {
+                for (key, staged) in staged {
+                    match staged {
+                        Some(bytes) => {
+                            let stored = seal.seal(&key, &bytes).map_err(ApiError::internal)?;
+                            table.insert(key.as_str(), &*stored).map_err(broken)?
+                        }
+                        None => table.remove(key.as_str()).map_err(broken)?,
+                    };
                 }
-                None => self.table.remove(key.as_str()).map_err(broken)?,
-            };
+            }
         }
-        self.version += self.staged_events.len() as u64;
+        self.version = last;
         self.events.append(&mut self.staged_events);
         Ok(())
     }
@@ -619,29 +626,76 @@ mod tests {
         json!({"metadata": {"name": name}})
     }
 
+    /// A store in memory, and one on disk.
+    fn both() -> (tempfile::TempDir, [Store; 2]) {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Store::open(Some(&dir.path().join("db"))).unwrap();
+        (dir, [Store::open(None).unwrap(), disk])
+    }
+
     #[tokio::test]
     async fn a_refused_write_leaves_nothing() {
-        let store = Store::open(None).unwrap();
-        let key = Key::new("pods", "default", "a");
-        let inner = key.clone();
-        let refused = store
-            .write(move |txn| {
-                txn.put(&inner, &mut object("a"))?;
-                assert!(txn.has(&inner)?);
-                Err::<(), _>(ApiError::bad_request("no"))
-            })
-            .await;
-        assert_eq!(refused.unwrap_err().message, "no");
-        assert_eq!(store.get(&key).unwrap(), None);
-        assert!(store.changes(FIRST, 10).unwrap().is_empty());
+        let (_dir, both) = both();
+        for store in both {
+            let key = Key::new("pods", "default", "a");
+            let inner = key.clone();
+            let refused = store
+                .write(move |txn| {
+                    txn.put(&inner, &mut object("a"))?;
+                    assert!(txn.has(&inner)?);
+                    Err::<(), _>(ApiError::bad_request("no"))
+                })
+                .await;
+            assert_eq!(refused.unwrap_err().message, "no");
+            assert_eq!(store.get(&key).unwrap(), None);
+            assert!(store.changes(FIRST, 10).unwrap().is_empty());
+        }
     }
 
     #[tokio::test]
     async fn a_panicking_write_is_refused_and_the_next_one_works() {
-        let store = Store::open(None).unwrap();
-        let refused = store.write(|_| -> ApiResult<()> { panic!("for the test") }).await;
-        assert_eq!(refused.unwrap_err().code, 500);
-        store.write(|txn| txn.put(&Key::new("pods", "default", "a"), &mut object("a"))).await.unwrap();
+        let (_dir, both) = both();
+        for store in both {
+            let refused = store.write(|_| -> ApiResult<()> { panic!("for the test") }).await;
+            assert_eq!(refused.unwrap_err().code, 500);
+            store.write(|txn| txn.put(&Key::new("pods", "default", "a"), &mut object("a"))).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn writes_at_once_are_made_one_after_the_other_and_listed_in_order() {
+        let (_dir, both) = both();
+        for store in both {
+            let all = (0..200).map(|n| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let key = Key::new("pods", "default", &format!("p{:03}", (n * 7) % 200));
+                    store.write(move |txn| txn.put(&key, &mut object(key.name()))).await.unwrap();
+                })
+            });
+            futures::future::join_all(all).await;
+            let other = Key::new("pods", "other", "x");
+            store.write(move |txn| txn.put(&other, &mut object("x"))).await.unwrap();
+            let changes = store.changes(FIRST, 300).unwrap();
+            assert!(changes.iter().zip(FIRST + 1..).all(|(e, version)| e.version == version));
+            let listed = |after: Option<&str>| {
+                let mut names = Vec::new();
+                let keep = |key: Key, _: &[u8]| {
+                    names.push(key.name().to_owned());
+                    Ok(true)
+                };
+                let version = store.list("pods/default/", after, keep).unwrap();
+                (names, version)
+            };
+            let names: Vec<String> = (0..200).map(|n| format!("p{n:03}")).collect();
+            assert_eq!(listed(None), (names.clone(), FIRST + 201));
+            assert_eq!(listed(Some("pods/default/p099")).0, names[100..]);
+            let gone = Key::new("pods", "default", "p000");
+            store.write(move |txn| txn.remove(&gone, &mut object("p000"))).await.unwrap();
+            assert_eq!(listed(None), (names[1..].to_vec(), FIRST + 202));
+            store.close();
+            assert_eq!(store.get(&Key::new("pods", "default", "p001")).unwrap_err().code, 503);
+        }
     }
 
     #[tokio::test]
@@ -664,15 +718,5 @@ mod tests {
         assert_eq!(parse(&store.get(&key).unwrap().unwrap()).unwrap()["metadata"]["resourceVersion"], "103");
         assert_eq!(store.changes(FIRST, 10).unwrap_err().code, 410);
         assert!(store.changes(FIRST + 3, 10).unwrap().is_empty());
-    }
-
-    #[test]
-    fn the_log_is_bounded() {
-        let mut log = Log::default();
-        for version in 1..=(LOG_EVENTS as u64 + 5) {
-            let key = Key::new("pods", "default", "a");
-            log.push(Arc::new(Event { version, key, object: Bytes::new(), change: Change::Added }));
-        }
-        assert_eq!((log.events.len(), log.forgotten), (LOG_EVENTS, 5));
     }
 }

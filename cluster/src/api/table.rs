@@ -244,7 +244,7 @@ pub(super) fn table(
             match include {
                 "None" => row["object"] = Value::Null,
                 "Object" => row["object"] = super::present(resource, object),
-                _ => row["object"] = partial(&object),
+                _ => row["object"] = partial(object),
             }
             row
         })

@@ -83,7 +83,7 @@ impl Call {
     pub(super) fn one(&self, api: &Api, code: StatusCode, object: Value) -> Response<Body> {
         let shown = match self.format {
             Format::Object => present(&self.resource, object),
-            Format::Metadata => partial(&object),
+            Format::Metadata => partial(object),
             Format::Table => {
                 let meta = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
                 table(&self.resource, &self.query, vec![object], meta, api.clock.now(), true)
@@ -94,8 +94,10 @@ impl Call {
 }
 
 /// `PartialObjectMetadata`: what clients see that want only metadata.
-pub(crate) fn partial(object: &Value) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+pub(crate) fn partial(mut object: Value) -> Value {
+    let mut shown = json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"});
+    shown["metadata"] = object["metadata"].take();
+    shown
 }
 
 impl Api {
@@ -175,7 +177,7 @@ impl Api {
                     raw.push(b',');
                 }
                 let shown = match call.format {
-                    Format::Metadata => partial(&object),
+                    Format::Metadata => partial(object),
                     _ if call.resource.custom.is_some() => present(&call.resource, object),
                     _ => convert::from_storage(&call.resource, object),
                 };

@@ -197,7 +197,7 @@ impl Stream {
                 line.extend_from_slice(shown.to_string().as_bytes());
             }
             Format::Object => splice(&mut line, &head(&self.call.resource), object),
-            Format::Metadata => line.extend_from_slice(partial(&parse(object)?).to_string().as_bytes()),
+            Format::Metadata => line.extend_from_slice(partial(parse(object)?).to_string().as_bytes()),
             Format::Table => {
                 let object = parse(object)?;
                 let meta = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
