@@ -3,14 +3,14 @@
 //!
 //! When the holder goes, cleanly or not, the next request of a guest finds nobody behind the socket, and the guest becomes the holder:
 //! nothing is lost, since every answered write is on disk. The lock of the database file decides who holds; the socket is only
-//! the way to it, and one that is left over from a crash is replaced. Tests: `tests/share.rs`.
+//! the way to it, and one that is left over from a crash is replaced. Tests: `tests/share.rs`, and at the end.
 
 use crate::api::Api;
 use crate::{ClusterError, EmbeddedCluster, Options};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -258,11 +258,11 @@ impl Door {
         }
     }
 
-    /// The holder has gone: takes its place, or finds who did.
-    async fn enter_again(&self) -> Result<(), ClusterError> {
+    /// The holder has gone, or says that it is going: takes its place, or finds who did.
+    async fn enter_again(&self, going: bool) -> Result<(), ClusterError> {
         let mut side = self.side.lock().await;
         if let Side::Guest(guest) = &*side
-            && !guest.there_is_an_answer().await
+            && (going || !guest.there_is_an_answer().await)
         {
             *side = enter(&self.dir, &self.options).await?;
         }
@@ -276,9 +276,15 @@ impl Door {
             match self.way().await? {
                 Way::Here(api) => return Ok(api.oneshot(request.map(Full::new)).await?),
                 Way::There(guest) => match guest.ask(&request).await {
+                    // Nothing else answers so than a store that is closed, which has carried nothing out.
+                    Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                        self.enter_again(true).await?;
+                    }
                     Ok(response) => return Ok(response),
                     // Only what has certainly not been carried out, or changes nothing, is asked again.
-                    Err(e) if e.is_connect() || request.method() == Method::GET => self.enter_again().await?,
+                    Err(e) if e.is_connect() || request.method() == Method::GET => {
+                        self.enter_again(false).await?
+                    }
                     Err(e) => return Err(e.into()),
                 },
             }
@@ -298,5 +304,29 @@ impl Service<Request<kube::client::Body>> for Door {
 
     fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
         Box::pin(self.clone().answer(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::api::{Api, PostParams};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_holder_refuses_while_it_ends_the_guest_carries_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Session::open(dir.path(), Options::default()).await.unwrap();
+        let second = Session::open(dir.path(), Options::default()).await.unwrap();
+        // It still answers, and writes nothing any more.
+        match &*first.door.side.lock().await {
+            Side::Holder(holder) => holder.cluster.api.store.close(),
+            _ => panic!("whoever comes first holds it"),
+        }
+        let map: ConfigMap = serde_json::from_value(serde_json::json!({"metadata": {"name": "m"}})).unwrap();
+        let maps: Api<ConfigMap> = Api::namespaced(second.client(), "default");
+        maps.create(&PostParams::default(), &map).await.unwrap();
+        assert!(second.holds().await);
+        second.close().await;
     }
 }
