@@ -393,6 +393,14 @@ async fn what_is_wrong_is_told() {
             "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, method: \"put\"}}",
         ),
         (
+            "an-integer-beyond-64-bits",
+            "import \"vela/kube\"\nx: kube.#Apply & {$params: value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: \"a\", data: n: 18446744073709551616}}",
+        ),
+        (
+            "an-integer-beyond-64-bits-older",
+            "import \"vela/op\"\nx: op.#Apply & {value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: name: \"a\", data: n: -9223372036854775809}}",
+        ),
+        (
             "a-timeout-that-is-none",
             "import \"vela/http\"\nx: http.#HTTPDo & {$params: {url: parameter.server, request: timeout: \"soon\"}}",
         ),

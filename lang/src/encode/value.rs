@@ -23,6 +23,18 @@ impl Data {
         }
     }
 
+    /// The first integer in it that does not fit into 64 bits, so that [`Data::to_json_value`] rounds it.
+    pub fn beyond_64_bits(&self) -> Option<&Number> {
+        match self {
+            Data::Number(n) => (n.is_int()
+                && !matches!(number_value(n), serde_json::Value::Number(v) if v.is_i64() || v.is_u64()))
+            .then_some(n),
+            Data::List(items) => items.iter().find_map(Data::beyond_64_bits),
+            Data::Struct(fields) => fields.iter().find_map(|(_, v)| v.beyond_64_bits()),
+            _ => None,
+        }
+    }
+
     /// From a `serde_json` value, keys in order. A number written with a point or exponent is a decimal.
     pub fn from_json_value(value: &serde_json::Value) -> Data {
         use serde_json::Value;
@@ -76,6 +88,18 @@ mod tests {
         let data = Data::from_json_value(&value);
         assert_eq!(data.to_json_value(), value);
         assert_eq!(serde_json::to_string(&data.to_json_value()).unwrap(), text);
+    }
+
+    #[test]
+    fn integers_that_are_rounded_are_found() {
+        let beyond =
+            |s: &str| Data::Number(Number::parse_json(s).unwrap()).beyond_64_bits().map(ToString::to_string);
+        for fits in ["0", "18446744073709551615", "-9223372036854775808", "1e400", "1.5"] {
+            assert_eq!(beyond(fits), None, "{fits}");
+        }
+        for rounded in ["18446744073709551616", "-9223372036854775809"] {
+            assert_eq!(beyond(rounded).as_deref(), Some(rounded));
+        }
     }
 
     #[test]

@@ -74,10 +74,13 @@ fn first(failure: &Failure) -> String {
     failure.diagnostics.first().map(say).unwrap_or_default()
 }
 
-fn to_object(data: &Data) -> Map<String, Json> {
-    match data.to_json_value() {
-        Json::Object(m) => m,
-        _ => Map::new(),
+/// Data for others: ops, and the outputs of steps.
+fn passed_on(data: &Data) -> Result<Json, String> {
+    match data.beyond_64_bits() {
+        None => Ok(data.to_json_value()),
+        Some(n) => {
+            Err(format!("the integer {n} is beyond 64 bits, and would be rounded: pass it on as a string"))
+        }
     }
 }
 
@@ -181,9 +184,9 @@ impl Evaluation {
         let params = match call.form {
             Form::Prefixed => match value.get("$params") {
                 None => return Some(Map::new()),
-                Some(params) => read(params, &[]),
+                Some(params) => read(&call.name, params, &[]),
             },
-            Form::Plain => read(value, call.op.older_fields()),
+            Form::Plain => read(&call.name, value, call.op.older_fields()),
         };
         match params {
             Ok(Params::Ready(params) | Params::NotYet(params, _)) => Some(params),
@@ -198,12 +201,12 @@ impl Evaluation {
 
     /// The value of an output's expression.
     pub(super) fn output(&self, expression: &str) -> Result<Json, String> {
-        let evaluate = |text: &str| -> Result<Json, Failure> {
+        let evaluate = |text: &str| -> Result<Data, Failure> {
             let value = self.instance.eval(&Source::new("valueFrom", text), self.root(), true)?;
-            Ok(value.data()?.to_json_value())
+            value.data()
         };
         let error = match evaluate(expression) {
-            Ok(value) => return Ok(value),
+            Ok(value) => return passed_on(&value),
             Err(e) => e,
         };
         // Expressions of the older form look for what an op gives in the op itself.
@@ -214,7 +217,7 @@ impl Evaluation {
         if let Some(name) = longest.max_by_key(|n| n.len()) {
             let (_, rest) = expression.split_at(name.len());
             if let Ok(value) = evaluate(&format!("{name}.$returns{rest}")) {
-                return Ok(value);
+                return passed_on(&value);
             }
         }
         Err(first(&error))
@@ -284,9 +287,9 @@ impl Walk<'_> {
         let params = match form {
             Form::Prefixed => match value.get("$params") {
                 None => Params::Ready(Map::new()),
-                Some(params) => read(params, &[])?,
+                Some(params) => read(&name, params, &[])?,
             },
-            Form::Plain => read(value, op.older_fields())?,
+            Form::Plain => read(&name, value, op.older_fields())?,
         };
         Ok(Call { name, op, form, path: path.clone(), params })
     }
@@ -304,12 +307,17 @@ fn missing(value: Value<'_>, name: &str) -> Option<Outcome> {
     Some(failed(Reason::Rendering, format!("{name}: there is no `{asked}`{hint}")))
 }
 
-/// Reads parameters; the fields in `except` are returns.
-fn read(value: Value<'_>, except: &[&str]) -> Result<Params, Outcome> {
+/// Reads the parameters of the op of this name; the fields in `except` are returns.
+fn read(op: &str, value: Value<'_>, except: &[&str]) -> Result<Params, Outcome> {
+    let given =
+        |data: &Data| passed_on(data).map_err(|why| failed(Reason::ProcessParameter, format!("{op}: {why}")));
     if except.is_empty()
         && let Ok(data) = value.data()
     {
-        return Ok(Params::Ready(to_object(&data)));
+        return Ok(Params::Ready(match given(&data)? {
+            Json::Object(params) => params,
+            _ => Map::new(),
+        }));
     }
     if let Err(e) = value.validate(false)
         && let Some(message) = mistake(&e)
@@ -324,7 +332,7 @@ fn read(value: Value<'_>, except: &[&str]) -> Result<Params, Outcome> {
         }
         match field.value.data() {
             Ok(data) => {
-                found.insert(label.to_string(), data.to_json_value());
+                found.insert(label.to_string(), given(&data)?);
             }
             Err(e) => match mistake(&e) {
                 Some(message) => return Err(failed(Reason::ProcessParameter, message)),
@@ -394,6 +402,20 @@ mod tests {
                 return out + &fails(outcome);
             }
         }
+    }
+
+    #[test]
+    fn an_output_is_passed_on_as_it_is_or_not_at_all() {
+        let library = Library::builtin();
+        let definition = library.get(DefinitionKind::WorkflowStep, "suspend").unwrap();
+        let compiled = library.compiled(definition).unwrap_or_else(|p| panic!("{p}"));
+        let Ok(evaluation) = Evaluation::new(compiled, &Map::new(), &Map::new()) else {
+            panic!("it is none")
+        };
+        assert_eq!(evaluation.output("18446744073709551615"), Ok(json!(18446744073709551615_u64)));
+        let told = "the integer 18446744073709551616 is beyond 64 bits, and would be rounded: pass it on as a string";
+        assert_eq!(evaluation.output("[{n: 18446744073709551616}]"), Err(told.to_string()));
+        assert_eq!(evaluation.output(r#""\(18446744073709551616)""#), Ok(json!("18446744073709551616")));
     }
 
     /// Each file in `tests/definitions/workflowstep/NAME` has the `properties` of a step and what its ops give (`returns`, by their paths); what
