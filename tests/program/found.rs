@@ -382,6 +382,8 @@ fn what_cannot_work_says_what_does_it_instead() {
         "kindless: {type: \"trait\", attributes: {}}\ntemplate: outputs: part: {apiVersion: \"v1\"}\n",
     );
     check!("found-kindless", dir.run(&["def", "render", "kindless.cue"]));
+    dir.file("late.cue", "late: {type: \"trait\", attributes: stage: \"PostDispatch\"}\ntemplate: outputs: part: {apiVersion: \"v1\", kind: \"ConfigMap\", data: ip: context.output.status.ip}\n");
+    check!("found-late", dir.run(&["def", "render", "late.cue"]));
     dir.file("chart.yaml", "apiVersion: core.oam.dev/v1beta1\nkind: TraitDefinition\nmetadata:\n  name: a\n  namespace: {{ include \"namespace\" . }}\n");
     check!("found-chart", dir.run(&["def", "vet", "chart.yaml"]));
     dir.file("named.yaml", "apiVersion: core.oam.dev/v1alpha2\nkind: TraitDefinition\nmetadata: {name: scalers.example.org}\nspec: {definitionRef: {name: scalers.example.org}}\n");

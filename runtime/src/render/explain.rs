@@ -12,6 +12,9 @@ use stepwell_lang::data::Data;
 use stepwell_lang::diag::{Code, Diagnostic};
 use stepwell_lang::{Failure, Instance, Path, Step, Value, Which};
 
+/// What to do instead of looking at the status of what is being rendered.
+const NO_STATUS: &str = "what is rendered is not on the cluster yet and has no status: `healthPolicy` and `customStatus` see it, and steps do";
+
 /// Where a template is used: the definition, and the path of its properties in the Application.
 pub(crate) struct Site<'a> {
     pub(crate) document: &'a Document,
@@ -343,13 +346,17 @@ impl Site<'_> {
                 true => format!("the {} does not evaluate here: {}", self.what(), d.message),
                 false => format!("the {} does not evaluate here: {path}: {}", self.what(), d.message),
             };
-            let asked = d.message.ends_with(": $returns");
+            let instead = match d.message.rsplit(": ").next() {
+                Some("$returns") => Some(ASKED),
+                Some("status") if d.code == Code::Undefined || is_open(d.code) => Some(NO_STATUS),
+                _ => None,
+            };
             let problem = Problem {
                 code: d.code.as_str(),
                 path: use_path.clone(),
                 message,
                 labels: d.labels,
-                hint: if asked { Some(ASKED.to_string()) } else { d.hint },
+                hint: instead.map(str::to_owned).or(d.hint),
             };
             let before = problems.list.len();
             problems.absorb(Problems { list: vec![problem], sources: instance.sources() });
