@@ -38,12 +38,27 @@ struct Local {
 struct Block {
     fields: FxHashMap<Arc<str>, Label>,
     locals: FxHashMap<Arc<str>, Local>,
+    /// Names of patterns' values: they mean something in these values only, but may not be taken twice here.
+    patterns: FxHashSet<Arc<str>>,
     /// Declared in this order, for messages.
     order: Vec<Arc<str>>,
     /// The `let` whose value is being compiled: it is not in scope there.
     defining: Option<u32>,
     /// Which `let`s the values of others name, and where.
     needs: Vec<(u32, u32, Span)>,
+}
+
+impl Block {
+    /// Whether nothing else in the block has a name that an alias or `let` is to have.
+    fn is_free(&self, what: &str, name: &str) -> Result<(), String> {
+        if self.fields.contains_key(name) {
+            return Err(format!("cannot have both {what} and field with name {name:?} in same scope"));
+        }
+        if self.locals.contains_key(name) || self.patterns.contains(name) {
+            return Err(format!("{what} {name:?} redeclared in same scope"));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +114,7 @@ impl Scopes {
             unused(block, diagnostics);
             circular(block, diagnostics);
             block.locals.clear();
+            block.patterns.clear();
             block.order.clear();
             block.needs.clear();
         }
@@ -113,14 +129,18 @@ impl Scopes {
     pub(super) fn declare_local(&mut self, name: &Ident, binding: Binding) -> Result<(), String> {
         let Some(block) = self.blocks.last_mut() else { return Ok(()) };
         let what = if matches!(binding, Binding::Let(_)) { "let clause" } else { "alias" };
-        if block.fields.contains_key(name.name) {
-            return Err(format!("cannot have both {what} and field with name {:?} in same scope", name.name));
-        }
         let local = Local { binding, span: name.span, used: false };
-        if block.locals.insert(name.name.into(), local).is_some() {
-            return Err(format!("{what} {:?} redeclared in same scope", name.name));
-        }
+        block.is_free(what, name.name)?;
+        block.locals.insert(name.name.into(), local);
         block.order.push(name.name.into());
+        Ok(())
+    }
+
+    /// Takes the name of a pattern's value, which is in scope only in that value.
+    pub(super) fn declare_pattern(&mut self, name: &Ident) -> Result<(), String> {
+        let Some(block) = self.blocks.last_mut() else { return Ok(()) };
+        block.is_free("alias", name.name)?;
+        block.patterns.insert(name.name.into());
         Ok(())
     }
 

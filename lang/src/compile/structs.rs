@@ -46,7 +46,11 @@ impl Compiler<'_> {
                         }
                         ast::LabelKind::Dynamic(x) => dynamic.push((alias, &**x)),
                         ast::LabelKind::Interpolation(x) => dynamic.push((alias, &**x)),
-                        ast::LabelKind::Pattern(_) => {}
+                        ast::LabelKind::Pattern(_) => {
+                            if let Err(message) = self.scopes.declare_pattern(alias) {
+                                self.error(Code::Reference, alias.span, message);
+                            }
+                        }
                     }
                 }
                 _ => {}

@@ -153,6 +153,16 @@ fn lets_and_aliases() {
     check("let x = 2, a: x + 1, b: {let y = a, c: y}", r#"{"a":3,"b":{"c":3}}"#);
     check("foo: X, X=\"not an identifier\": 4", r#"{"foo":4,"not an identifier":4}"#);
     check("foo: X={x: X.a, a: 1}", r#"{"foo":{"x":1,"a":1}}"#);
+    check(
+        "F=[=~\"^f\"]: {v: 1, w: F.v}, x: {F=[string]: {w: F.v, v: 2}, k: {}}",
+        r#"{"x":{"k":{"w":2,"v":2}}}"#,
+    );
+    for other in ["F=[=~\"^g\"]: {w: F}", "F=b: 1, c: F", "let F = 1, c: F"] {
+        for text in [format!("F=[=~\"^f\"]: {{w: F}}, {other}"), format!("{other}, F=[=~\"^f\"]: {{w: F}}")] {
+            assert!(json(&text).contains("redeclared in same scope"), "{text}: {}", json(&text));
+        }
+    }
+    assert!(json("F: 1, F=[=~\"^f\"]: {w: F}").contains("cannot have both alias and field"));
 }
 
 #[test]

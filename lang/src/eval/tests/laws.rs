@@ -1,4 +1,5 @@
 //! Unification is commutative, associative and idempotent: on values made at random, the result is the same however they are put together.
+//! `PROPTEST_CASES=20000` tries more of them.
 
 use crate::api::{NoPackages, Program};
 use crate::source::Source;
@@ -65,7 +66,7 @@ fn settled(tree: &Value) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn order_says_nothing(a in value(), b in value()) {
