@@ -218,6 +218,18 @@ impl Guest {
     }
 }
 
+/// Whether the other side has closed a connection with what was sent last unread: a request that was not read whole was not carried out.
+fn is_unread(e: &Error) -> bool {
+    let mut at: Option<&dyn std::error::Error> = Some(e);
+    while let Some(e) = at {
+        if let Some(e) = e.downcast_ref::<io::Error>() {
+            return matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+        }
+        at = e.source();
+    }
+    false
+}
+
 /// Makes connections to the socket, whatever address is asked for.
 #[derive(Clone)]
 struct Connector {
@@ -282,7 +294,7 @@ impl Door {
                     }
                     Ok(response) => return Ok(response),
                     // Only what has certainly not been carried out, or changes nothing, is asked again.
-                    Err(e) if e.is_connect() || request.method() == Method::GET => {
+                    Err(e) if e.is_connect() || is_unread(&e) || request.method() == Method::GET => {
                         self.enter_again(false).await?
                     }
                     Err(e) => return Err(e.into()),
@@ -312,6 +324,32 @@ mod tests {
     use super::*;
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::api::{Api, PostParams};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_holder_has_not_read_the_guest_carries_out() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let dir = tempfile::tempdir().unwrap();
+        let cluster = EmbeddedCluster::open(dir.path(), Options::default()).await.unwrap();
+        let socket = dir.path().join(SOCKET);
+        let listener = UnixListener::bind(&socket).unwrap();
+        let holder = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 1024];
+            let _ = stream.read(&mut asked).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            // The next request comes, and is not read any more.
+            stream.readable().await.unwrap();
+            cluster.close().await;
+            fs::remove_file(&socket).unwrap();
+        });
+        let guest = Session::open(dir.path(), Options::default()).await.unwrap();
+        let map: ConfigMap = serde_json::from_value(serde_json::json!({"metadata": {"name": "m"}})).unwrap();
+        let maps: Api<ConfigMap> = Api::namespaced(guest.client(), "default");
+        maps.create(&PostParams::default(), &map).await.unwrap();
+        holder.await.unwrap();
+        assert!(guest.holds().await);
+        guest.close().await;
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_a_holder_refuses_while_it_ends_the_guest_carries_out() {
