@@ -145,7 +145,8 @@ async fn what_a_server_sends_back_is_recorded_as_a_reference() {
     let recorded = async {
         loop {
             let context = maps.get_opt("workflow-run-context").await.unwrap().and_then(|c| c.data);
-            if context.is_some_and(|c| c["stepwell"].contains(r#"{"at":"/body","recipe""#)) {
+            let is_reference = |text: &String| text.contains(r#"{"at":"/body","recipe""#);
+            if context.is_some_and(|c| c.values().filter(|text| is_reference(text)).count() == 2) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
