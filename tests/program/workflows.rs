@@ -319,6 +319,12 @@ fn a_record_that_becomes_too_big_is_cut_and_saved() {
         "failed; o0 succeeded; o1 succeeded; o2 succeeded; o3 failed Output; read succeeded"
     );
     assert!(status["steps"][4]["message"].as_str().unwrap().starts_with("yyyy"));
+    // Outputs that leave the journal no room beside them.
+    let output =
+        "    - {name: o, type: long, properties: {size: 890000}, outputs: [{name: o, valueFrom: out}]}\n";
+    let steps: String = (0..60).map(|i| format!("    - {{name: s{i:03}, type: long}}\n")).collect();
+    let status = simulate(&format!("  workflowSpec:\n    steps:\n{output}{steps}"), &long);
+    assert_eq!(status["status"], "succeeded", "{}", status["message"]);
 }
 
 #[test]

@@ -307,17 +307,18 @@ impl Record {
                 journal = self.ledger.journal(state, touched, false);
                 text = serde_json::to_string(&journal).unwrap_or_default();
             }
-            let vars = (publish && self.ledger.vars_are_behind(touched)) || self.context.is_none();
-            match self.save_context(state, &text, vars).await {
+            let is_new = self.context.is_none();
+            let mut vars = (publish && self.ledger.vars_are_behind(touched)) || is_new;
+            let mut saved = self.save_context(state, &text, vars).await;
+            if matches!(&saved, Err(e) if too_big(e)) && !text.is_empty() {
+                // The status has room of its own.
+                publish = true;
+                vars = self.ledger.vars_are_behind(touched) || is_new;
+                saved = self.save_context(state, "", vars).await;
+            }
+            match saved {
                 Ok(()) => {}
                 Err(kube::Error::Api(s)) if matches!(s.code, 404 | 409) => return Ok(Saved::Crossed),
-                // The status has room of its own.
-                Err(e) if too_big(&e) && publish && !text.is_empty() => {
-                    match self.save_context(state, "", vars).await {
-                        Ok(()) => {}
-                        Err(e) => return Err(cluster(&self.reference, "save the context of", e)),
-                    }
-                }
                 Err(e) => return Err(cluster(&self.reference, "save the context of", e)),
             }
             self.ledger.saved(touched, vars);
@@ -494,7 +495,8 @@ impl Record {
 
 /// Whether the cluster has no room for an object of this size.
 fn too_big(e: &kube::Error) -> bool {
-    matches!(e, kube::Error::Api(s) if s.code == 413 || s.message.contains("too large"))
+    // In the words of the API server, of etcd, and of the check of a ConfigMap.
+    matches!(e, kube::Error::Api(s) if s.code == 413 || ["too large", "Too long"].iter().any(|w| s.message.contains(w)))
 }
 
 /// How much is left of a message where the whole status is too big.
