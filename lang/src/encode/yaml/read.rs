@@ -120,9 +120,13 @@ pub fn parse_documents(text: &str, rules: Rules) -> Result<Vec<Document>, YamlEr
         return Err(YamlError { line, column, message });
     }
     let mut left = MAX_UNINDENTED;
+    let mut last = 0;
     loop {
         match read_stream(&text, rules) {
-            Err((_, Some(line))) if left > 0 => text = Cow::Owned(indented(&text, line)),
+            Err((error, Some(line))) => match indented(&text, line).filter(|_| left > 0 && line > last) {
+                Some(further) => (text, last) = (Cow::Owned(further), line),
+                None => return Err(error),
+            },
             done => return done.map_err(|(error, _)| error),
         }
         left -= 1;
@@ -130,12 +134,20 @@ pub fn parse_documents(text: &str, rules: Rules) -> Result<Vec<Document>, YamlEr
 }
 
 /// Text with a line of a quoted scalar further to the right than all that it may belong to. The reference reads such lines wherever they stand, and leaves the
-/// space before them out, so nothing but columns in that line changes.
-fn indented(text: &str, line: usize) -> String {
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let (before, after) = lines.split_at(line.saturating_sub(1).min(lines.len()));
-    let width = before.iter().rev().find(|l| !l.trim().is_empty()).map_or(0, |l| l.chars().count());
-    [&before.concat(), &" ".repeat(width), &after.concat()].map(String::as_str).concat()
+/// space before them out, so nothing but columns in that line changes. `None` if there is no such line.
+fn indented(text: &str, line: usize) -> Option<String> {
+    // As the parser counts lines: each of `\n`, `\r\n` and `\r` ends one.
+    let ends = |(at, c): (usize, char)| match c {
+        '\n' => Some(at + 1),
+        '\r' if !text[at + 1..].starts_with('\n') => Some(at + 1),
+        _ => None,
+    };
+    let start = text.char_indices().filter_map(ends).nth(line.checked_sub(2)?)?;
+    let (before, after) = text.split_at(start);
+    // Blocks begin behind blanks and the signs of lists and keys.
+    let begins = |line: &str| line.chars().take_while(|c| " -?:".contains(*c)).count();
+    let width = before.split(['\n', '\r']).map(begins).max().unwrap_or(0) + 1;
+    Some([before, &" ".repeat(width), after].concat())
 }
 
 /// Reads all documents of a stream. The error has the line, if all that is wrong is where a line of quoted text begins.
@@ -490,6 +502,7 @@ mod tests {
             ),
             ("a:\n  b: \"one\n  two\n\n three\" # c\n  d: 1", r#"{"a":{"b":"one two\nthree","d":1}}"#),
             ("a:\n- b: 'one\ntwo'\n- c", r#"{"a":[{"b":"one two"},"c"]}"#),
+            ("a:\r- - b: 'one\rtwo\r\nthree'\r  - c", r#"{"a":[[{"b":"one two three"},"c"]]}"#),
             ("a: &x {k: 1}\nb: *x\nc: {<<: *x, z: 2}", r#"{"a":{"k":1},"b":{"k":1},"c":{"k":1,"z":2}}"#),
             ("{<<: [{p: 1}, {p: 2, q: 3}], q: 1}", r#"{"p":1,"q":1}"#),
             ("'<<': 1", r#"{"<<":1}"#),
@@ -581,6 +594,9 @@ mod tests {
         assert!(error.contains("nested deeper") || error.contains("aliases add"), "{error}");
         assert!(parse(&"[".repeat(100_000), Rules::Language).is_err());
         assert!(parse(&"- ".repeat(100_000), Rules::Language).is_err());
+        // Lines of quoted text to the left, one of them behind an end of a line that is not the usual one.
+        assert!(parse("a:\n- b: 'c\n\n    d\re f\ng", Rules::Language).is_err());
+        assert!(parse(&format!("a:\n- b: 'c{}'\n", "\nd".repeat(10_000)), Rules::Language).is_err());
     }
 
     proptest! {
